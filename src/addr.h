@@ -1,0 +1,31 @@
+/* Addresses: text and back, prefixes, and which ones are never the internet. */
+#ifndef ADDR_H
+#define ADDR_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "gatehouse.h"
+
+enum { ADDR_TEXT_SIZE = 46 };	/* INET6_ADDRSTRLEN */
+
+/* Strict text (inet_pton: no octal, hex or short forms) to an address. */
+bool		 addr_parse(const char *, struct addr *);
+/* Always NUL terminates; family 0 becomes "-".  Returns its argument. */
+const char	*addr_format(const struct addr *, char[ADDR_TEXT_SIZE]);
+bool		 addr_equal(const struct addr *, const struct addr *);
+bool		 addr_in_prefix(const struct addr *, const struct addr *net, unsigned bits);
+/* False (and *a zeroed) for any family but AF_INET and AF_INET6.
+ * A v4-mapped IPv6 address becomes the IPv4 one. */
+bool		 addr_from_sockaddr(struct addr *, uint16_t *port, const struct sockaddr *);
+/* Returns the length to hand to connect(2) or bind(2), 0 for family 0. */
+socklen_t	 addr_to_sockaddr(const struct addr *, uint16_t port, struct sockaddr_storage *);
+/*
+ * NULL for an address of the public internet, else what it is ("private",
+ * "loopback", ...).  Special-purpose registries RFC 6890, and addresses
+ * that embed an IPv4 one (v4-mapped, NAT64 RFC 6052, 6to4 RFC 3056), judged
+ * by what they embed.
+ */
+const char	*addr_special(const struct addr *);
+
+#endif

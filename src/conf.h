@@ -1,0 +1,89 @@
+/*
+ * The configuration: one struct, filled from defaults and gatehouse.conf by
+ * the one table in conf.c, which also prints it back.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "gatehouse.h"
+
+enum {
+	CONF_NAMES_MAX = 32,	/* bridges, ports, providers in one list */
+	CONF_PATH_SIZE = 256,
+	CONF_PREFIX_SIZE = 52,	/* "address/bits" */
+};
+
+struct conf_names {
+	uint32_t	n;
+	char		name[CONF_NAMES_MAX][GH_IFNAME_SIZE];
+};
+
+struct conf_ports {
+	uint32_t	n;
+	uint16_t	port[CONF_NAMES_MAX];
+};
+
+/* A host user whose processes are guarded like a guest. */
+struct conf_uid {
+	uint32_t		uid;
+	char			user[32];	/* as written: a name or a number */
+	struct conf_ports	ports;		/* loopback ports it may reach */
+};
+
+struct conf {
+	/* [daemon] */
+	char			user[32], group[32];
+	char			control[CONF_PATH_SIZE];	/* Unix socket */
+	char			state[CONF_PATH_SIZE];		/* directory */
+	bool			others_may_watch;
+	/* [guard] */
+	struct conf_names	bridges;
+	uint32_t		nuids;
+	struct conf_uid		uids[CONF_NAMES_MAX];
+	uint32_t		profile;	/* enum profile at the first start */
+	struct conf_ports	block_tcp, block_udp;
+	char			rules[2][CONF_PATH_SIZE];	/* override, shipped */
+	uint32_t		check_seconds;	/* between drift checks */
+	bool			repair;		/* load again on drift */
+	/* [allow] */
+	char			allowlist[CONF_PATH_SIZE];
+	/* [proxy] */
+	bool			proxy_run;	/* at the first start */
+	uint16_t		proxy_port;
+	uint32_t		max_connections, max_per_guest;
+	uint32_t		head_seconds;	/* until a name must be known */
+	uint32_t		connect_seconds;
+	uint32_t		idle_seconds;
+	uint32_t		head_bytes, hello_bytes;
+	char			resolv_conf[CONF_PATH_SIZE];
+	char			reach[CONF_NAMES_MAX][CONF_PREFIX_SIZE];
+	uint32_t		nreach;		/* private prefixes that may be dialled */
+	/* [dns] */
+	uint16_t		dns_port;	/* of the host's resolver on the bridges */
+	/* [drops] */
+	uint16_t		nflog_group;
+	/* [inventory] */
+	char			leases[CONF_PATH_SIZE];		/* dnsmasq, may hold * */
+	char			libvirt_status[CONF_PATH_SIZE];	/* may hold * */
+	uint32_t		inventory_seconds;
+	/* where it came from, for messages */
+	char			path[CONF_PATH_SIZE];
+};
+
+/* Built-in defaults. */
+void	 conf_defaults(struct conf *);
+/*
+ * Reads the file over the defaults into a fresh struct.  On any error leaves
+ * *conf alone and returns "FILE:LINE: what, and what to do" (caller frees);
+ * NULL when done.  A missing file is an error.
+ */
+char	*conf_load(struct conf *, const char *path);
+/* Every option with its effective value, as a file conf_load would take. */
+void	 conf_print(const struct conf *, FILE *);
+/* DEFAULT_CONF, or what -f said. */
+const char *conf_default_path(void);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * The firewall seam: one backend a file (nft.c; pf.c later; fake.c in tests).
+ * Only priv calls these, except fw_render and the listing parser, which are
+ * pure and used by the command line and the engine.
+ *
+ * Rules are native files of the rules folder, loaded unchanged behind a
+ * generated prologue of definitions: scalars as defines, lists as named sets.
+ * Everything of ours lives in "table inet gatehouse" and "table bridge
+ * gatehouse", and is replaced in one transaction.
+ */
+#ifndef FIREWALL_H
+#define FIREWALL_H
+
+#include "addr.h"
+#include "conf.h"
+#include "gatehouse.h"
+
+enum fw_verb {
+	FW_NONE,
+	FW_APPLY,	/* load a profile and make it the one to keep in force */
+	FW_FLUSH,	/* remove our tables; the guests are open */
+	FW_LIST,	/* listing with counters, for fw_rules_parse() */
+	FW_DIFF,	/* what FW_APPLY of a profile would change, as text */
+	FW_FREEZE,	/* block everything of one guest, or of all */
+	FW_THAW,
+	FW_VERB_COUNT
+};
+
+/* What a freeze names: every address, the hardware address and the host-side
+ * port of one guest, as far as known.  All empty: every guest. */
+enum { FW_GUEST_ADDRS = 8 };
+struct fw_guest {
+	uint32_t	naddrs;
+	uint8_t		has_mac;
+	uint8_t		mac[6];
+	uint8_t		pad;
+	struct addr	addrs[FW_GUEST_ADDRS];
+	char		port[GH_IFNAME_SIZE];	/* "" if not known */
+};
+
+struct fw_status {
+	uint32_t	profile;	/* enum profile that should be in force */
+	uint32_t	loaded;		/* our tables are in the kernel */
+	uint32_t	drift;		/* the kernel's rules are not what we loaded */
+	uint32_t	frozen_all;
+	uint32_t	frozen;		/* guests frozen one by one */
+	uint32_t	pad;
+	uint64_t	verified;	/* when the kernel was last asked (wall) */
+	uint64_t	hash;		/* of what was loaded, 0: nothing */
+	char		backend[16];	/* "nftables" */
+	char		place[48];	/* "inet gatehouse" */
+	char		cause[GH_CAUSE_SIZE];	/* why the last check or load failed */
+};
+
+/* One rule of the kernel's listing. */
+struct fw_rule {
+	char		family[8];	/* "inet", "bridge" */
+	char		chain[32];
+	char		label[GH_LABEL_SIZE];	/* comment without "gatehouse:" */
+	char		action[16];	/* accept, drop, reject, redirect, jump, "" */
+	char		text[192];	/* readable, without counter and comment */
+	uint64_t	packets, bytes;
+};
+
+/*
+ * The native text of a profile: prologue and rule file, as it would be
+ * loaded.  No privilege, no kernel.  rules_dirs is tried in order.  NULL and
+ * *cause (caller frees) on failure.  Caller frees the text.
+ */
+char	*nft_render(const struct conf *, enum profile, char **cause);
+
+/*
+ * `nft -j list` text of both tables to rules: what is not understood is kept
+ * with what could be read of it.  Returns the number of rules (at most max),
+ * or -1 and *cause for text that is no listing.
+ */
+int	 nft_rules_parse(const char *json, size_t len, struct fw_rule *, int max, char **cause);
+
+/*
+ * Who is frozen, from the same listing: each element of the frozen sets becomes
+ * one struct fw_guest with that one field set.  Returns how many (at most
+ * max), -1 for text that is no listing; *all says that everyone is.
+ */
+int	 nft_frozen_parse(const char *json, size_t len, struct fw_guest *, int max, bool *all);
+
+/* priv's side. NULL cause means done; else why not, caller frees. */
+struct firewall;
+struct firewall	*firewall_open(const struct conf *, char **cause);
+void		 firewall_close(struct firewall *);
+void		 firewall_reconf(struct firewall *, const struct conf *);
+char		*firewall_apply(struct firewall *, enum profile);
+char		*firewall_flush(struct firewall *);
+char		*firewall_freeze(struct firewall *, const struct fw_guest *, bool on);
+/* Bounded by FW_TEXT_MAX; caller frees. NULL and *cause on failure. */
+enum { FW_TEXT_MAX = 1 << 20 };
+char		*firewall_list(struct firewall *, char **cause);
+char		*firewall_diff(struct firewall *, enum profile, char **cause);
+/* Asks the kernel, compares with what was loaded. */
+void		 firewall_check(struct firewall *, struct fw_status *);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Frames between the roles.  One stream socket per pair of roles; a frame is
+ * an eight-byte header and a body whose size is fixed by its type.  The
+ * table in msg.c is the whole protocol: which type, which size, who may send
+ * it to whom.  Anything else is a broken peer: the channel's error callback
+ * runs once, with the reason, and the owner ends the peer.
+ *
+ * Bodies are structs in host order: both ends are the same binary on the
+ * same machine.  A file descriptor may ride on a frame whose type says so.
+ */
+#ifndef MSG_H
+#define MSG_H
+
+#include "conf.h"
+#include "firewall/firewall.h"
+#include "gatehouse.h"
+
+struct event_base;
+
+enum role { ROLE_PRIV, ROLE_ENGINE, ROLE_NET, ROLE_COUNT };
+
+enum frame {
+	FRAME_NONE,
+
+	/* priv -> engine and net */
+	FRAME_PEER,		/* struct msg_peer + fd: channel to the other one */
+
+	/* priv -> engine */
+	FRAME_FW_STATUS,		/* struct fw_status: after a change, and each check */
+	FRAME_FW_RESULT,		/* struct msg_fw_result: answers a request */
+	FRAME_FW_TEXT,		/* struct msg_fw_text: a piece of a listing or diff */
+	FRAME_ROLE,		/* struct msg_role: a role started or ended */
+	FRAME_RELOADED,		/* struct msg_reloaded: SIGHUP or FRAME_RELOAD done */
+	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, what was saved */
+
+	/* engine -> priv */
+	FRAME_FW_REQUEST,		/* struct msg_fw_request */
+	FRAME_RELOAD,		/* struct msg_empty */
+	FRAME_SHUTDOWN,		/* struct msg_empty */
+	FRAME_PROXY_SAVE,	/* struct msg_proxy: remember over restarts */
+
+	/* net -> engine */
+	FRAME_NET_STATE,		/* struct msg_net_state: each second, and on change */
+	FRAME_HIT,		/* struct hit */
+	FRAME_FLOW,		/* struct flow */
+	FRAME_DROP,		/* struct drop */
+
+	/* engine -> net */
+	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
+	FRAME_GUEST,		/* struct msg_guest: one address of one guest */
+	FRAME_PROXY,		/* struct msg_proxy: start, stop */
+
+	FRAME_COUNT
+};
+
+struct msg_empty {
+	uint64_t	zero;
+};
+
+struct msg_peer {
+	uint32_t	generation;	/* of net; upper half of its hits' ids */
+	uint32_t	pad;
+};
+
+struct msg_fw_request {
+	uint32_t	verb;		/* enum fw_verb */
+	uint32_t	serial;		/* comes back in the result */
+	uint32_t	profile;	/* enum profile, for FW_APPLY and FW_DIFF */
+	uint32_t	pad;
+	struct fw_guest	guest;		/* for FW_FREEZE and FW_THAW */
+};
+
+struct msg_fw_result {
+	uint32_t	serial;
+	uint32_t	ok;
+	char		cause[GH_CAUSE_SIZE];	/* why not, one line */
+};
+
+enum { FRAME_TEXT_MAX = 3072 };
+struct msg_fw_text {
+	uint32_t	serial;
+	uint32_t	last;		/* 1: the text is complete */
+	uint32_t	len;
+	char		text[FRAME_TEXT_MAX];
+};
+
+struct msg_role {
+	uint32_t	role;		/* enum role */
+	uint32_t	up;
+	int32_t		pid;
+	int32_t		status;		/* as of waitpid, when it ended */
+	uint32_t	restarts;
+	uint32_t	delay_ms;	/* until it is started again */
+	char		why[GH_CAUSE_SIZE];	/* "killed by signal 9", "sent a bad frame: ..." */
+};
+
+struct msg_reloaded {
+	uint32_t	ok;
+	char		cause[GH_CAUSE_SIZE];	/* "gatehouse.conf:12: ..." */
+};
+
+struct msg_net_state {
+	uint32_t	proxy_up;	/* listening */
+	uint32_t	connections;	/* open now */
+	uint64_t	accepted, allowed, denied;	/* since net started */
+	uint64_t	bytes_up, bytes_down;
+	uint64_t	hits_lost;	/* the engine was too slow to be told */
+	uint64_t	drops_seen;	/* packets read from the log device */
+	uint64_t	drops_missed;	/* packets the log device could not hold */
+	uint64_t	drops_folded;	/* seen, but counted into "others" */
+	uint32_t	capture_up;
+	uint32_t	accept_paused;	/* out of descriptors */
+	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
+	uint32_t	pad;
+	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
+};
+
+struct msg_allow {
+	uint64_t	size;		/* bytes of the image in the fd */
+	uint32_t	generation;
+	uint32_t	pad;
+};
+
+struct msg_guest {
+	struct addr	addr;
+	uint32_t	guest_id;	/* 0: the address is nobody's any more */
+	uint32_t	frozen;
+	char		name[GH_GUEST_SIZE];
+};
+
+struct msg_proxy {
+	uint32_t	run;
+	uint32_t	pad;
+};
+
+/* What a channel delivers: body is aligned, valid during the call only.
+ * fd is -1 or now the callee's to close. */
+struct msg_channel;
+typedef void	(*msg_cb)(enum frame, const void *body, int fd, void *arg);
+typedef void	(*msg_error_cb)(const char *why, void *arg);
+
+/*
+ * Takes over the socket.  self and peer say which types may go each way.
+ * The error callback runs once (end of stream is an error too), never from
+ * within msg_send; the owner frees the channel, also inside the callback.
+ */
+struct msg_channel	*msg_channel_new(struct event_base *, int fd, enum role self,
+			    enum role peer, msg_cb, msg_error_cb, void *arg);
+void			 msg_channel_free(struct msg_channel *);
+
+/*
+ * Queues a frame; fd (or -1) is duplicated.  Sending a type that self may not
+ * send to peer is fatal: our own bug.  Returns false, and sends nothing, when
+ * more than FRAME_QUEUE_MAX bytes wait already: the caller counts the loss (or,
+ * for what must not be lost, treats the peer as dead).
+ */
+enum { FRAME_QUEUE_MAX = 4 << 20 };
+bool			 msg_send(struct msg_channel *, enum frame, const void *body, int fd);
+size_t			 msg_queued(const struct msg_channel *);
+
+/* Shared by fuzzing and tests: NULL if a frame of this header is acceptable. */
+const char		*msg_check(enum role from, enum role to, uint32_t type, uint32_t size);
+const char		*frame_name(enum frame);
+const char		*role_name(enum role);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * The closed lists of gatehouse.h as text: one table each, so that the log,
+ * JSON, console and man pages cannot disagree.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "gatehouse.h"
+#include "text.h"
+
+static const struct {
+	const char	*name;
+	const char	*advice;
+} reason_table[REASON_COUNT] = {
+	[REASON_NONE] = { "none", "No decision was taken yet." },
+	[REASON_LISTED] = { "listed", "An entry of the allowlist names it." },
+	[REASON_PRESET] = { "preset", "A preset of the allowlist names it." },
+	[REASON_LEARNED] = { "learned", "Let through and recorded, because the proxy is learning." },
+	[REASON_NOT_LISTED] = { "not-listed", "No entry names it; allow it if the guest needs it." },
+	[REASON_DENY_ENTRY] = { "deny-entry", "An entry that starts with ! forbids it." },
+	[REASON_DISABLED] = { "disabled", "The entry that names it is switched off." },
+	[REASON_EXPIRED] = { "expired", "The entry that names it has passed its until= time." },
+	[REASON_NO_NAME] = { "no-name", "The client did not say which host it wants (no SNI)." },
+	[REASON_BAD_NAME] = { "bad-name", "The name asked for is not a valid host name." },
+	[REASON_NAME_MISMATCH] = { "name-mismatch", "The client named two different hosts." },
+	[REASON_IP_LITERAL] = { "ip-literal", "An address was asked for instead of a name." },
+	[REASON_PORT] = { "port", "The name is listed, but not for this port." },
+	[REASON_PRIVATE_ADDRESS] = { "private-address",
+	    "The name leads to an address that is not on the internet." },
+	[REASON_UNRESOLVABLE] = { "unresolvable", "The name has no address, or none that answers." },
+	[REASON_MALFORMED] = { "malformed", "The request breaks the protocol's rules." },
+	[REASON_TOO_LARGE] = { "too-large", "The request's head is larger than allowed." },
+	[REASON_TIMEOUT] = { "timeout", "The client was too slow to say what it wants." },
+	[REASON_LIMIT] = { "limit", "The guest has too many connections open." },
+	[REASON_FROZEN] = { "frozen", "The guest is frozen; thaw it to let it go on." },
+};
+
+static const char *const verdict_table[VERDICT_COUNT] = {
+	[VERDICT_DENY] = "deny",
+	[VERDICT_ALLOW] = "allow",
+};
+
+static const char *const via_table[VIA_COUNT] = {
+	[VIA_NONE] = "none",
+	[VIA_TLS] = "tls",
+	[VIA_HTTP] = "http",
+	[VIA_CONNECT] = "connect",
+	[VIA_DNS] = "dns",
+	[VIA_OTHER] = "other",
+};
+
+static const char *const profile_table[PROFILE_COUNT] = {
+	[PROFILE_NONE] = "none",
+	[PROFILE_FILTERED] = "filtered",
+	[PROFILE_LOCKDOWN] = "lockdown",
+	[PROFILE_OBSERVE] = "observe",
+};
+
+const char *
+verdict_name(enum verdict v)
+{
+	return v < VERDICT_COUNT ? verdict_table[v] : "unknown";
+}
+
+const char *
+reason_name(enum reason r)
+{
+	return r < REASON_COUNT ? reason_table[r].name : "unknown";
+}
+
+const char *
+reason_advice(enum reason r)
+{
+	return r < REASON_COUNT ? reason_table[r].advice : "";
+}
+
+bool
+reason_parse(const char *s, enum reason *out)
+{
+	for (enum reason r = REASON_NONE; r < REASON_COUNT; r++) {
+		if (strcmp(s, reason_table[r].name) == 0) {
+			*out = r;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+via_name(enum hit_via v)
+{
+	return v < VIA_COUNT ? via_table[v] : "unknown";
+}
+
+const char *
+profile_name(enum profile p)
+{
+	return p < PROFILE_COUNT ? profile_table[p] : "unknown";
+}
+
+bool
+profile_parse(const char *s, enum profile *out)
+{
+	for (enum profile p = PROFILE_NONE; p < PROFILE_COUNT; p++) {
+		if (strcmp(s, profile_table[p]) == 0) {
+			*out = p;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+hit_id_format(uint64_t id, char dst[GH_ID_SIZE])
+{
+	snprintf(dst, GH_ID_SIZE, "%u-%u", (unsigned)(id >> 32), (unsigned)(id & UINT32_MAX));
+}
+
+bool
+hit_id_parse(const char *s, uint64_t *id)
+{
+	const char *dash = strchr(s, '-'), *why;
+	uint64_t generation, sequence;
+	char part[12];
+
+	if (dash == NULL || (size_t)(dash - s) >= sizeof(part))
+		return false;
+	memcpy(part, s, (size_t)(dash - s));
+	part[dash - s] = '\0';
+	if (!text_number(part, 0, UINT32_MAX, &generation, &why) ||
+	    !text_number(dash + 1, 0, UINT32_MAX, &sequence, &why))
+		return false;
+	*id = generation << 32 | sequence;
+	return true;
+}
+
+static uint64_t
+now_of(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+now_wall(void)
+{
+	return now_of(CLOCK_REALTIME);
+}
+
+uint64_t
+now_mono(void)
+{
+	return now_of(CLOCK_MONOTONIC);
+}

@@ -1,0 +1,46 @@
+/*
+ * The embedded proxy: listener, sessions, relay.  One struct proxy is one
+ * worker with its own event base; it holds no state outside itself.
+ */
+#ifndef PROXY_H
+#define PROXY_H
+
+#include "allow/allow.h"
+#include "conf.h"
+#include "gatehouse.h"
+
+struct event_base;
+struct evdns_base;
+
+/* How the proxy tells the world; called on the worker's event loop. */
+struct proxy_sink {
+	void	(*hit)(const struct hit *, void *arg);
+	void	(*flow)(const struct flow *, void *arg);
+	void	*arg;
+};
+
+struct proxy_stats {
+	uint32_t	connections;
+	uint64_t	accepted, allowed, denied;
+	uint64_t	bytes_up, bytes_down;
+	bool		accept_paused;
+};
+
+struct proxy;
+/* Listens at once unless told not to run; binding needs no privilege. */
+struct proxy	*proxy_new(struct event_base *, struct evdns_base *, const struct conf *,
+		    uint32_t generation, const struct proxy_sink *, char **cause);
+void		 proxy_free(struct proxy *);
+/* NULL or a cause. Stopping closes the listener and every session. */
+char		*proxy_run(struct proxy *, bool run);
+bool		 proxy_running(const struct proxy *);
+/* Takes the image over; NULL: refuse everything. Sessions that it no longer
+ * allows are cut before this returns. */
+void		 proxy_set_allow(struct proxy *, struct allow_image *);
+/* Who sits behind an address; guest_id 0 forgets it. Frozen: its sessions are
+ * cut and new ones refused. */
+void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
+		    const char *name, bool frozen);
+void		 proxy_stats(const struct proxy *, struct proxy_stats *);
+
+#endif
