@@ -1,11 +1,13 @@
 /*
  * The allowlist.
  *
- * The engine owns the text: struct allowlist is the file, line by line,
- * comments and all, with an entry for each line that is one.  It is parsed
- * into a fresh struct and swapped; a file that does not parse changes
- * nothing.  Edits change the struct and are saved by write-new, fsync,
- * rename; undo puts the last one back.
+ * The engine owns the text: struct allowlist is the file, byte for byte,
+ * comments and all, with a few words of index for each line that is an entry;
+ * struct allow_entry is such a line taken apart, filled in on demand, so that
+ * a list of a million stays small.  It is parsed into a fresh struct and
+ * swapped; a file that does not parse changes nothing.  Edits change the
+ * struct and are saved by write-new, fsync, rename; undo puts them back, the
+ * newest first.
  *
  * net sees only the compiled form: an image, one flat run of bytes with
  * offsets instead of pointers, built in a sealed memory file by the engine
@@ -35,12 +37,19 @@ enum allow_state {
 				   presets, pinned ports, address ranges */
 };
 
+enum {
+	ALLOW_FILE_MAX = 128 << 20,	/* bytes of an allowlist */
+	ALLOW_LINE_MAX = 4096,		/* bytes of a line of it */
+	ALLOW_ENTRIES_MAX = 2000000,
+};
+
 struct allow_entry {
 	uint32_t	id;		/* stays while the entry's text (on or off) does */
 	uint32_t	line;		/* 1-based */
-	uint8_t		kind, state;	/* enum allow_kind, enum allow_state */
+	uint8_t		kind;		/* enum allow_kind */
+	uint8_t		state;		/* enum allow_state, when it was filled in */
 	bool		deny;		/* "!..." */
-	uint8_t		proto;		/* IPPROTO_TCP or IPPROTO_UDP of a pinned port */
+	uint8_t		proto;		/* IPPROTO_TCP or IPPROTO_UDP if port is set */
 	uint16_t	port;		/* 0: the default set, 80 and 443 */
 	uint8_t		prefix_bits;
 	struct addr	prefix;
@@ -60,37 +69,49 @@ struct allowlist;
  */
 const char	*allow_name_canonical(char dst[GH_NAME_SIZE], const char *, size_t len, bool idna);
 
-/* Reading and writing. cause: "FILE:LINE: ..." (caller frees). */
+/*
+ * Reading and writing.  cause: "FILE:LINE: ..." (caller frees).  old, if not
+ * NULL, is the list that the new one follows: entries found in both keep their
+ * ids, and edits that the change has left alone can still be undone.
+ */
 struct allowlist	*allowlist_load(const char *path, const struct allowlist *old, char **cause);
 struct allowlist	*allowlist_parse(const char *text, size_t len, const char *path,
 			    const struct allowlist *old, char **cause);
 void			 allowlist_free(struct allowlist *);
-char			*allowlist_save(const struct allowlist *, const char *path);	/* NULL or cause */
-char			*allowlist_text(const struct allowlist *, size_t *len);	/* caller frees */
+/* NULL or a cause (caller frees): then nothing was written.  Refuses when the
+ * file was changed by someone else since it was loaded or saved. */
+char			*allowlist_save(struct allowlist *, const char *path);
+/* The file's bytes; caller frees. */
+char			*allowlist_text(const struct allowlist *, size_t *len);
 
 size_t			 allowlist_count(const struct allowlist *);
-/* In file order; valid until the list changes. NULL past the end. */
-const struct allow_entry *allowlist_entry(const struct allowlist *, size_t i);
-const struct allow_entry *allowlist_find(const struct allowlist *, uint32_t id);
-/* The entry as written, without "#off ", comment and spaces; caller frees. */
+/* Fills in the i-th entry in file order; false past the end. */
+bool			 allowlist_entry(const struct allowlist *, size_t i, struct allow_entry *);
+bool			 allowlist_find(const struct allowlist *, uint32_t id, struct allow_entry *);
+/* An entry by its id in digits or by its text; a cause (caller frees) if there
+ * is none, or more than one. */
+char			*allowlist_named(const struct allowlist *, const char *,
+			    struct allow_entry *);
+/* The entry as an operator would write it, without "#off "; caller frees. */
 char			*allow_entry_text(const struct allow_entry *);
 /* "github.com and every name below it, ports 80 and 443"; caller frees. */
 char			*allow_entry_explain(const struct allow_entry *);
-/* A warning for an operator, or NULL: shadowed, covers a public suffix (where
- * libpsl is there), not yet in force; caller frees. */
+/* A warning for an operator, or NULL: double, without effect, covers a public
+ * suffix (where libpsl is there), not yet in force; caller frees. */
 char			*allowlist_warning(const struct allowlist *, const struct allow_entry *);
 
 /*
  * Edits.  NULL when done, else a cause (caller frees).  Each keeps every
- * other line as it was.  *id is the entry concerned.
+ * other byte as it was.  *id is the entry concerned.  They change the list in
+ * memory; where a save fails after one, the file holds the truth: load it.
  */
+/* An entry that is there already is switched on, if need be, not doubled. */
 char	*allowlist_add(struct allowlist *, const char *entry, uint32_t *id);
 char	*allowlist_set(struct allowlist *, uint32_t id, bool on);
 char	*allowlist_remove(struct allowlist *, uint32_t id);
-/* Reverts the newest edit not yet undone; *what says which ("disabled .docker.io"). */
+/* Reverts the newest edit not yet undone; *what (caller frees) says which:
+ * "disabled .docker.io". */
 char	*allowlist_undo(struct allowlist *, char **what);
-/* An entry by id in digits or by its text; NULL if none or more than one. */
-const struct allow_entry *allowlist_named(const struct allowlist *, const char *);
 
 /* When the next until= passes, seconds since the epoch; 0: never. */
 int64_t	 allowlist_next_end(const struct allowlist *, int64_t now);
@@ -114,7 +135,8 @@ struct allow_answer {
 /*
  * The verdict for a canonical name and port asked for by a guest (guest may
  * be "" when unknown: then only entries without vm= apply).  now in seconds.
- * Allocates nothing, touches at most one bucket chain per label.
+ * Allocates nothing, touches at most one bucket chain per label.  Without an
+ * image (NULL) nothing is listed.
  */
 struct allow_answer	 allow_lookup(const struct allow_image *, const char *name, size_t len,
 			    uint16_t port, const char *guest, int64_t now);
