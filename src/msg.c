@@ -54,6 +54,7 @@ static const struct {
 	[FRAME_ROLE] = { "role", sizeof(struct msg_role), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_RELOADED] = { "reloaded", sizeof(struct msg_reloaded), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_PROXY_SAVED] = { "proxy-saved", sizeof(struct msg_proxy), FROM(PRIV), FROM(ENGINE), false },
+	[FRAME_READY] = { "ready", sizeof(struct msg_empty), FROM(ENGINE) | FROM(NET), FROM(PRIV), false },
 	[FRAME_FW_REQUEST] = { "fw-request", sizeof(struct msg_fw_request), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_RELOAD] = { "reload", sizeof(struct msg_empty), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_SHUTDOWN] = { "shutdown", sizeof(struct msg_empty), FROM(ENGINE), FROM(PRIV), false },

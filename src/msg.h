@@ -33,6 +33,9 @@ enum frame {
 	FRAME_RELOADED,		/* struct msg_reloaded: SIGHUP or FRAME_RELOAD done */
 	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, what was saved */
 
+	/* engine and net -> priv */
+	FRAME_READY,		/* struct msg_empty: sandboxed, and does its work */
+
 	/* engine -> priv */
 	FRAME_FW_REQUEST,		/* struct msg_fw_request */
 	FRAME_RELOAD,		/* struct msg_empty */

@@ -6,7 +6,10 @@
  *
  * with the channel to priv (msg.h) as descriptor ROLE_FD and stderr kept.
  * Each role reads the configuration itself, opens what needs privilege, and
- * calls sandbox_enter() before it handles a byte from anyone.
+ * calls sandbox_enter() before it handles a byte from anyone.  Then it sends
+ * FRAME_READY: engine once the control socket takes connections, net once it
+ * waits for its peer.  `gatehouse daemon` returns when both have.  The end of
+ * the channel is the end of the role: without priv it exits.
  */
 #ifndef ROLE_H
 #define ROLE_H
@@ -19,6 +22,7 @@ enum { ROLE_FD = 3 };
 struct daemon_options {
 	const char	*conf_path;
 	bool		 foreground;	/* -d */
+	const char	*role_exe;	/* NULL: this binary; tests put their own */
 };
 
 /* Each returns the process's exit status. */
