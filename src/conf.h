@@ -40,12 +40,12 @@ struct conf {
 	char			state[CONF_PATH_SIZE];		/* directory */
 	bool			others_may_watch;
 	/* [guard] */
-	struct conf_names	bridges;
+	struct conf_names	bridges;	/* "br0", "virbr*" */
 	uint32_t		nuids;
 	struct conf_uid		uids[CONF_NAMES_MAX];
 	uint32_t		profile;	/* enum profile at the first start */
 	struct conf_ports	block_tcp, block_udp;
-	char			rules[2][CONF_PATH_SIZE];	/* override, shipped */
+	char			rules[2][CONF_PATH_SIZE];	/* tried in order; [1] may be "" */
 	uint32_t		check_seconds;	/* between drift checks */
 	bool			repair;		/* load again on drift */
 	/* [allow] */
@@ -66,8 +66,8 @@ struct conf {
 	/* [drops] */
 	uint16_t		nflog_group;
 	/* [inventory] */
-	char			leases[CONF_PATH_SIZE];		/* dnsmasq, may hold * */
-	char			libvirt_status[CONF_PATH_SIZE];	/* may hold * */
+	char			leases[CONF_PATH_SIZE];		/* dnsmasq: globs, ", " between */
+	char			libvirt_status[CONF_PATH_SIZE];	/* the same */
 	uint32_t		inventory_seconds;
 	/* where it came from, for messages */
 	char			path[CONF_PATH_SIZE];
@@ -81,9 +81,13 @@ void	 conf_defaults(struct conf *);
  * NULL when done.  A missing file is an error.
  */
 char	*conf_load(struct conf *, const char *path);
+/* The same from memory; path is only for messages. */
+char	*conf_parse(struct conf *, const char *text, size_t len, const char *path);
 /* Every option with its effective value, as a file conf_load would take. */
 void	 conf_print(const struct conf *, FILE *);
-/* DEFAULT_CONF, or what -f said. */
+/* Every option explained, commented out at its default: conf/gatehouse.conf. */
+void	 conf_sample(FILE *);
+/* GATEHOUSE_CONF, unless privilege came with the exec; else the built-in path. */
 const char *conf_default_path(void);
 
 #endif

@@ -1,0 +1,1100 @@
+/*
+ * The configuration file.  option_table[] has one row an option: where it
+ * stands in the file and in struct conf, its type and bounds, its default as
+ * an operator would write it, and its help.  The parser, the defaults, the
+ * print-back and the sample file are loops over that table.
+ *
+ * inih splits lines; it gets them one by one from line_next(), which counts
+ * them, drops the indentation (to inih that would be a continuation of the
+ * line above) and refuses what inih would cut short without a word.
+ *
+ * A plain option may stand once.  A list may stand several times and adds up;
+ * its first line replaces the default.
+ */
+#include "config.h"
+
+#include "conf.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum {
+	FILE_MAX = 64 << 10,
+	LINE_MAX_WANTED = 1024,
+	PER_LINE = 8,		/* values of a list on one printed line */
+	VALUE_SIZE = 1024,
+	PORT_UNPRIVILEGED = 1024,
+	MINUTE = 60, HOUR = 3600, DAY = 86400,
+};
+
+enum option_type {
+	TYPE_BOOL,
+	TYPE_ACCOUNT,		/* char[32]: a user or group name */
+	TYPE_PATH,		/* char[CONF_PATH_SIZE], absolute */
+	TYPE_GLOBS,		/* the same, several with ", " between, or none */
+	TYPE_DIRS,		/* char[2][CONF_PATH_SIZE] */
+	TYPE_NUMBER,		/* uint32_t */
+	TYPE_NUMBER16,		/* uint16_t */
+	TYPE_DURATION,		/* uint32_t, seconds */
+	TYPE_PROFILE,		/* uint32_t */
+	TYPE_NAMES,		/* struct conf_names: interfaces */
+	TYPE_PORTS,		/* struct conf_ports */
+	TYPE_UIDS,		/* conf.uids and nuids */
+	TYPE_PREFIXES,		/* conf.reach and nreach */
+	TYPE_COUNT
+};
+
+struct option {
+	const char		*section, *key;
+	enum option_type	 type;
+	size_t			 offset;
+	uint64_t		 min, max;
+	const char		*def;	/* as written in the file */
+	const char		*unit;	/* what a value is, for the sample */
+	const char		*help;
+};
+
+#define AT(field) offsetof(struct conf, field)
+
+static const struct option option_table[] = {
+	{ "daemon", "user", TYPE_ACCOUNT, AT(user), 0, 0, GATEHOUSE_USER, "user",
+	    "Who the roles that face guests and consoles run as, where that user exists." },
+	{ "daemon", "group", TYPE_ACCOUNT, AT(group), 0, 0, GATEHOUSE_GROUP, "group",
+	    "Members may operate the daemon through the control socket." },
+	{ "daemon", "control", TYPE_PATH, AT(control), 0, 0,
+	    RUNSTATEDIR "/gatehouse/control.sock", "path", "The control socket." },
+	{ "daemon", "state", TYPE_PATH, AT(state), 0, 0, LOCALSTATEDIR "/lib/gatehouse",
+	    "directory", "What the daemon remembers over restarts: profile, frozen guests." },
+	{ "daemon", "others-may-watch", TYPE_BOOL, AT(others_may_watch), 0, 0, "no", "yes or no",
+	    "Whether users outside the group may look at everything, but change nothing." },
+
+	{ "guard", "bridge", TYPE_NAMES, AT(bridges), 0, 0, "virbr*, incusbr*, lxdbr*",
+	    "interfaces",
+	    "Bridges with guests behind them. A * at the end stands for any ending." },
+	{ "guard", "uid", TYPE_UIDS, 0, 0, 0, "", "USER: PORT, ...",
+	    "A host user whose processes are guarded like a guest: they reach only these\n"
+	    "TCP ports of the loopback. One user a line." },
+	{ "guard", "profile", TYPE_PROFILE, AT(profile), 0, 0, "filtered",
+	    "filtered, lockdown, observe or none",
+	    "Rules for the first start; later starts keep what was in force." },
+	{ "guard", "block-tcp", TYPE_PORTS, AT(block_tcp), 0, 0, "139, 445", "ports",
+	    "TCP ports of this host that guests never reach, with a rule and counter of\n"
+	    "their own (SMB, NetBIOS)." },
+	{ "guard", "block-udp", TYPE_PORTS, AT(block_udp), 0, 0, "137, 138", "ports",
+	    "The same for UDP." },
+	{ "guard", "rules", TYPE_DIRS, AT(rules), 0, 0,
+	    SYSCONFDIR "/gatehouse/rules, " PKGDATADIR "/rules", "one or two directories",
+	    "Where the rule files are; a file in the first one wins." },
+	{ "guard", "check-every", TYPE_DURATION, AT(check_seconds), 1, HOUR, "3s", "duration",
+	    "How often the kernel's rules are compared with what was loaded." },
+	{ "guard", "repair", TYPE_BOOL, AT(repair), 0, 0, "no", "yes or no",
+	    "Whether rules that someone else changed are loaded again; else it is only told." },
+
+	{ "allow", "file", TYPE_PATH, AT(allowlist), 0, 0, SYSCONFDIR "/gatehouse/allowlist",
+	    "path", "The allowlist, see gatehouse-allowlist(5)." },
+
+	{ "proxy", "run", TYPE_BOOL, AT(proxy_run), 0, 0, "yes", "yes or no",
+	    "Whether the proxy runs at the first start; later starts keep its state.\n"
+	    "Stopped, guests have no web at all." },
+	{ "proxy", "port", TYPE_NUMBER16, AT(proxy_port), PORT_UNPRIVILEGED, UINT16_MAX, "8643",
+	    "port", "TCP port of this host where the proxy listens." },
+	{ "proxy", "max-connections", TYPE_NUMBER, AT(max_connections), 1, 65536, "4096",
+	    "connections", "Open connections of all guests together." },
+	{ "proxy", "max-per-guest", TYPE_NUMBER, AT(max_per_guest), 1, 65536, "512",
+	    "connections", "Open connections of one guest." },
+	{ "proxy", "head-timeout", TYPE_DURATION, AT(head_seconds), 1, 5 * MINUTE, "10s",
+	    "duration", "How long a client may take to say which name it wants." },
+	{ "proxy", "connect-timeout", TYPE_DURATION, AT(connect_seconds), 1, 5 * MINUTE, "10s",
+	    "duration", "How long a name may take to resolve and answer." },
+	{ "proxy", "idle-timeout", TYPE_DURATION, AT(idle_seconds), 10, DAY, "15m", "duration",
+	    "A connection without a byte in either direction ends after this." },
+	{ "proxy", "head-size", TYPE_NUMBER, AT(head_bytes), 1024, 65536, "16384", "bytes",
+	    "Largest HTTP request head." },
+	{ "proxy", "hello-size", TYPE_NUMBER, AT(hello_bytes), 1024, 65536, "65536", "bytes",
+	    "Largest TLS ClientHello." },
+	{ "proxy", "resolv-conf", TYPE_PATH, AT(resolv_conf), 0, 0, "/etc/resolv.conf", "path",
+	    "Which name servers the proxy asks." },
+	{ "proxy", "reach", TYPE_PREFIXES, 0, 0, 0, "", "address ranges",
+	    "Private ranges that listed names may lead to, such as 10.8.0.0/16. The proxy\n"
+	    "dials no other address outside the public internet." },
+
+	{ "dns", "port", TYPE_NUMBER16, AT(dns_port), 1, UINT16_MAX, "53", "port",
+	    "Where guests reach the host's resolver." },
+
+	{ "drops", "nflog-group", TYPE_NUMBER16, AT(nflog_group), 1, UINT16_MAX, "7077", "group",
+	    "The netfilter log group that blocked packets are read from." },
+
+	{ "inventory", "leases", TYPE_GLOBS, AT(leases), 0, 0,
+	    "/var/lib/misc/dnsmasq.leases, /var/lib/incus/networks/*/dnsmasq.leases, "
+	    "/var/lib/libvirt/dnsmasq/*.leases", "paths",
+	    "Lease files of dnsmasq, for guests' names; * and ? stand for any text." },
+	{ "inventory", "libvirt-status", TYPE_GLOBS, AT(libvirt_status), 0, 0,
+	    "/var/lib/libvirt/dnsmasq/*.status", "paths",
+	    "libvirt's lists of leases, for guests' names." },
+	{ "inventory", "every", TYPE_DURATION, AT(inventory_seconds), 1, HOUR, "5s", "duration",
+	    "How often guests are looked for; new neighbours show at once all the same." },
+};
+enum { OPTIONS = sizeof(option_table) / sizeof(option_table[0]) };
+
+/* One pass over one file. */
+struct parse {
+	struct conf	*conf;
+	const char	*text;
+	size_t		 len, at;
+	int		 line;		/* of what line_next() handed out last */
+	int		 seen[OPTIONS];	/* the line an option stood on, 0: none */
+	char		*cause;		/* the first one */
+	int		 cause_line;
+};
+
+/* Sets a plain option, or adds to a list; may cut the value up.  NULL or a
+ * cause without the option's name. */
+typedef char	*(*reader)(struct conf *, const struct option *, char *value);
+
+static void *
+field(struct conf *c, const struct option *o)
+{
+	return (char *)c + o->offset;
+}
+
+static const void *
+const_field(const struct conf *c, const struct option *o)
+{
+	return (const char *)c + o->offset;
+}
+
+/* The next comma-separated item, without spaces around it; NULL at the end. */
+static char *
+item_next(char **rest)
+{
+	char *item = *rest, *end;
+
+	if (item == NULL)
+		return NULL;
+	item += strspn(item, " \t");
+	*rest = strchr(item, ',');
+	if (*rest != NULL)
+		*(*rest)++ = '\0';
+	for (end = item + strlen(item); end > item && strchr(" \t", end[-1]) != NULL; end--)
+		end[-1] = '\0';
+	return item;
+}
+
+static char *
+read_bool(struct conf *c, const struct option *o, char *value)
+{
+	bool *b = field(c, o);
+
+	if (strcmp(value, "yes") == 0)
+		*b = true;
+	else if (strcmp(value, "no") == 0)
+		*b = false;
+	else
+		return xasprintf("\"%s\" is neither yes nor no", value);
+	return NULL;
+}
+
+static char *
+read_account(struct conf *c, const struct option *o, char *value)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	const size_t len = strlen(value);
+
+	if (len == 0 || len >= sizeof(c->user))
+		return xasprintf("a %s's name has 1 to %zu characters", o->unit,
+		    sizeof(c->user) - 1);
+	if (strchr(letters, value[0]) == NULL || value[strcspn(value, " \t,:/\"'\\")] != '\0')
+		return xasprintf("\"%s\" is not a %s's name", value, o->unit);
+	copy_string(field(c, o), value, sizeof(c->user));
+	return NULL;
+}
+
+static char *
+check_path(const char *path)
+{
+	if (path[0] != '/')
+		return xasprintf("\"%s\" is not an absolute path; start it with /", path);
+	if (strlen(path) >= CONF_PATH_SIZE)
+		return xasprintf("the path is longer than %d bytes", CONF_PATH_SIZE - 1);
+	return NULL;
+}
+
+static char *
+read_path(struct conf *c, const struct option *o, char *value)
+{
+	char *cause = check_path(value);
+
+	if (cause == NULL)
+		copy_string(field(c, o), value, CONF_PATH_SIZE);
+	return cause;
+}
+
+static char *
+read_globs(struct conf *c, const struct option *o, char *value)
+{
+	char *dst = field(c, o), *item, *cause;
+	size_t len = strlen(dst);
+
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		if ((cause = check_path(item)) != NULL)
+			return cause;
+		len += (size_t)snprintf(dst + len, CONF_PATH_SIZE - len, "%s%s",
+		    len != 0 ? ", " : "", item);
+		if (len >= CONF_PATH_SIZE)
+			return xasprintf("the paths are longer than %d bytes together",
+			    CONF_PATH_SIZE - 1);
+	}
+	return NULL;
+}
+
+static char *
+read_dirs(struct conf *c, const struct option *o, char *value)
+{
+	char (*dir)[CONF_PATH_SIZE] = field(c, o), *item, *cause;
+	int n = 0;
+
+	while (n < 2 && dir[n][0] != '\0')
+		n++;
+	while ((item = item_next(&value)) != NULL) {
+		if (n == 2)
+			return xstrdup("more than two directories");
+		if ((cause = check_path(item)) != NULL)
+			return cause;
+		copy_string(dir[n++], item, CONF_PATH_SIZE);
+	}
+	return NULL;
+}
+
+static char *
+read_number(struct conf *c, const struct option *o, char *value)
+{
+	const char *why;
+	uint64_t v;
+
+	if (!text_number(value, o->min, o->max, &v, &why))
+		return xasprintf("\"%s\": %s; a number from %llu to %llu is wanted", value, why,
+		    (unsigned long long)o->min, (unsigned long long)o->max);
+	if (o->type == TYPE_NUMBER16)
+		*(uint16_t *)field(c, o) = (uint16_t)v;
+	else
+		*(uint32_t *)field(c, o) = (uint32_t)v;
+	return NULL;
+}
+
+/* In the largest unit that says it exactly. */
+static void
+format_duration(char *dst, size_t size, uint64_t s)
+{
+	static const struct {
+		uint64_t	unit;
+		char		suffix;
+	} units[] = { { DAY, 'd' }, { HOUR, 'h' }, { MINUTE, 'm' }, { 1, 's' } };
+	size_t i = 0;
+
+	while (s % units[i].unit != 0)
+		i++;
+	snprintf(dst, size, "%llu%c", (unsigned long long)(s / units[i].unit), units[i].suffix);
+}
+
+static char *
+read_duration(struct conf *c, const struct option *o, char *value)
+{
+	char min[TEXT_SHORT_SIZE], max[TEXT_SHORT_SIZE];
+	uint64_t v;
+
+	if (!text_duration(value, &v) || v < o->min || v > o->max) {
+		format_duration(min, sizeof(min), o->min);
+		format_duration(max, sizeof(max), o->max);
+		return xasprintf("\"%s\" is not a duration from %s to %s, such as 90s, 15m, 2h",
+		    value, min, max);
+	}
+	*(uint32_t *)field(c, o) = (uint32_t)v;
+	return NULL;
+}
+
+static char *
+read_profile(struct conf *c, const struct option *o, char *value)
+{
+	enum profile p;
+
+	if (!profile_parse(value, &p))
+		return xasprintf("\"%s\" is not a profile; there are %s", value, o->unit);
+	*(uint32_t *)field(c, o) = p;
+	return NULL;
+}
+
+/* Interface names end up in rules, so only the harmless characters pass. */
+static char *
+check_interface(const char *name)
+{
+	static const char fine[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	const size_t len = strlen(name), plain = strspn(name, fine);
+
+	if (len == 0)
+		return xstrdup("an interface name is missing between two commas");
+	if (len >= GH_IFNAME_SIZE)
+		return xasprintf("\"%s\" is longer than the %d characters of an interface name",
+		    name, GH_IFNAME_SIZE - 1);
+	if (strcmp(name, "*") == 0)
+		return xstrdup("\"*\" alone would guard every interface of this host; "
+		    "name the bridges");
+	if (strcmp(name, "lo") == 0)
+		return xstrdup("\"lo\" is the host's own loopback, not a bridge with guests");
+	if (plain != len && !(name[plain] == '*' && plain + 1 == len))
+		return xasprintf("\"%s\" is not an interface name: letters, digits, _ . - and "
+		    "one * at the end", name);
+	return NULL;
+}
+
+static char *
+read_names(struct conf *c, const struct option *o, char *value)
+{
+	struct conf_names *names = field(c, o);
+	char *item, *cause;
+	uint32_t i;
+
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		if ((cause = check_interface(item)) != NULL)
+			return cause;
+		for (i = 0; i < names->n && strcmp(names->name[i], item) != 0; i++)
+			;
+		if (i == CONF_NAMES_MAX)
+			return xasprintf("more than %d interfaces", CONF_NAMES_MAX);
+		if (i < names->n)
+			continue;
+		copy_string(names->name[names->n++], item, GH_IFNAME_SIZE);
+	}
+	return NULL;
+}
+
+static char *
+add_ports(struct conf_ports *ports, char *value)
+{
+	const char *why;
+	char *item;
+	uint64_t v;
+	uint32_t i;
+
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		if (!text_number(item, 1, UINT16_MAX, &v, &why))
+			return xasprintf("\"%s\": %s; a port from 1 to 65535 is wanted", item,
+			    why);
+		for (i = 0; i < ports->n && ports->port[i] != v; i++)
+			;
+		if (i == CONF_NAMES_MAX)
+			return xasprintf("more than %d ports", CONF_NAMES_MAX);
+		if (i == ports->n)
+			ports->port[ports->n++] = (uint16_t)v;
+	}
+	return NULL;
+}
+
+static char *
+read_ports(struct conf *c, const struct option *o, char *value)
+{
+	return add_ports(field(c, o), value);
+}
+
+/* A user's number; a name is looked up. */
+static char *
+user_id(const char *user, uint32_t *uid)
+{
+	struct passwd *pw;
+	const char *why;
+	uint64_t v;
+
+	if (text_number(user, 0, UINT32_MAX - 1, &v, &why))
+		*uid = (uint32_t)v;
+	else if ((pw = getpwnam(user)) != NULL)
+		*uid = pw->pw_uid;
+	else
+		return xasprintf("there is no user \"%s\" on this system; create it or give "
+		    "its number", user);
+	if (*uid == 0)
+		return xstrdup("root cannot be guarded: it could undo the rules");
+	return NULL;
+}
+
+/* "agent: 3128, 8080"; a user that stood before gets more ports. */
+static char *
+read_uids(struct conf *c, const struct option *o, char *value)
+{
+	char *ports = strchr(value, ':'), *rest = value, *user, *cause;
+	struct conf_uid *u;
+	uint32_t uid, i;
+
+	if (*value == '\0')
+		return NULL;
+	if (ports == NULL)
+		return xasprintf("\"%s\" has no ports; write \"%s: 8643\", or \"%s:\" for none",
+		    value, value, value);
+	*ports++ = '\0';
+	ports += strspn(ports, " \t");
+	user = item_next(&rest);
+	if (rest != NULL || *user == '\0' || strlen(user) >= sizeof(u->user) ||
+	    user[strcspn(user, " \t/\"'\\")] != '\0')
+		return xasprintf("\"%s\" is not a user's name or number", user);
+	if ((cause = user_id(user, &uid)) != NULL)
+		return cause;
+	for (i = 0; i < c->nuids && c->uids[i].uid != uid; i++)
+		;
+	if (i == CONF_NAMES_MAX)
+		return xasprintf("more than %d users", CONF_NAMES_MAX);
+	u = &c->uids[i];
+	if (i == c->nuids) {
+		c->nuids++;
+		u->uid = uid;
+		copy_string(u->user, user, sizeof(u->user));
+	}
+	return add_ports(&u->ports, ports);
+}
+
+/* Rewrites the item as "address/bits" in its one canonical spelling. */
+static char *
+canonical_prefix(char *item, char dst[CONF_PREFIX_SIZE])
+{
+	char *slash = strchr(item, '/'), text[ADDR_TEXT_SIZE];
+	const char *why;
+	struct addr a, net;
+	uint64_t bits;
+	unsigned width;
+
+	if (slash != NULL)
+		*slash++ = '\0';
+	if (!addr_parse(item, &a))
+		return xasprintf("\"%s\" is not an IPv4 or IPv6 address", item);
+	width = a.family == 4 ? 32 : 128;
+	bits = width;
+	if (slash != NULL && !text_number(slash, 1, width, &bits, &why))
+		return xasprintf("\"%s/%s\": the length is %s; 1 to %u is wanted", item, slash,
+		    why, width);
+	net = a;
+	for (unsigned i = 0; i < width; i++) {
+		if (i >= bits)
+			net.bytes[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+	}
+	snprintf(dst, CONF_PREFIX_SIZE, "%s/%u", addr_format(&net, text), (unsigned)bits);
+	if (!addr_equal(&a, &net))
+		return xasprintf("%s/%u has bits set behind its length; %s is meant, or "
+		    "%s/%u", item, (unsigned)bits, dst, item, width);
+	return NULL;
+}
+
+static char *
+read_prefixes(struct conf *c, const struct option *o, char *value)
+{
+	char prefix[CONF_PREFIX_SIZE], *item, *cause;
+	uint32_t i;
+
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		if ((cause = canonical_prefix(item, prefix)) != NULL)
+			return cause;
+		for (i = 0; i < c->nreach && strcmp(c->reach[i], prefix) != 0; i++)
+			;
+		if (i == CONF_NAMES_MAX)
+			return xasprintf("more than %d ranges", CONF_NAMES_MAX);
+		if (i == c->nreach)
+			copy_string(c->reach[c->nreach++], prefix, CONF_PREFIX_SIZE);
+	}
+	return NULL;
+}
+
+static const struct {
+	reader	read;
+	bool	list;
+} type_table[TYPE_COUNT] = {
+	[TYPE_BOOL] = { read_bool, false },
+	[TYPE_ACCOUNT] = { read_account, false },
+	[TYPE_PATH] = { read_path, false },
+	[TYPE_GLOBS] = { read_globs, true },
+	[TYPE_DIRS] = { read_dirs, true },
+	[TYPE_NUMBER] = { read_number, false },
+	[TYPE_NUMBER16] = { read_number, false },
+	[TYPE_DURATION] = { read_duration, false },
+	[TYPE_PROFILE] = { read_profile, false },
+	[TYPE_NAMES] = { read_names, true },
+	[TYPE_PORTS] = { read_ports, true },
+	[TYPE_UIDS] = { read_uids, true },
+	[TYPE_PREFIXES] = { read_prefixes, true },
+};
+
+/* Empties a list, so that what the file says replaces the default. */
+static void
+list_clear(struct conf *c, const struct option *o)
+{
+	switch (o->type) {
+	case TYPE_GLOBS:
+		memset(field(c, o), 0, CONF_PATH_SIZE);
+		break;
+	case TYPE_DIRS:
+		memset(c->rules, 0, sizeof(c->rules));
+		break;
+	case TYPE_NAMES:
+		memset(field(c, o), 0, sizeof(struct conf_names));
+		break;
+	case TYPE_PORTS:
+		memset(field(c, o), 0, sizeof(struct conf_ports));
+		break;
+	case TYPE_UIDS:
+		memset(c->uids, 0, sizeof(c->uids));
+		c->nuids = 0;
+		break;
+	case TYPE_PREFIXES:
+		memset(c->reach, 0, sizeof(c->reach));
+		c->nreach = 0;
+		break;
+	default:
+		break;
+	}
+}
+
+/* value is copied: readers cut it up. */
+static char *
+option_read(struct conf *c, const struct option *o, const char *value)
+{
+	char *copy = xstrdup(value), *cause;
+
+	cause = type_table[o->type].read(c, o, copy);
+	free(copy);
+	return cause;
+}
+
+void
+conf_defaults(struct conf *c)
+{
+	char *cause;
+
+	memset(c, 0, sizeof(*c));
+	for (int i = 0; i < OPTIONS; i++) {
+		/* A default that its own reader refuses shows in the unit test. */
+		if ((cause = option_read(c, &option_table[i], option_table[i].def)) != NULL)
+			free(cause);
+	}
+}
+
+/* Keeps the first cause; takes it over. */
+static void
+parse_fail(struct parse *p, char *cause)
+{
+	if (p->cause != NULL) {
+		free(cause);
+		return;
+	}
+	p->cause = cause;
+	p->cause_line = p->line;
+}
+
+/* Edit distance, of two words of at most WORD_MAX characters. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	enum { WORD_MAX = 31 };
+	unsigned row[WORD_MAX + 1], up, corner, cost;
+	const size_t la = strlen(a), lb = strlen(b);
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX + 1;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= la; i++) {
+		corner = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lb; j++) {
+			up = row[j];
+			cost = corner + (a[i - 1] != b[j - 1]);
+			if (up + 1 < cost)
+				cost = up + 1;
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			corner = up;
+			row[j] = cost;
+		}
+	}
+	return row[lb];
+}
+
+static char *
+unknown_section(const char *section)
+{
+	const char *best = option_table[0].section;
+	char safe[128];
+
+	for (int i = 0; i < OPTIONS; i++) {
+		if (distance(section, option_table[i].section) < distance(section, best))
+			best = option_table[i].section;
+	}
+	text_escape(safe, sizeof(safe), section, strlen(section));
+	return xasprintf("there is no section [%s]; the nearest is [%s]", safe, best);
+}
+
+/* "user, group, control": every option of a section; caller frees. */
+static char *
+section_keys(const char *section)
+{
+	char *all = xstrdup(""), *more;
+
+	for (int i = 0; i < OPTIONS; i++) {
+		if (strcmp(option_table[i].section, section) != 0)
+			continue;
+		more = xasprintf("%s%s%s", all, *all != '\0' ? ", " : "", option_table[i].key);
+		free(all);
+		all = more;
+	}
+	return all;
+}
+
+/* Where else the key stands, what it looks like, or what there is. */
+static char *
+unknown_key(const char *section, const char *key)
+{
+	enum { LIKE = 3 };	/* so many letters off is still a slip */
+	const struct option *best = NULL;
+	char safe[128], *all, *cause;
+
+	text_escape(safe, sizeof(safe), key, strlen(key));
+	for (int i = 0; i < OPTIONS; i++) {
+		const struct option *o = &option_table[i];
+
+		if (strcmp(o->key, key) == 0)
+			return xasprintf("there is no option \"%s\" in [%s]; it stands in [%s]",
+			    safe, section, o->section);
+		if (strcmp(o->section, section) == 0 &&
+		    (best == NULL || distance(key, o->key) < distance(key, best->key)))
+			best = o;
+	}
+	if (best != NULL && distance(key, best->key) <= LIKE)
+		return xasprintf("there is no option \"%s\" in [%s]; the nearest is \"%s\"",
+		    safe, section, best->key);
+	all = section_keys(section);
+	cause = xasprintf("there is no option \"%s\" in [%s]; it has %s", safe, section, all);
+	free(all);
+	return cause;
+}
+
+static bool
+section_known(const char *section)
+{
+	for (int i = 0; i < OPTIONS; i++) {
+		if (strcmp(option_table[i].section, section) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+option_find(const char *section, const char *key)
+{
+	for (int i = 0; i < OPTIONS; i++) {
+		if (strcmp(option_table[i].section, section) == 0 &&
+		    strcmp(option_table[i].key, key) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* inih's callback: one "key = value". */
+static int
+option_take(void *arg, const char *section, const char *key, const char *value)
+{
+	struct parse *p = arg;
+	const struct option *o;
+	char *cause;
+	int i;
+
+	if (p->cause != NULL)
+		return 0;
+	if (*section == '\0') {
+		parse_fail(p, xasprintf("\"%s\" stands before the first [section]", key));
+		return 0;
+	}
+	if ((i = option_find(section, key)) == -1) {
+		parse_fail(p, unknown_key(section, key));
+		return 0;
+	}
+	o = &option_table[i];
+	if (p->seen[i] != 0 && !type_table[o->type].list) {
+		parse_fail(p, xasprintf("\"%s\" stands on line %d already; remove one of them",
+		    key, p->seen[i]));
+		return 0;
+	}
+	if (p->seen[i] == 0)
+		list_clear(p->conf, o);
+	p->seen[i] = p->line;
+	if ((cause = option_read(p->conf, o, value)) != NULL) {
+		parse_fail(p, xasprintf("%s: %s", key, cause));
+		free(cause);
+		return 0;
+	}
+	return 1;
+}
+
+/* What inih would let pass or cut short: NULL if the line is fine. */
+static char *
+line_check(const char *line, size_t len, size_t max)
+{
+	char *name, *cause = NULL;
+	const char *end;
+
+	if (len > max)
+		return xasprintf("the line is longer than %zu bytes; a list may go on in a "
+		    "second line of the same name", max);
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return xasprintf("byte 0x%02x is no text", (unsigned char)line[i]);
+	}
+	/* inih says nothing of a section without options. */
+	if (len == 0 || line[0] != '[' || (end = memchr(line, ']', len)) == NULL)
+		return NULL;
+	name = xstrndup(line + 1, (size_t)(end - line - 1));
+	if (!section_known(name))
+		cause = unknown_section(name);
+	free(name);
+	return cause;
+}
+
+/* inih's reader: the next line into dst, NULL at the end or after an error. */
+static char *
+line_next(char *dst, int size, void *arg)
+{
+	struct parse *p = arg;
+	const char *line = p->text + p->at, *end;
+	size_t len = p->len - p->at;
+	char *cause;
+
+	if (p->cause != NULL || len == 0)
+		return NULL;
+	p->line++;
+	if ((end = memchr(line, '\n', len)) != NULL)
+		len = (size_t)(end - line);
+	p->at += len + (end != NULL);
+	if (p->line == 1 && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+		line += 3;
+		len -= 3;
+	}
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	while (len > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		len--;
+	}
+	if ((cause = line_check(line, len, (size_t)size - 3)) != NULL) {
+		parse_fail(p, cause);
+		return NULL;
+	}
+	memcpy(dst, line, len);
+	dst[len] = '\0';
+	return dst;
+}
+
+static bool
+ports_hold(const struct conf_ports *ports, uint16_t port)
+{
+	for (uint32_t i = 0; i < ports->n; i++) {
+		if (ports->port[i] == port)
+			return true;
+	}
+	return false;
+}
+
+/* What single options cannot see. NULL or a cause without file and line. */
+static char *
+cross_check(const struct conf *c)
+{
+	const size_t socket_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	struct passwd *pw = getpwnam(c->user);
+
+	if (strlen(c->control) > socket_max)
+		return xasprintf("[daemon] control: a socket's path has at most %zu bytes",
+		    socket_max);
+	if (c->bridges.n == 0 && c->nuids == 0)
+		return xstrdup("[guard] names neither a bridge nor a uid: nothing would be "
+		    "guarded");
+	if (c->rules[0][0] == '\0')
+		return xstrdup("[guard] rules names no directory, so there are no rules to load");
+	for (uint32_t i = 0; i < c->nuids; i++) {
+		if (strcmp(c->uids[i].user, c->user) == 0 ||
+		    (pw != NULL && pw->pw_uid == c->uids[i].uid))
+			return xasprintf("[guard] uid: %s is the user that the proxy runs as "
+			    "([daemon] user); guard another", c->uids[i].user);
+	}
+	if (c->proxy_port == c->dns_port)
+		return xasprintf("[proxy] port and [dns] port are both %u; change one",
+		    c->proxy_port);
+	if (ports_hold(&c->block_tcp, c->proxy_port))
+		return xasprintf("[proxy] port %u is in [guard] block-tcp: no guest would reach "
+		    "the proxy", c->proxy_port);
+	if (ports_hold(&c->block_tcp, c->dns_port) || ports_hold(&c->block_udp, c->dns_port))
+		return xasprintf("[dns] port %u is in [guard] block-tcp or block-udp: no guest "
+		    "could resolve a name", c->dns_port);
+	if (c->max_per_guest > c->max_connections)
+		return xasprintf("[proxy] max-per-guest (%u) is more than max-connections (%u)",
+		    c->max_per_guest, c->max_connections);
+	return NULL;
+}
+
+char *
+conf_parse(struct conf *conf, const char *text, size_t len, const char *path)
+{
+	struct parse p = { .text = text, .len = len };
+	struct conf *fresh = xmalloc(sizeof(*fresh));
+	char *cause = NULL;
+	int bad;
+
+	conf_defaults(fresh);
+	p.conf = fresh;
+#if HAVE_DECL_INI_MAX_LINE
+	ini_max_line = LINE_MAX_WANTED;
+#endif
+	bad = ini_parse_stream(line_next, &p, option_take, &p);
+	if (bad > 0 && (p.cause == NULL || bad < p.cause_line))
+		cause = xasprintf("%s:%d: neither \"[section]\" nor \"name = value\" nor a comment",
+		    path, bad);
+	else if (p.cause != NULL)
+		cause = xasprintf("%s:%d: %s", path, p.cause_line, p.cause);
+	else if (bad != 0)
+		cause = xasprintf("%s: out of memory", path);
+	free(p.cause);
+	if (cause == NULL && (p.cause = cross_check(fresh)) != NULL) {
+		cause = xasprintf("%s: %s", path, p.cause);
+		free(p.cause);
+	}
+	if (cause == NULL) {
+		copy_string(fresh->path, path, sizeof(fresh->path));
+		*conf = *fresh;
+	}
+	free(fresh);
+	return cause;
+}
+
+/* The whole file; NULL and *cause. Caller frees. */
+static char *
+file_read(const char *path, size_t *len, char **cause)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	*len = 0;
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		*cause = xasprintf("%s: %s%s", path, strerror(errno), errno == ENOENT ?
+		    "; install it, or name another with -f" : "");
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
+		*cause = xasprintf("%s: not a plain file of at most %d KiB", path,
+		    FILE_MAX >> 10);
+		goto out;
+	}
+	text = xmalloc(FILE_MAX);
+	while (*len < FILE_MAX && (n = read(fd, text + *len, FILE_MAX - *len)) != 0) {
+		if (n == -1) {
+			*cause = xasprintf("%s: %s", path, strerror(errno));
+			free(text);
+			text = NULL;
+			goto out;
+		}
+		*len += (size_t)n;
+	}
+out:
+	if (fd != -1)
+		close(fd);
+	return text;
+}
+
+char *
+conf_load(struct conf *conf, const char *path)
+{
+	char *text, *cause = NULL;
+	size_t len;
+
+	if (strlen(path) >= sizeof(conf->path))
+		return xasprintf("%s: the path is longer than %zu bytes", path,
+		    sizeof(conf->path) - 1);
+	if ((text = file_read(path, &len, &cause)) == NULL)
+		return cause;
+	cause = conf_parse(conf, text, len, path);
+	free(text);
+	return cause;
+}
+
+/* How many elements a list has, 1 for anything else. */
+static uint32_t
+list_length(const struct conf *c, const struct option *o)
+{
+	switch (o->type) {
+	case TYPE_DIRS:
+		return c->rules[1][0] != '\0' ? 2 : 1;
+	case TYPE_NAMES:
+		return ((const struct conf_names *)const_field(c, o))->n;
+	case TYPE_PORTS:
+		return ((const struct conf_ports *)const_field(c, o))->n;
+	case TYPE_PREFIXES:
+		return c->nreach;
+	default:
+		return 1;
+	}
+}
+
+/* One element of a list, or the value of anything else. */
+static void
+value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
+{
+	char text[TEXT_SHORT_SIZE];
+
+	switch (o->type) {
+	case TYPE_BOOL:
+		fputs(*(const bool *)const_field(c, o) ? "yes" : "no", f);
+		break;
+	case TYPE_ACCOUNT:
+	case TYPE_PATH:
+	case TYPE_GLOBS:
+		fputs(const_field(c, o), f);
+		break;
+	case TYPE_DIRS:
+		fputs(c->rules[i], f);
+		break;
+	case TYPE_NUMBER:
+		fprintf(f, "%u", *(const uint32_t *)const_field(c, o));
+		break;
+	case TYPE_NUMBER16:
+		fprintf(f, "%u", *(const uint16_t *)const_field(c, o));
+		break;
+	case TYPE_DURATION:
+		format_duration(text, sizeof(text), *(const uint32_t *)const_field(c, o));
+		fputs(text, f);
+		break;
+	case TYPE_PROFILE:
+		fputs(profile_name(*(const uint32_t *)const_field(c, o)), f);
+		break;
+	case TYPE_NAMES:
+		fputs(((const struct conf_names *)const_field(c, o))->name[i], f);
+		break;
+	case TYPE_PORTS:
+		fprintf(f, "%u", ((const struct conf_ports *)const_field(c, o))->port[i]);
+		break;
+	case TYPE_PREFIXES:
+		fputs(c->reach[i], f);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Eight ports a line, so that a user's line is never too long to be read. */
+static void
+uids_print(const struct conf *c, const struct option *o, FILE *f)
+{
+	for (uint32_t i = 0; i < c->nuids; i++) {
+		const struct conf_ports *ports = &c->uids[i].ports;
+		uint32_t k = 0;
+
+		do {
+			fprintf(f, "%s = %s:", o->key, c->uids[i].user);
+			for (uint32_t n = 0; n < PER_LINE && k < ports->n; n++, k++)
+				fprintf(f, "%s%u", n == 0 ? " " : ", ", ports->port[k]);
+			fputc('\n', f);
+		} while (k < ports->n);
+	}
+	if (c->nuids == 0)
+		fprintf(f, "%s =\n", o->key);
+}
+
+static void
+option_print(const struct conf *c, const struct option *o, FILE *f)
+{
+	/* Prefixes are the longest elements and the shortest lines. */
+	const uint32_t n = list_length(c, o), each = o->type == TYPE_PREFIXES ? 3 : PER_LINE;
+
+	if (o->type == TYPE_UIDS) {
+		uids_print(c, o, f);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (i % each == 0)
+			fprintf(f, "%s%s = ", i == 0 ? "" : "\n", o->key);
+		else
+			fputs(", ", f);
+		value_print(c, o, i, f);
+	}
+	if (n == 0)
+		fprintf(f, "%s =", o->key);
+	fputc('\n', f);
+}
+
+static bool
+section_starts(int i)
+{
+	return i == 0 || strcmp(option_table[i].section, option_table[i - 1].section) != 0;
+}
+
+void
+conf_print(const struct conf *c, FILE *f)
+{
+	for (int i = 0; i < OPTIONS; i++) {
+		if (section_starts(i))
+			fprintf(f, "%s[%s]\n", i == 0 ? "" : "\n", option_table[i].section);
+		option_print(c, &option_table[i], f);
+	}
+}
+
+/* A help text as comment lines. */
+static void
+help_print(const struct option *o, FILE *f)
+{
+	fputs("# ", f);
+	for (const char *s = o->help; *s != '\0'; s++) {
+		fputc(*s, f);
+		if (*s == '\n')
+			fputs("# ", f);
+	}
+	fprintf(f, "\n# (%s)\n", o->unit);
+}
+
+void
+conf_sample(FILE *f)
+{
+	fputs("# gatehouse.conf: see gatehouse.conf(5).\n"
+	    "#\n"
+	    "# Each option stands here commented out, with its default. A list may go on in\n"
+	    "# a second line of the same name. Check with: gatehouse daemon -n\n", f);
+	for (int i = 0; i < OPTIONS; i++) {
+		const struct option *o = &option_table[i];
+
+		if (section_starts(i))
+			fprintf(f, "\n[%s]\n", o->section);
+		else
+			fputc('\n', f);
+		help_print(o, f);
+		fprintf(f, "#%s =%s%s\n", o->key, *o->def != '\0' ? " " : "", o->def);
+	}
+}
+
+const char *
+conf_default_path(void)
+{
+	const char *path = secure_getenv("GATEHOUSE_CONF");
+
+	return path != NULL && *path != '\0' ? path : SYSCONFDIR "/gatehouse/gatehouse.conf";
+}

@@ -1,0 +1,386 @@
+/* The configuration: what is taken, what is refused and how, and that table,
+ * sample and print-back are one and the same. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+
+/* Parses a text; cause is NULL if it must be taken, else a part of the cause. */
+static void
+expect(struct conf *c, const char *text, const char *part)
+{
+	char *cause = conf_parse(c, text, strlen(text), "x.conf");
+
+	if (part == NULL && cause != NULL)
+		fail_msg("refused: %s", cause);
+	if (part != NULL && (cause == NULL || strstr(cause, part) == NULL))
+		fail_msg("\"%s\" is not in \"%s\"", part, cause != NULL ? cause : "(taken)");
+	free(cause);
+}
+
+static void
+defaults_are_those_of_the_design(void **state)
+{
+	struct conf c;
+
+	conf_defaults(&c);
+	assert_string_equal(c.user, GATEHOUSE_USER);
+	assert_string_equal(c.group, GATEHOUSE_GROUP);
+	assert_string_equal(c.control, RUNSTATEDIR "/gatehouse/control.sock");
+	assert_string_equal(c.state, LOCALSTATEDIR "/lib/gatehouse");
+	assert_false(c.others_may_watch);
+	assert_int_equal(c.bridges.n, 3);
+	assert_string_equal(c.bridges.name[0], "virbr*");
+	assert_int_equal(c.nuids, 0);
+	assert_int_equal(c.profile, PROFILE_FILTERED);
+	assert_int_equal(c.block_tcp.n, 2);
+	assert_int_equal(c.block_tcp.port[0], 139);
+	assert_int_equal(c.block_tcp.port[1], 445);
+	assert_int_equal(c.block_udp.port[0], 137);
+	assert_int_equal(c.block_udp.port[1], 138);
+	assert_string_equal(c.rules[0], SYSCONFDIR "/gatehouse/rules");
+	assert_string_equal(c.rules[1], PKGDATADIR "/rules");
+	assert_int_equal(c.check_seconds, 3);
+	assert_string_equal(c.allowlist, SYSCONFDIR "/gatehouse/allowlist");
+	assert_true(c.proxy_run);
+	assert_int_equal(c.proxy_port, 8643);
+	assert_int_equal(c.idle_seconds, 900);
+	assert_int_equal(c.hello_bytes, 65536);
+	assert_int_equal(c.nreach, 0);
+	assert_int_equal(c.dns_port, 53);
+	assert_int_equal(c.nflog_group, 7077);
+	assert_int_equal(c.inventory_seconds, 5);
+	assert_true(strstr(c.leases, "dnsmasq.leases") != NULL);
+}
+
+static void
+every_type_is_read(void **state)
+{
+	struct conf c;
+
+	expect(&c, "# a comment\n"
+	    "[daemon]\n"
+	    "user = nobody\n"
+	    "others-may-watch = yes\n"
+	    "[guard]\n"
+	    "bridge = br0, my-br.1 ,virbr*\n"
+	    "uid = 4000: 3128, 8080\n"
+	    "uid = 4001:\n"
+	    "profile = lockdown\n"
+	    "block-udp =\n"
+	    "rules = /r\n"
+	    "check-every = 2m\n"
+	    "[proxy]\n"
+	    "run = no\n"
+	    "reach = 10.8.0.0/16, fd00::/8, 192.0.2.7\n"
+	    "max-per-guest=7 ; as few as that\n"
+	    "[inventory]\n"
+	    "leases = /a/*.leases, /b\n", NULL);
+	assert_string_equal(c.path, "x.conf");
+	assert_string_equal(c.user, "nobody");
+	assert_true(c.others_may_watch);
+	assert_int_equal(c.bridges.n, 3);
+	assert_string_equal(c.bridges.name[1], "my-br.1");
+	assert_int_equal(c.nuids, 2);
+	assert_int_equal(c.uids[0].uid, 4000);
+	assert_int_equal(c.uids[0].ports.n, 2);
+	assert_int_equal(c.uids[0].ports.port[1], 8080);
+	assert_int_equal(c.uids[1].ports.n, 0);
+	assert_int_equal(c.profile, PROFILE_LOCKDOWN);
+	assert_int_equal(c.block_udp.n, 0);
+	assert_int_equal(c.block_tcp.n, 2);
+	assert_string_equal(c.rules[0], "/r");
+	assert_string_equal(c.rules[1], "");
+	assert_int_equal(c.check_seconds, 120);
+	assert_false(c.proxy_run);
+	assert_int_equal(c.nreach, 3);
+	assert_string_equal(c.reach[2], "192.0.2.7/32");
+	assert_int_equal(c.max_per_guest, 7);
+	assert_string_equal(c.leases, "/a/*.leases, /b");
+}
+
+static void
+editors_habits_do_no_harm(void **state)
+{
+	struct conf c;
+
+	/* A BOM, CRLF, indentation (a continuation line to inih), no last newline. */
+	expect(&c, "\xef\xbb\xbf[proxy]\r\n  run = no\r\n\tport = 9000\r\n\r\n; note\r\n"
+	    "[dns]\r\nport: 54", NULL);
+	assert_false(c.proxy_run);
+	assert_int_equal(c.proxy_port, 9000);
+	assert_int_equal(c.dns_port, 54);
+	expect(&c, "", NULL);
+	assert_int_equal(c.proxy_port, 8643);
+}
+
+static void
+lists_add_up_and_the_rest_stands_once(void **state)
+{
+	struct conf c;
+
+	expect(&c, "[guard]\nbridge = a0\nbridge = b0, a0\nuid = 4000: 1\nuid = 4000: 2, 1\n",
+	    NULL);
+	assert_int_equal(c.bridges.n, 2);
+	assert_int_equal(c.nuids, 1);
+	assert_int_equal(c.uids[0].ports.n, 2);
+	expect(&c, "[proxy]\nport = 9000\n\nport = 9001\n",
+	    "x.conf:4: \"port\" stands on line 2 already");
+}
+
+static void
+slips_are_named_with_line_and_remedy(void **state)
+{
+	static const struct {
+		const char *text, *part;
+	} rows[] = {
+		{ "\n[gard]\n", "x.conf:2: there is no section [gard]; the nearest is [guard]" },
+		{ "[proxy]\nprot = 1\n", "x.conf:2: there is no option \"prot\" in [proxy]; "
+		    "the nearest is \"port\"" },
+		{ "[proxy]\nbridge = a\n", "it stands in [guard]" },
+		{ "[dns]\nzzzzzzzzzz = a\n", "in [dns]; it has port" },
+		{ "port = 1\n", "x.conf:1: \"port\" stands before the first [section]" },
+		{ "[proxy]\nport\n", "x.conf:2: neither" },
+		{ "[proxy\nport = 1\n", "x.conf:1: neither" },
+		{ "[proxy]\nport = 80\n", "x.conf:2: port: \"80\": too small; a number from 1024" },
+		{ "[proxy]\nport = 8643 # web\n", "not a number" },
+		{ "[proxy]\nport =\n", "a number is missing" },
+		{ "[proxy]\nrun = true\n", "neither yes nor no" },
+		{ "[proxy]\nhead-timeout = 0s\n", "from 1s to 5m" },
+		{ "[proxy]\nhead-timeout = 6m\n", "from 1s to 5m" },
+		{ "[proxy]\nidle-timeout = 1 h\n", "not a duration" },
+		{ "[guard]\nprofile = open\n", "filtered, lockdown, observe" },
+		{ "[guard]\nbridge = *\n", "every interface" },
+		{ "[guard]\nbridge = br*0\n", "one * at the end" },
+		{ "[guard]\nbridge = br0\"\n", "is not an interface name" },
+		{ "[guard]\nbridge = abcdefghijklmnop\n", "longer than the 15" },
+		{ "[guard]\nbridge = a,,b\n", "missing between" },
+		{ "[guard]\nbridge = lo\n", "loopback" },
+		{ "[guard]\nuid = root: 1\n", "root cannot be guarded" },
+		{ "[guard]\nuid = no-such-user-here: 1\n", "there is no user" },
+		{ "[guard]\nuid = 4000\n", "has no ports" },
+		{ "[guard]\nuid = 4000: 0\n", "too small" },
+		{ "[guard]\nblock-tcp = 70000\n", "too large" },
+		{ "[guard]\nrules = rules\n", "not an absolute path" },
+		{ "[guard]\nrules = /a, /b, /c\n", "more than two" },
+		{ "[proxy]\nreach = 10.8.0.1/16\n", "10.8.0.0/16 is meant, or 10.8.0.1/32" },
+		{ "[proxy]\nreach = 10.8/16\n", "not an IPv4 or IPv6 address" },
+		{ "[proxy]\nreach = ::/0\n", "1 to 128" },
+		{ "[daemon]\nuser = a b\n", "not a user's name" },
+		{ "[daemon]\ngroup =\n", "a group's name has" },
+		{ "[daemon]\ncontrol = /\x01\n", "x.conf:2: byte 0x01" },
+	};
+	struct conf c;
+	char *cause;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&c, rows[i].text, rows[i].part);
+	cause = conf_parse(&c, "[dns]\n#\0\n", 9, "x.conf");
+	assert_string_equal(cause, "x.conf:2: byte 0x00 is no text");
+	free(cause);
+}
+
+static void
+what_contradicts_itself_is_refused(void **state)
+{
+	static const struct {
+		const char *text, *part;
+	} rows[] = {
+		{ "[dns]\nport = 8643\n", "x.conf: [proxy] port and [dns] port are both 8643" },
+		{ "[guard]\nblock-tcp = 8643\n", "no guest would reach the proxy" },
+		{ "[guard]\nblock-udp = 53\n", "could resolve" },
+		{ "[guard]\nbridge =\n", "nothing would be guarded" },
+		{ "[proxy]\nmax-connections = 5\n", "max-per-guest (512) is more" },
+		{ "[daemon]\nuser = nobody\n[guard]\nuid = nobody: 1\n", "the proxy runs as" },
+		{ "[daemon]\ncontrol = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+		    "a socket's path has at most" },
+	};
+	struct conf c;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&c, rows[i].text, rows[i].part);
+	expect(&c, "[guard]\nbridge =\nuid = 4000:\n", NULL);
+}
+
+static void
+a_line_too_long_is_an_error_and_never_cut(void **state)
+{
+	char text[4096];
+	struct conf c;
+
+	snprintf(text, sizeof(text), "[daemon]\nstate = /%0*d\n", 2000, 1);
+	expect(&c, text, "x.conf:2: the line is longer than");
+	/* Also where nothing but the comment is too long: it may have swallowed a line. */
+	snprintf(text, sizeof(text), "#%0*d\n", 2000, 1);
+	expect(&c, text, "x.conf:1: the line is longer than");
+	snprintf(text, sizeof(text), "[%0*d]\n", 100, 1);
+	expect(&c, text, "x.conf:1: there is no section");
+}
+
+static void
+a_refused_file_changes_nothing(void **state)
+{
+	struct conf c, before;
+	char *cause;
+
+	memset(&c, 0xa5, sizeof(c));
+	before = c;
+	expect(&c, "[proxy]\nport = 9000\nhead-size = 1\n", "x.conf:3:");
+	assert_memory_equal(&c, &before, sizeof(c));
+	cause = conf_load(&c, "/no/such/gatehouse.conf");
+	assert_non_null(strstr(cause, "/no/such/gatehouse.conf: No such file"));
+	assert_non_null(strstr(cause, "-f"));
+	free(cause);
+	cause = conf_load(&c, "/dev/zero");
+	assert_non_null(strstr(cause, "not a plain file"));
+	free(cause);
+	assert_memory_equal(&c, &before, sizeof(c));
+}
+
+static char *
+printed(const struct conf *c)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	if (c != NULL)
+		conf_print(c, f);
+	else
+		conf_sample(f);
+	fclose(f);
+	return text;
+}
+
+static void
+print_back_gives_the_same_configuration(void **state)
+{
+	struct conf c, again;
+	char text[8192], *out;
+	size_t n;
+
+	memset(&c, 0, sizeof(c));
+	memset(&again, 0, sizeof(again));
+	/* The longest of everything: each printed line must stay readable. */
+	n = (size_t)snprintf(text, sizeof(text), "[proxy]\nreach = 10.0.0.0/8\n");
+	for (int i = 0; i < CONF_NAMES_MAX - 1; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "reach = fd00:1111:2222:3333:4444:5555:6666:%x/128\n", 0x1000 + i);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "[guard]\n");
+	for (int i = 0; i < CONF_NAMES_MAX; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "bridge = bridge-name-%02d\nuid = 4000: %d\nuid = 50%02d:\nblock-tcp = %d\n",
+		    i, 20000 + i, i % 31, 30000 + i);
+	expect(&c, text, NULL);
+	out = printed(&c);
+	expect(&again, out, NULL);
+	assert_memory_equal(&c, &again, sizeof(c));
+	free(out);
+}
+
+/* The sample names a distribution's directories; make install names ours. */
+static void
+replace(char *text, size_t size, const char *from, const char *to)
+{
+	char out[16384], *hit, *at = text;
+	size_t n = 0;
+
+	while ((hit = strstr(at, from)) != NULL) {
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%.*s%s", (int)(hit - at), at, to);
+		at = hit + strlen(from);
+	}
+	snprintf(out + n, sizeof(out) - n, "%s", at);
+	snprintf(text, size, "%s", out);
+}
+
+static void
+the_sample_is_the_table(void **state)
+{
+	const char *srcdir = getenv("abs_srcdir");
+	static char want[16384], got[16384];
+	char path[4096], *sample = printed(NULL);
+	size_t n;
+	FILE *f;
+
+	snprintf(want, sizeof(want), "%s", sample);
+	free(sample);
+	replace(want, sizeof(want), SYSCONFDIR "/gatehouse", "/etc/gatehouse");
+	replace(want, sizeof(want), PKGDATADIR, "/usr/share/gatehouse");
+	replace(want, sizeof(want), LOCALSTATEDIR "/lib/gatehouse", "/var/lib/gatehouse");
+	replace(want, sizeof(want), RUNSTATEDIR "/gatehouse", "/run/gatehouse");
+	snprintf(path, sizeof(path), "%s/conf/gatehouse.conf", srcdir != NULL ? srcdir : ".");
+	if (getenv("UPDATE_GOLDENS") != NULL) {
+		assert_non_null(f = fopen(path, "w"));
+		fputs(want, f);
+		fclose(f);
+	}
+	assert_non_null(f = fopen(path, "r"));
+	n = fread(got, 1, sizeof(got) - 1, f);
+	got[n] = '\0';
+	fclose(f);
+	assert_string_equal(got, want);
+}
+
+static void
+the_sample_uncommented_is_the_default(void **state)
+{
+	struct conf defaults, c;
+	char *sample = printed(NULL), *out, *want;
+
+	memset(&c, 0, sizeof(c));
+	memset(&defaults, 0, sizeof(defaults));
+	for (char *s = sample; (s = strstr(s, "\n#")) != NULL; s++) {
+		if (s[2] != ' ' && s[2] != '\n')
+			s[1] = ' ';
+	}
+	expect(&c, sample, NULL);
+	expect(&defaults, "", NULL);
+	/* Compared as text, so that a difference can be read. */
+	out = printed(&c);
+	want = printed(&defaults);
+	assert_string_equal(out, want);
+	assert_memory_equal(&c, &defaults, sizeof(c));
+	free(out);
+	free(want);
+	free(sample);
+}
+
+static void
+the_path_comes_from_the_environment_or_the_build(void **state)
+{
+	unsetenv("GATEHOUSE_CONF");
+	assert_string_equal(conf_default_path(), SYSCONFDIR "/gatehouse/gatehouse.conf");
+	setenv("GATEHOUSE_CONF", "/tmp/lab.conf", 1);
+	assert_string_equal(conf_default_path(), "/tmp/lab.conf");
+	setenv("GATEHOUSE_CONF", "", 1);
+	assert_string_equal(conf_default_path(), SYSCONFDIR "/gatehouse/gatehouse.conf");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_those_of_the_design),
+		cmocka_unit_test(every_type_is_read),
+		cmocka_unit_test(editors_habits_do_no_harm),
+		cmocka_unit_test(lists_add_up_and_the_rest_stands_once),
+		cmocka_unit_test(slips_are_named_with_line_and_remedy),
+		cmocka_unit_test(what_contradicts_itself_is_refused),
+		cmocka_unit_test(a_line_too_long_is_an_error_and_never_cut),
+		cmocka_unit_test(a_refused_file_changes_nothing),
+		cmocka_unit_test(print_back_gives_the_same_configuration),
+		cmocka_unit_test(the_sample_is_the_table),
+		cmocka_unit_test(the_sample_uncommented_is_the_default),
+		cmocka_unit_test(the_path_comes_from_the_environment_or_the_build),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
