@@ -177,14 +177,16 @@ probe_tls(const char *name, const char *port, const char *address)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	int fd = dial(address, port, SOCK_STREAM), n, error;
-	char bytes[512];
+	char bytes[512], sni[256];
 	SSL *ssl;
 
 	if (context == NULL || SSL_CTX_set_default_verify_paths(context) != 1 ||
 	    (ssl = SSL_new(context)) == NULL)
 		say("failed");
 	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-	SSL_set_tlsext_host_name(ssl, name);
+	/* The macro casts const away, so it gets a copy. */
+	snprintf(sni, sizeof(sni), "%s", name);
+	SSL_set_tlsext_host_name(ssl, sni);
 	SSL_set1_host(ssl, name);
 	SSL_set_fd(ssl, fd);
 	errno = 0;
