@@ -20,14 +20,20 @@ enum guest_kind { GUEST_VM, GUEST_UID, GUEST_KIND_COUNT };
 
 enum { GUEST_ADDRS = 8 };
 
-/* What one provider saw of one guest just now. */
+/*
+ * What one provider saw of one guest just now.  One that names no guest at all
+ * says that a bridge was looked at (bridge), or that a port of it has a
+ * carrier (bridge and port).
+ */
 struct sighting {
 	char		provider[16];
-	char		name[GH_GUEST_SIZE];	/* "" if it knows none */
-	uint8_t		state, kind;
+	char		name[GH_GUEST_SIZE];	/* "" if it knows none; sighting_name() */
+	uint8_t		state, kind;		/* unknown: judged by age and port */
+	bool		hint;			/* adds to a guest, never makes one */
 	bool		has_mac;
 	uint8_t		mac[6];
 	uint32_t	uid;			/* GUEST_UID */
+	uint32_t	age;			/* seconds since it was heard */
 	uint32_t	naddrs;
 	struct addr	addrs[GUEST_ADDRS];
 	char		bridge[GH_IFNAME_SIZE];
@@ -50,7 +56,8 @@ struct guest {
 };
 
 struct inventory;
-/* changed runs (at most once per refresh) after guests appeared, left or
+/* Without an event base nothing runs by itself: only inventory_merge() counts.
+ * changed runs (at most once per refresh) after guests appeared, left or
  * changed; gone guests stay listed as GUEST_STOPPED for an hour. */
 struct inventory	*inventory_new(struct event_base *, const struct conf *,
 			    void (*changed)(void *), void *arg);
@@ -72,7 +79,8 @@ void	 inventory_merge(struct inventory *, const struct sighting *, size_t n, uin
 /* A provider: a row in inventory.c's table. */
 struct provider {
 	const char	*name;
-	/* Appends to the list; an error costs only this provider's rows. */
+	/* Appends to the list; an error (caller frees) costs only this provider's
+	 * rows. */
 	char	*(*refresh)(const struct conf *, struct sighting *, size_t *n, size_t max);
 };
 

@@ -1,0 +1,281 @@
+/*
+ * The inventory in time: a pass over all providers every [inventory] every, and
+ * soon after the kernel says that a link or neighbour changed.  Changes come
+ * in bursts, and a guest can cause as many as it likes, so the subscription
+ * is not listened to between its first word and the pass that follows.
+ */
+#include "config.h"
+
+#include "inventory/inventory.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "inventory/join.h"
+#include "inventory/provider.h"
+#include "log.h"
+#include "xmalloc.h"
+
+enum {
+	SIGHTINGS_MAX = 16384,
+	SETTLE_US = 100 * 1000,		/* from the kernel's word to the pass */
+	QUIET_US = 500 * 1000,		/* between passes that changes cause */
+	DRAIN_SIZE = 16 << 10, DRAIN_MAX = 256,
+};
+
+static const struct provider providers[] = {
+	{ "neighbours", neighbours_refresh },
+	{ "uid", uids_refresh },
+	{ "leases", leases_refresh },
+	{ "libvirt", libvirt_refresh },
+};
+enum { PROVIDERS = sizeof(providers) / sizeof(providers[0]) };
+
+struct inventory {
+	struct event_base	*base;
+	struct conf		 conf;
+	struct join		 join;
+	struct sighting		*sightings;
+	char			*causes[PROVIDERS];	/* told already; NULL: fine */
+	int			 fd;			/* subscription, or -1 */
+	struct event		*tick, *soon, *word;
+	uint64_t		 last_pass;		/* now_mono() */
+	void			(*changed)(void *);
+	void			*arg;
+};
+
+/* Says what is wrong with a provider once, and once that it is well again. */
+static void
+provider_report(struct inventory *inv, size_t i, char *cause)
+{
+	if (cause != NULL && (inv->causes[i] == NULL || strcmp(cause, inv->causes[i]) != 0))
+		log_warnx("inventory: %s: %s", providers[i].name, cause);
+	else if (cause == NULL && inv->causes[i] != NULL)
+		log_info("inventory: %s: well again", providers[i].name);
+	free(inv->causes[i]);
+	inv->causes[i] = cause;
+}
+
+static void
+pass(struct inventory *inv)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < PROVIDERS; i++)
+		provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
+		    SIGHTINGS_MAX));
+	inv->last_pass = now_mono();
+	inventory_merge(inv, inv->sightings, n, now_wall());
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	pass(arg);
+}
+
+/* Forgets what the kernel said: the pass asks for the whole. */
+static void
+drain(int fd)
+{
+	static char buf[DRAIN_SIZE];
+
+	for (int i = 0; i < DRAIN_MAX; i++) {
+		if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) <= 0)
+			break;
+	}
+}
+
+static void
+on_soon(evutil_socket_t fd, short what, void *arg)
+{
+	struct inventory *inv = arg;
+
+	drain(inv->fd);
+	pass(inv);
+	event_add(inv->word, NULL);
+}
+
+static void
+on_word(evutil_socket_t fd, short what, void *arg)
+{
+	struct inventory *inv = arg;
+	const uint64_t since = now_mono() - inv->last_pass;
+	struct timeval wait = { .tv_usec = SETTLE_US };
+
+	event_del(inv->word);
+	if (since < QUIET_US && QUIET_US - since > SETTLE_US)
+		wait.tv_usec = (suseconds_t)(QUIET_US - since);
+	event_add(inv->soon, &wait);
+}
+
+static void
+tick_start(struct inventory *inv)
+{
+	const struct timeval every = { .tv_sec = inv->conf.inventory_seconds };
+	const struct timeval at_once = { 0 };
+
+	event_add(inv->tick, &every);
+	event_add(inv->soon, &at_once);
+}
+
+struct inventory *
+inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(void *),
+    void *arg)
+{
+	struct inventory *inv = xcalloc(1, sizeof(*inv));
+
+	inv->base = base;
+	inv->conf = *conf;
+	inv->changed = changed;
+	inv->arg = arg;
+	inv->fd = -1;
+	if (base == NULL)
+		return inv;
+	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
+	if ((inv->fd = neighbours_subscribe()) == -1)
+		log_warn("inventory: new guests show late, for netlink fails");
+	inv->tick = event_new(base, -1, EV_PERSIST, on_tick, inv);
+	inv->soon = event_new(base, -1, 0, on_soon, inv);
+	inv->word = event_new(base, inv->fd, EV_READ | EV_PERSIST, on_word, inv);
+	if (inv->tick == NULL || inv->soon == NULL || inv->word == NULL)
+		fatalx("inventory: out of memory");
+	tick_start(inv);
+	return inv;
+}
+
+static void
+event_end(struct event *e)
+{
+	if (e != NULL)
+		event_free(e);
+}
+
+void
+inventory_free(struct inventory *inv)
+{
+	if (inv == NULL)
+		return;
+	event_end(inv->tick);
+	event_end(inv->soon);
+	event_end(inv->word);
+	if (inv->fd != -1)
+		close(inv->fd);
+	for (size_t i = 0; i < PROVIDERS; i++)
+		free(inv->causes[i]);
+	join_free(&inv->join);
+	free(inv->sightings);
+	free(inv);
+}
+
+void
+inventory_reconf(struct inventory *inv, const struct conf *conf)
+{
+	inv->conf = *conf;
+	if (join_forget(&inv->join, &conf->bridges) && inv->changed != NULL)
+		inv->changed(inv->arg);
+	if (inv->base != NULL)
+		tick_start(inv);
+}
+
+void
+inventory_merge(struct inventory *inv, const struct sighting *s, size_t n, uint64_t now)
+{
+	if (join_pass(&inv->join, s, n, now) && inv->changed != NULL)
+		inv->changed(inv->arg);
+}
+
+size_t
+inventory_count(const struct inventory *inv)
+{
+	return inv->join.n;
+}
+
+const struct guest *
+inventory_guest(const struct inventory *inv, size_t i)
+{
+	return i < inv->join.n ? &inv->join.nodes[i]->g : NULL;
+}
+
+const struct guest *
+inventory_by_id(const struct inventory *inv, uint32_t id)
+{
+	size_t low = 0, high = inv->join.n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (inv->join.nodes[mid]->g.id == id)
+			return &inv->join.nodes[mid]->g;
+		if (id < inv->join.nodes[mid]->g.id)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+const struct guest *
+inventory_by_addr(const struct inventory *inv, const struct addr *a)
+{
+	const struct node *n = join_by_addr(&inv->join, a);
+
+	return n != NULL ? &n->g : NULL;
+}
+
+const struct guest *
+inventory_by_mac(const struct inventory *inv, const uint8_t mac[6])
+{
+	const struct node *n = join_by_mac(&inv->join, mac);
+
+	return n != NULL ? &n->g : NULL;
+}
+
+const struct guest *
+inventory_by_uid(const struct inventory *inv, uint32_t uid)
+{
+	for (size_t i = 0; i < inv->join.n; i++) {
+		const struct guest *g = &inv->join.nodes[i]->g;
+
+		if (g->kind == GUEST_UID && g->uid == uid)
+			return g;
+	}
+	return NULL;
+}
+
+const struct guest *
+inventory_by_name(const struct inventory *inv, const char *name)
+{
+	for (size_t i = 0; i < inv->join.n; i++) {
+		if (strcmp(inv->join.nodes[i]->g.name, name) == 0)
+			return &inv->join.nodes[i]->g;
+	}
+	return NULL;
+}
+
+const char *
+guest_state_name(enum guest_state s)
+{
+	static const char *const names[GUEST_STATE_COUNT] = {
+		[GUEST_UNKNOWN] = "unknown",
+		[GUEST_RUNNING] = "running",
+		[GUEST_STOPPED] = "stopped",
+	};
+
+	return s < GUEST_STATE_COUNT ? names[s] : "unknown";
+}
+
+const char *
+guest_kind_name(enum guest_kind k)
+{
+	static const char *const names[GUEST_KIND_COUNT] = {
+		[GUEST_VM] = "vm",
+		[GUEST_UID] = "uid",
+	};
+
+	return k < GUEST_KIND_COUNT ? names[k] : "unknown";
+}

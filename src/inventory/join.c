@@ -1,0 +1,616 @@
+/*
+ * The join.  A pass takes all sightings of all providers at once:
+ *
+ *   1. each sighting finds its guest: by hardware address, else (uids) by
+ *      uid, else by address or name; one that is no hint makes a new guest
+ *   2. addresses go to who was heard with them last: an address has one
+ *      holder, and a guest keeps its own until another is heard with it
+ *   3. names: the best claim wins (a lease over libvirt, a hardware address
+ *      over an address), then they are made unique
+ *   4. states, and who is gone
+ *
+ * Ids are never reused, so counters and history follow a guest through a new
+ * address, a new name and a move to another port.
+ */
+#include "config.h"
+
+#include "inventory/join.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/provider.h"
+#include "text.h"
+#include "xmalloc.h"
+
+static const uint64_t second = 1000000;
+
+/* How much a claim on a name is worth, by provider. */
+static const struct {
+	const char	*provider;
+	uint8_t		 rank;
+} ranks[] = { { "uid", 9 }, { "leases", 2 }, { "libvirt", 1 } };
+enum { RANK_BY_MAC = 2, RANK_OTHER = 5 };
+
+static int
+addr_compare(const struct addr *a, const struct addr *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+static int
+holding_compare(const void *a, const void *b)
+{
+	const struct holding *x = a, *y = b;
+	const int c = addr_compare(&x->addr, &y->addr);
+
+	if (c != 0)
+		return c;
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? -1 : 1;
+	if (x->seen != y->seen)
+		return x->seen > y->seen ? -1 : 1;
+	return (x->node->g.id > y->node->g.id) - (x->node->g.id < y->node->g.id);
+}
+
+static int
+mac_compare(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+
+	return memcmp((*x)->g.mac, (*y)->g.mac, sizeof((*x)->g.mac));
+}
+
+static int
+sighting_compare(const void *a, const void *b)
+{
+	const struct sighting *const *x = a, *const *y = b;
+	const int c = memcmp((*x)->mac, (*y)->mac, sizeof((*x)->mac));
+
+	return c != 0 ? c : (*x > *y) - (*x < *y);
+}
+
+struct node *
+join_by_mac(const struct join *j, const uint8_t mac[6])
+{
+	size_t low = 0, high = j->nmac, mid;
+	int c;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if ((c = memcmp(mac, j->by_mac[mid]->g.mac, 6)) == 0)
+			return j->by_mac[mid];
+		if (c < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+struct node *
+join_by_addr(const struct join *j, const struct addr *a)
+{
+	size_t low = 0, high = j->naddr, mid;
+	int c;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if ((c = addr_compare(a, &j->by_addr[mid].addr)) == 0)
+			return j->by_addr[mid].node;
+		if (c < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+void
+join_free(struct join *j)
+{
+	for (size_t i = 0; i < j->n; i++)
+		free(j->nodes[i]);
+	free(j->nodes);
+	free(j->by_mac);
+	free(j->by_addr);
+}
+
+static struct node *
+node_new(struct join *j, const struct sighting *s, uint64_t now)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+
+	if (j->n == j->size) {
+		j->size = j->size != 0 ? j->size * 2 : 16;
+		j->nodes = xreallocarray(j->nodes, j->size, sizeof(struct node *));
+	}
+	n->g.id = ++j->last_id;
+	n->g.kind = s->kind;
+	n->g.uid = s->uid;
+	n->g.has_mac = s->has_mac;
+	memcpy(n->g.mac, s->mac, sizeof(n->g.mac));
+	n->g.first_seen = now;
+	j->nodes[j->n++] = n;
+	return n;
+}
+
+/* Says only that a bridge or a port is there. */
+static bool
+is_place(const struct sighting *s)
+{
+	return !s->has_mac && s->naddrs == 0 && s->name[0] == '\0' && s->kind == GUEST_VM;
+}
+
+/* The guest of a sighting without hardware address, or NULL. */
+static struct node *
+node_find(const struct join *j, const struct sighting *s)
+{
+	struct node *n = NULL;
+
+	for (uint32_t i = 0; s->kind == GUEST_VM && n == NULL && i < s->naddrs; i++)
+		n = join_by_addr(j, &s->addrs[i]);
+	for (size_t i = 0; n == NULL && i < j->n; i++) {
+		const struct node *k = j->nodes[i];
+
+		if (k->g.kind != s->kind)
+			continue;
+		if (s->kind == GUEST_UID ? k->g.uid == s->uid :
+		    s->naddrs == 0 && strcmp(k->wanted, s->name) == 0)
+			n = j->nodes[i];
+	}
+	return n;
+}
+
+static void
+node_see(struct node *n, const struct sighting *s, uint64_t now)
+{
+	const uint64_t age = (uint64_t)s->age * second;
+
+	if (s->bridge[0] != '\0' && (!n->placed || s->age <= n->place_age)) {
+		/* A neighbour knows the bridge, a forwarding row the port as well. */
+		if (s->port[0] != '\0' || strcmp(n->g.bridge, s->bridge) != 0)
+			copy_string(n->g.port, s->port, sizeof(n->g.port));
+		copy_string(n->g.bridge, s->bridge, sizeof(n->g.bridge));
+		if (s->port[0] != '\0') {
+			n->placed = true;
+			n->place_age = s->age;
+		}
+	}
+	if (s->hint)
+		return;
+	n->seen = true;
+	if (s->state != GUEST_UNKNOWN)
+		n->told = s->state;
+	if (s->state != GUEST_STOPPED && age < now && now - age > n->g.last_seen)
+		n->g.last_seen = now - age;
+}
+
+/* Step 1, for sightings with a hardware address: each run of the same one. */
+static void
+find_by_mac(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
+{
+	const struct sighting **order = xcalloc(n + 1, sizeof(struct sighting *));
+	struct node *node;
+	size_t m = 0, to;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].has_mac)
+			order[m++] = &s[i];
+	}
+	qsort(order, m, sizeof(struct sighting *), sighting_compare);
+	for (size_t from = 0; from < m; from = to) {
+		node = join_by_mac(j, order[from]->mac);
+		for (to = from; to < m && memcmp(order[to]->mac, order[from]->mac, 6) == 0; to++) {
+			if (node == NULL && !order[to]->hint)
+				node = node_new(j, order[to], now);
+		}
+		for (size_t i = from; node != NULL && i < to; i++)
+			of[order[i] - s] = node;
+	}
+	free(order);
+}
+
+/* Steps 1, and 2 without its end: every claim on an address. */
+static size_t
+claims_collect(struct join *j, const struct sighting *s, size_t n, struct node **of,
+    struct holding *claims, uint64_t now)
+{
+	size_t m = 0;
+
+	for (size_t i = 0; i < j->n; i++) {
+		struct node *k = j->nodes[i];
+
+		for (uint32_t a = 0; a < k->g.naddrs; a++) {
+			if (now < k->addr_seen[a] ||
+			    now - k->addr_seen[a] <= GUEST_KEEP * second)
+				claims[m++] = (struct holding){ k->g.addrs[a], k,
+					k->addr_seen[a], 1 };
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t age = (uint64_t)s[i].age * second;
+
+		for (uint32_t a = 0; of[i] != NULL && a < s[i].naddrs && a < GUEST_ADDRS; a++)
+			claims[m++] = (struct holding){ s[i].addrs[a], of[i],
+				age < now ? now - age : 0, s[i].hint ? 2 : 0 };
+	}
+	return m;
+}
+
+/* Addresses arrive sorted, so they stand sorted: IPv4 first, link-local last.
+ * A full guest loses the one not seen for longest. */
+static void
+address_give(struct node *n, const struct holding *h)
+{
+	uint32_t oldest = 0;
+
+	if (n->g.naddrs == GUEST_ADDRS) {
+		for (uint32_t i = 1; i < GUEST_ADDRS; i++) {
+			if (n->addr_seen[i] < n->addr_seen[oldest])
+				oldest = i;
+		}
+		if (h->seen <= n->addr_seen[oldest])
+			return;
+		n->g.naddrs--;
+		for (uint32_t i = oldest; i < n->g.naddrs; i++) {
+			n->g.addrs[i] = n->g.addrs[i + 1];
+			n->addr_seen[i] = n->addr_seen[i + 1];
+		}
+	}
+	n->g.addrs[n->g.naddrs] = h->addr;
+	n->addr_seen[n->g.naddrs++] = h->seen;
+}
+
+static void
+index_addresses(struct join *j)
+{
+	free(j->by_addr);
+	j->by_addr = xcalloc(j->n * GUEST_ADDRS + 1, sizeof(*j->by_addr));
+	j->naddr = 0;
+	for (size_t i = 0; i < j->n; i++) {
+		for (uint32_t a = 0; a < j->nodes[i]->g.naddrs; a++)
+			j->by_addr[j->naddr++] = (struct holding){ j->nodes[i]->g.addrs[a],
+				j->nodes[i], 0, 0 };
+	}
+	qsort(j->by_addr, j->naddr, sizeof(*j->by_addr), holding_compare);
+}
+
+static void
+index_macs(struct join *j)
+{
+	free(j->by_mac);
+	j->by_mac = xcalloc(j->n + 1, sizeof(struct node *));
+	j->nmac = 0;
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->nodes[i]->g.has_mac)
+			j->by_mac[j->nmac++] = j->nodes[i];
+	}
+	qsort(j->by_mac, j->nmac, sizeof(struct node *), mac_compare);
+}
+
+static void
+addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
+{
+	qsort(claims, m, sizeof(*claims), holding_compare);
+	for (size_t i = 0; i < j->n; i++) {
+		memset(j->nodes[i]->g.addrs, 0, sizeof(j->nodes[i]->g.addrs));
+		j->nodes[i]->g.naddrs = 0;
+	}
+	for (size_t i = 0; i < m; i++) {
+		if (i > 0 && addr_compare(&claims[i].addr, &claims[i - 1].addr) == 0)
+			continue;
+		if (claims[i].weight == 2)
+			claims[i].seen = now;
+		address_give(claims[i].node, &claims[i]);
+	}
+	index_addresses(j);
+}
+
+/* Step 3, one claim. */
+static void
+name_claim(struct node *n, const struct sighting *s)
+{
+	uint8_t rank = RANK_OTHER;
+
+	if (s->name[0] == '\0')
+		return;
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+		if (strcmp(ranks[i].provider, s->provider) == 0)
+			rank = ranks[i].rank;
+	}
+	if (s->has_mac)
+		rank += RANK_BY_MAC;
+	if (rank <= n->rank)
+		return;
+	n->rank = rank;
+	copy_string(n->wanted, s->name, sizeof(n->wanted));
+	copy_string(n->wanted_by, s->provider, sizeof(n->wanted_by));
+}
+
+/* Without a claim: the address, never a link-local one, else the MAC. */
+static void
+name_own(struct node *n)
+{
+	char mac[MAC_TEXT_SIZE], text[ADDR_TEXT_SIZE];
+	const struct addr *a = &n->g.addrs[0];
+	const bool local = n->g.naddrs == 0 ||
+	    (a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80);
+
+	if (!local)
+		copy_string(n->g.name, addr_format(a, text), sizeof(n->g.name));
+	else if (n->g.has_mac)
+		copy_string(n->g.name, mac_format(n->g.mac, mac), sizeof(n->g.name));
+	else
+		snprintf(n->g.name, sizeof(n->g.name), "guest-%u", (unsigned)n->g.id);
+	copy_string(n->g.by, "neighbours", sizeof(n->g.by));
+}
+
+static bool
+name_taken(struct node *const *named, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(named[i]->g.name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The wanted name, or with -2, -3, ... behind it. */
+static void
+name_unique(struct node *n, struct node *const *named, size_t count)
+{
+	enum { SUFFIX = 8 };
+
+	copy_string(n->g.name, n->wanted, sizeof(n->g.name));
+	copy_string(n->g.by, n->wanted_by, sizeof(n->g.by));
+	for (unsigned k = 2; name_taken(named, count, n->g.name); k++)
+		snprintf(n->g.name, sizeof(n->g.name), "%.*s-%u", GH_GUEST_SIZE - SUFFIX,
+		    n->wanted, k);
+}
+
+/* Who is asked first: uids are ours, then whoever runs, then who came first. */
+static int
+claim_compare(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+
+	if ((*x)->g.kind != (*y)->g.kind)
+		return (*x)->g.kind == GUEST_UID ? -1 : 1;
+	if ((*x)->g.state != (*y)->g.state)
+		return (*x)->g.state == GUEST_RUNNING ? -1 : 1;
+	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);
+}
+
+static void
+names_settle(struct join *j)
+{
+	struct node **named = xcalloc(j->n + 1, sizeof(struct node *));
+	size_t n = 0;
+
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->nodes[i]->wanted[0] != '\0')
+			named[n++] = j->nodes[i];
+		else
+			name_own(j->nodes[i]);
+	}
+	qsort(named, n, sizeof(struct node *), claim_compare);
+	for (size_t i = 0; i < n; i++)
+		name_unique(named[i], named, i);
+	free(named);
+}
+
+/* What this pass says of a guest's port: the bridge was not looked at, or the
+ * port has no carrier, or it has one. */
+enum port_state { PORT_UNKNOWN, PORT_DOWN, PORT_UP };
+
+/* The sightings that are places; they are few. */
+struct places {
+	const struct sighting	**at;
+	size_t			  n;
+};
+
+static void
+places_collect(struct places *p, const struct sighting *s, size_t n)
+{
+	p->at = xcalloc(n + 1, sizeof(*p->at));
+	p->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (is_place(&s[i]))
+			p->at[p->n++] = &s[i];
+	}
+}
+
+static enum port_state
+port_state(const struct places *p, const struct guest *g)
+{
+	enum port_state state = PORT_UNKNOWN;
+
+	for (size_t i = 0; g->port[0] != '\0' && i < p->n; i++) {
+		if (strcmp(p->at[i]->bridge, g->bridge) != 0)
+			continue;
+		if (strcmp(p->at[i]->port, g->port) == 0)
+			return PORT_UP;
+		state = PORT_DOWN;
+	}
+	return state;
+}
+
+/* A port that is a guest's alone lives as long as it does. */
+static bool
+port_sole(const struct join *j, const struct guest *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < j->n; i++)
+		n += strcmp(j->nodes[i]->g.port, g->port) == 0;
+	return n == 1;
+}
+
+static uint8_t
+state_of(const struct join *j, struct node *n, const struct places *places, uint64_t now)
+{
+	const enum port_state port = port_state(places, &n->g);
+
+	if (n->told != GUEST_UNKNOWN)
+		return n->told;
+	if (port == PORT_DOWN)
+		return GUEST_STOPPED;
+	if (port == PORT_UP && port_sole(j, &n->g)) {
+		n->g.last_seen = now;
+		return GUEST_RUNNING;
+	}
+	if (now > n->g.last_seen && now - n->g.last_seen > GUEST_FRESH * second)
+		return GUEST_STOPPED;
+	return GUEST_RUNNING;
+}
+
+static bool
+is_gone(const struct node *n, uint64_t now)
+{
+	if (n->g.kind == GUEST_UID)
+		return !n->seen;
+	return n->g.state == GUEST_STOPPED && now > n->g.last_seen &&
+	    now - n->g.last_seen > GUEST_KEEP * second;
+}
+
+/* Removes what the callback says; keeps the order. */
+static bool
+nodes_remove(struct join *j, bool (*remove)(const struct node *, const void *), const void *arg)
+{
+	size_t kept = 0;
+	bool any;
+
+	for (size_t i = 0; i < j->n; i++) {
+		if (remove(j->nodes[i], arg))
+			free(j->nodes[i]);
+		else
+			j->nodes[kept++] = j->nodes[i];
+	}
+	any = kept != j->n;
+	j->n = kept;
+	return any;
+}
+
+static bool
+remove_gone(const struct node *n, const void *now)
+{
+	return is_gone(n, *(const uint64_t *)now);
+}
+
+static int
+recent_compare(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+
+	if (((*x)->g.kind == GUEST_UID) != ((*y)->g.kind == GUEST_UID))
+		return (*x)->g.kind == GUEST_UID ? -1 : 1;
+	if ((*x)->g.last_seen != (*y)->g.last_seen)
+		return (*x)->g.last_seen > (*y)->g.last_seen ? -1 : 1;
+	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);
+}
+
+static int
+id_compare(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+
+	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);
+}
+
+/* Of equally recent ones the newest go: a flood of them must not push out who
+ * was there before. */
+static bool
+nodes_trim(struct join *j)
+{
+	if (j->n <= GUESTS_MAX)
+		return false;
+	qsort(j->nodes, j->n, sizeof(struct node *), recent_compare);
+	while (j->n > GUESTS_MAX)
+		free(j->nodes[--j->n]);
+	qsort(j->nodes, j->n, sizeof(struct node *), id_compare);
+	return true;
+}
+
+/* Anything that a console shows, but the time it was last seen. */
+static bool
+node_changed(struct node *n)
+{
+	n->before.last_seen = n->g.last_seen;
+	return memcmp(&n->before, &n->g, sizeof(n->g)) != 0;
+}
+
+bool
+join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
+{
+	struct node **of = xcalloc(n + 1, sizeof(struct node *));
+	struct holding *claims;
+	struct places places;
+	bool changed;
+
+	for (size_t i = 0; i < j->n; i++) {
+		struct node *k = j->nodes[i];
+
+		memcpy(&k->before, &k->g, sizeof(k->g));
+		k->seen = k->placed = false;
+		k->told = GUEST_UNKNOWN;
+		k->rank = 0;
+	}
+	find_by_mac(j, s, n, of, now);
+	for (size_t i = 0; i < n; i++) {
+		if (of[i] == NULL && !s[i].has_mac && !is_place(&s[i]) && !s[i].hint &&
+		    (of[i] = node_find(j, &s[i])) == NULL)
+			of[i] = node_new(j, &s[i], now);
+		if (of[i] != NULL)
+			node_see(of[i], &s[i], now);
+	}
+	claims = xcalloc((j->n + n) * GUEST_ADDRS + 1, sizeof(*claims));
+	addresses_settle(j, claims, claims_collect(j, s, n, of, claims, now), now);
+	for (size_t i = 0; i < n; i++) {
+		if (of[i] == NULL && s[i].hint && !s[i].has_mac)
+			of[i] = node_find(j, &s[i]);
+		if (of[i] != NULL)
+			name_claim(of[i], &s[i]);
+	}
+	places_collect(&places, s, n);
+	for (size_t i = 0; i < j->n; i++)
+		j->nodes[i]->g.state = state_of(j, j->nodes[i], &places, now);
+	changed = nodes_remove(j, remove_gone, &now);
+	changed |= nodes_trim(j);
+	index_addresses(j);
+	index_macs(j);
+	names_settle(j);
+	for (size_t i = 0; i < j->n; i++)
+		changed |= node_changed(j->nodes[i]);
+	free(places.at);
+	free(claims);
+	free(of);
+	return changed;
+}
+
+static bool
+remove_unguarded(const struct node *n, const void *arg)
+{
+	const struct conf_names *bridges = arg;
+
+	if (n->g.kind != GUEST_VM || n->g.bridge[0] == '\0')
+		return false;
+	for (uint32_t i = 0; i < bridges->n; i++) {
+		if (text_glob(bridges->name[i], n->g.bridge))
+			return false;
+	}
+	return true;
+}
+
+bool
+join_forget(struct join *j, const struct conf_names *bridges)
+{
+	if (!nodes_remove(j, remove_unguarded, bridges))
+		return false;
+	index_addresses(j);
+	index_macs(j);
+	return true;
+}

@@ -1,0 +1,357 @@
+/*
+ * A datagram holds messages: a header of 16 bytes, a fixed part by type, then
+ * attributes (length, type, value), everything padded to four bytes and in the
+ * host's byte order.
+ */
+#include "config.h"
+
+#include "inventory/netlink.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/provider.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum {
+	MSG_HEADER = 16, MSG_ERROR = 2, MSG_DONE = 3, MSG_NEWLINK = 16, MSG_NEWNEIGH = 28,
+
+	LINK_FIXED = 16, LINK_INDEX = 4, LINK_FLAGS = 8,
+	LINK_ATTR_NAME = 3, LINK_ATTR_MASTER = 10,
+	LINK_LOWER_UP = 0x10000,
+
+	NEIGH_FIXED = 12, NEIGH_INDEX = 4, NEIGH_STATE = 8,
+	NEIGH_ATTR_DST = 1, NEIGH_ATTR_LLADDR = 2, NEIGH_ATTR_CACHE = 3, NEIGH_ATTR_MASTER = 9,
+	CACHE_CONFIRMED = 0, CACHE_UPDATED = 8, CACHE_SIZE = 16,
+	FAMILY_INET = 2, FAMILY_BRIDGE = 7, FAMILY_INET6 = 10,
+	STATE_REACHABLE = 0x02, STATE_STALE = 0x04, STATE_DELAY = 0x08, STATE_PROBE = 0x10,
+	STATE_NOARP = 0x40, STATE_PERMANENT = 0x80,
+	STATE_HEARD = STATE_REACHABLE | STATE_STALE | STATE_DELAY | STATE_PROBE,
+
+	TICKS = 100,		/* a second of USER_HZ */
+	FORGOTTEN = 3600,	/* seconds: heard so long ago is not heard */
+	PORT_MACS = 16,		/* more behind one port is a flood, or a network */
+};
+
+/* A run of bytes being read from the front. */
+struct bytes {
+	const uint8_t	*p;
+	size_t		 len;
+};
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint32_t
+get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+struct nl_tables *
+netlink_tables_new(void)
+{
+	struct nl_tables *t = xcalloc(1, sizeof(*t));
+
+	t->links = xcalloc(NETLINK_LINKS_MAX, sizeof(*t->links));
+	t->neighs = xcalloc(NETLINK_NEIGHS_MAX, sizeof(*t->neighs));
+	t->fdb = xcalloc(NETLINK_NEIGHS_MAX, sizeof(*t->fdb));
+	return t;
+}
+
+void
+netlink_tables_free(struct nl_tables *t)
+{
+	if (t == NULL)
+		return;
+	free(t->links);
+	free(t->neighs);
+	free(t->fdb);
+	free(t);
+}
+
+/* Takes len bytes and their padding off the front; the last may lack padding. */
+static void
+skip(struct bytes *b, size_t len)
+{
+	size_t padded = (len + 3) & ~(size_t)3;
+
+	if (padded > b->len)
+		padded = b->len;
+	b->p += padded;
+	b->len -= padded;
+}
+
+/* The next attribute; false at the end or where lengths contradict. */
+static bool
+attr_next(struct bytes *b, uint16_t *type, struct bytes *value)
+{
+	size_t len;
+
+	if (b->len < 4 || (len = get16(b->p)) < 4 || len > b->len)
+		return false;
+	*type = get16(b->p + 2) & 0x3fff;	/* two flag bits on top */
+	value->p = b->p + 4;
+	value->len = len - 4;
+	skip(b, len);
+	return true;
+}
+
+static void
+link_parse(struct nl_tables *t, struct bytes b)
+{
+	struct nl_link link = { 0 };
+	struct bytes value;
+	uint16_t type;
+
+	if (b.len < LINK_FIXED || t->nlinks == NETLINK_LINKS_MAX)
+		return;
+	link.index = get32(b.p + LINK_INDEX);
+	link.carrier = (get32(b.p + LINK_FLAGS) & LINK_LOWER_UP) != 0;
+	skip(&b, LINK_FIXED);
+	while (attr_next(&b, &type, &value)) {
+		if (type == LINK_ATTR_NAME && value.len > 0 && value.len <= sizeof(link.name)) {
+			memcpy(link.name, value.p, value.len);
+			link.name[value.len - 1] = '\0';
+		} else if (type == LINK_ATTR_MASTER && value.len >= 4)
+			link.master = get32(value.p);
+	}
+	if (link.name[0] != '\0')
+		t->links[t->nlinks++] = link;
+}
+
+/* The younger of "confirmed" and "updated": an entry just learned counts as
+ * confirmed a minute ago. */
+static uint32_t
+cache_age(const struct bytes *value)
+{
+	uint32_t confirmed = get32(value->p + CACHE_CONFIRMED);
+	uint32_t updated = get32(value->p + CACHE_UPDATED);
+
+	return (confirmed < updated ? confirmed : updated) / TICKS;
+}
+
+static void
+neigh_attr(struct nl_neigh *n, uint8_t family, uint16_t type, const struct bytes *value)
+{
+	const size_t width = family == FAMILY_INET ? 4 : 16;
+
+	if (type == NEIGH_ATTR_LLADDR && value->len == 6)
+		memcpy(n->mac, value->p, 6);
+	else if (type == NEIGH_ATTR_MASTER && value->len >= 4)
+		n->master = get32(value->p);
+	else if (type == NEIGH_ATTR_CACHE && value->len >= CACHE_SIZE)
+		n->age = cache_age(value);
+	else if (type == NEIGH_ATTR_DST && !n->fdb && value->len == width) {
+		n->addr.family = family == FAMILY_INET ? 4 : 6;
+		memcpy(n->addr.bytes, value->p, width);
+	}
+}
+
+/* Multicast, unspecified and loopback are nobody's. */
+static bool
+addr_is_guest(const struct addr *a)
+{
+	static const uint8_t none[16];
+
+	if (a->family == 4)
+		return a->bytes[0] != 0 && a->bytes[0] != 127 && a->bytes[0] < 224;
+	return a->family == 6 && a->bytes[0] != 0xff && memcmp(a->bytes, none, 15) != 0;
+}
+
+static void
+neigh_parse(struct nl_tables *t, struct bytes b)
+{
+	struct nl_neigh n = { 0 };
+	struct bytes value;
+	uint16_t type;
+	uint8_t family;
+
+	if (b.len < NEIGH_FIXED)
+		return;
+	family = b.p[0];
+	if (family != FAMILY_INET && family != FAMILY_INET6 && family != FAMILY_BRIDGE)
+		return;
+	n.fdb = family == FAMILY_BRIDGE;
+	n.link = get32(b.p + NEIGH_INDEX);
+	n.state = get16(b.p + NEIGH_STATE);
+	skip(&b, NEIGH_FIXED);
+	while (attr_next(&b, &type, &value))
+		neigh_attr(&n, family, type, &value);
+	if (!mac_is_guest(n.mac) || n.age >= FORGOTTEN)
+		return;
+	/* A permanent row is the bridge's own; a NOARP one is static: a guest's. */
+	if (n.fdb) {
+		if (n.master != 0 && (n.state & STATE_PERMANENT) == 0 &&
+		    t->nfdb < NETLINK_NEIGHS_MAX)
+			t->fdb[t->nfdb++] = n;
+	} else if ((n.state & (STATE_HEARD | STATE_PERMANENT)) != 0 && addr_is_guest(&n.addr) &&
+	    t->nneighs < NETLINK_NEIGHS_MAX)
+		t->neighs[t->nneighs++] = n;
+}
+
+enum nl_result
+netlink_parse(struct nl_tables *t, const uint8_t *data, size_t len, const char **why)
+{
+	struct bytes b = { data, len }, body;
+	uint16_t type;
+	size_t size;
+
+	while (b.len > 0) {
+		if (b.len < MSG_HEADER || (size = get32(b.p)) < MSG_HEADER || size > b.len) {
+			*why = "a netlink message contradicts its length";
+			return NL_BROKEN;
+		}
+		type = get16(b.p + 4);
+		body.p = b.p + MSG_HEADER;
+		body.len = size - MSG_HEADER;
+		if (type == MSG_DONE)
+			return NL_DONE;
+		if (type == MSG_ERROR) {
+			*why = "the kernel refused to list it";
+			return NL_BROKEN;
+		}
+		if (type == MSG_NEWLINK)
+			link_parse(t, body);
+		else if (type == MSG_NEWNEIGH)
+			neigh_parse(t, body);
+		skip(&b, size);
+	}
+	return NL_MORE;
+}
+
+static int
+link_compare(const void *a, const void *b)
+{
+	const struct nl_link *x = a, *y = b;
+
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+static int
+fdb_compare(const void *a, const void *b)
+{
+	const struct nl_neigh *x = a, *y = b;
+
+	return (x->link > y->link) - (x->link < y->link);
+}
+
+static const struct nl_link *
+link_find(const struct nl_tables *t, uint32_t index)
+{
+	const struct nl_link key = { .index = index };
+
+	return bsearch(&key, t->links, t->nlinks, sizeof(key), link_compare);
+}
+
+static bool
+guarded(const struct conf_names *names, const char *name)
+{
+	for (uint32_t i = 0; i < names->n; i++) {
+		if (text_glob(names->name[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* The guarded bridge of that index, or NULL. */
+static const struct nl_link *
+bridge_find(const struct nl_tables *t, const struct conf_names *names, uint32_t index)
+{
+	const struct nl_link *link = index != 0 ? link_find(t, index) : NULL;
+
+	return link != NULL && guarded(names, link->name) ? link : NULL;
+}
+
+static void
+neighs_sight(const struct nl_tables *t, const struct conf_names *names, struct sighting *list,
+    size_t *n, size_t max)
+{
+	const struct nl_link *bridge;
+	struct sighting *s;
+
+	for (size_t i = 0; i < t->nneighs; i++) {
+		const struct nl_neigh *e = &t->neighs[i];
+
+		if ((bridge = bridge_find(t, names, e->link)) == NULL ||
+		    (s = sighting_add(list, n, max, "neighbours")) == NULL)
+			continue;
+		s->has_mac = true;
+		memcpy(s->mac, e->mac, sizeof(s->mac));
+		s->addrs[s->naddrs++] = e->addr;
+		/* A static row says nothing about when it was heard. */
+		s->hint = (e->state & STATE_PERMANENT) != 0;
+		s->age = e->age;
+		copy_string(s->bridge, bridge->name, sizeof(s->bridge));
+	}
+}
+
+static void
+links_sight(const struct nl_tables *t, const struct conf_names *names, struct sighting *list,
+    size_t *n, size_t max)
+{
+	const struct nl_link *link, *bridge;
+	struct sighting *s;
+
+	for (size_t i = 0; i < t->nlinks; i++) {
+		link = &t->links[i];
+		bridge = bridge_find(t, names, link->master);
+		if (bridge != NULL && link->carrier &&
+		    (s = sighting_add(list, n, max, "neighbours")) != NULL) {
+			copy_string(s->bridge, bridge->name, sizeof(s->bridge));
+			copy_string(s->port, link->name, sizeof(s->port));
+		}
+		if (guarded(names, link->name) &&
+		    (s = sighting_add(list, n, max, "neighbours")) != NULL)
+			copy_string(s->bridge, link->name, sizeof(s->bridge));
+	}
+}
+
+/* One port's rows: they make guests unless there are too many of them. */
+static void
+port_sight(const struct nl_tables *t, const struct conf_names *names, size_t from, size_t to,
+    struct sighting *list, size_t *n, size_t max)
+{
+	const struct nl_link *port = link_find(t, t->fdb[from].link), *bridge;
+	struct sighting *s;
+
+	if (port == NULL || (bridge = bridge_find(t, names, port->master)) == NULL)
+		return;
+	for (size_t i = from; i < to; i++) {
+		if ((s = sighting_add(list, n, max, "neighbours")) == NULL)
+			return;
+		s->has_mac = true;
+		memcpy(s->mac, t->fdb[i].mac, sizeof(s->mac));
+		s->hint = to - from > PORT_MACS || (t->fdb[i].state & STATE_NOARP) != 0;
+		s->age = t->fdb[i].age;
+		copy_string(s->bridge, bridge->name, sizeof(s->bridge));
+		copy_string(s->port, port->name, sizeof(s->port));
+	}
+}
+
+void
+netlink_sightings(struct nl_tables *t, const struct conf_names *names, struct sighting *list,
+    size_t *n, size_t max)
+{
+	size_t from, to;
+
+	qsort(t->links, t->nlinks, sizeof(*t->links), link_compare);
+	qsort(t->fdb, t->nfdb, sizeof(*t->fdb), fdb_compare);
+	neighs_sight(t, names, list, n, max);
+	links_sight(t, names, list, n, max);
+	for (from = 0; from < t->nfdb; from = to) {
+		for (to = from + 1; to < t->nfdb && t->fdb[to].link == t->fdb[from].link; to++)
+			;
+		port_sight(t, names, from, to, list, n, max);
+	}
+}

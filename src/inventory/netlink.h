@@ -1,0 +1,46 @@
+/*
+ * rtnetlink's answers as tables.  Pure: bytes in, rows out, so that it can be
+ * tested with recorded bytes and fuzzed on any host.  The numbers of the kernel's
+ * interface are ours here for the same reason.
+ */
+#ifndef NETLINK_H
+#define NETLINK_H
+
+#include "inventory/inventory.h"
+
+enum { NETLINK_LINKS_MAX = 4096, NETLINK_NEIGHS_MAX = 4096 };
+
+struct nl_link {
+	uint32_t	index, master;	/* master 0: none */
+	bool		carrier;
+	char		name[GH_IFNAME_SIZE];
+};
+
+/* An address's neighbour, or (fdb) a hardware address behind a bridge's port. */
+struct nl_neigh {
+	uint32_t	link, master;
+	bool		fdb;
+	uint16_t	state;
+	uint8_t		mac[6];
+	uint32_t	age;		/* seconds since it was heard */
+	struct addr	addr;
+};
+
+struct nl_tables {
+	struct nl_link	*links;
+	struct nl_neigh	*neighs, *fdb;
+	size_t		 nlinks, nneighs, nfdb;
+};
+
+enum nl_result { NL_MORE, NL_DONE, NL_BROKEN };
+
+struct nl_tables	*netlink_tables_new(void);
+void			 netlink_tables_free(struct nl_tables *);
+/* Adds what one datagram says. NL_BROKEN sets *why to a static phrase. What is
+ * beyond the tables' size is left out. */
+enum nl_result		 netlink_parse(struct nl_tables *, const uint8_t *, size_t, const char **why);
+/* Guests behind interfaces that the names fit. Sorts the tables. */
+void			 netlink_sightings(struct nl_tables *, const struct conf_names *,
+			    struct sighting *, size_t *n, size_t max);
+
+#endif
