@@ -125,7 +125,10 @@ enum drop_flag {
 	DROP_UID = 1 << 5,		/* uid is: sent by a process of this host */
 	DROP_MAC = 1 << 6,		/* mac is */
 	DROP_NOT_IP = 1 << 7,		/* ethertype says what it was */
-	DROP_FLAGS_ALL = (1 << 8) - 1
+	DROP_VLAN = 1 << 8,		/* came with a VLAN tag */
+	DROP_FOLDED = 1 << 9,		/* packets of many kinds, counted together:
+					 * only label, in and out are meaningful */
+	DROP_FLAGS_ALL = (1 << 10) - 1
 };
 
 /* A run of like packets that the firewall blocked. */
@@ -143,6 +146,8 @@ struct drop {
 	uint8_t		icmp_type, icmp_code;
 	uint8_t		mac[6];
 	uint8_t		pad[7];
+	/* A bridge's port where it is known (that tells the guest), else the
+	 * interface; "#7" where only its number is known. */
 	char		in[GH_IFNAME_SIZE], out[GH_IFNAME_SIZE];
 	char		label[GH_LABEL_SIZE];	/* the rule, "default" */
 };

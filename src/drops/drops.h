@@ -1,10 +1,15 @@
 /*
  * Blocked packets: from the firewall's log device to struct drop.
  *
- *   capture.c    libpcap on nflog:GROUP or a pcap file
- *   nflog.c      the NFLOG header: TLVs (pflog.c: pf's header, later)
- *   packet.c     Ethernet, IPv4, IPv6 and its extension headers, TCP, UDP, ICMP
- *   aggregate.c  runs of like packets in a bounded table
+ *   capture.c       libpcap on the log device or a pcap file
+ *   device_nflog.c  Linux's log device: opening, tuning, interface names
+ *   nflog.c         the NFLOG header: TLVs
+ *   packet.c        VLAN tags, ARP, IPv4, IPv6 and its extension headers, TCP, UDP, ICMP
+ *   aggregate.c     runs of like packets in a bounded table
+ *   show.c          a drop as text and as JSON (show.h)
+ *
+ * pf's log is one more device_*.c, one more decoder, and its row in
+ * capture.c's table of link types.
  *
  * Everything here was written by a guest: lengths are checked against what
  * was captured before any byte is read, and every read is byte by byte.
@@ -17,41 +22,69 @@
 
 struct event_base;
 
-/* Decodes one NFLOG record (after the pcap header). Always fills *drop with
- * what could be read; flags say what could not. count is 1. */
-void	 nflog_decode(const uint8_t *, size_t caplen, size_t len, struct drop *);
-/* Decodes a packet that starts with its IP header (or, with DROP_NOT_IP set by
- * the caller from the ethertype, nothing). */
+/*
+ * Decodes one NFLOG record (after the pcap header). Always fills *drop with
+ * what could be read; flags say what could not. count is 1, first and last
+ * are the caller's to set. Returns the kernel's sequence number of the
+ * record, or -1 if it has none: a gap tells exactly what was missed.
+ */
+int64_t	 nflog_decode(const uint8_t *, size_t caplen, size_t len, struct drop *);
+/* How to name an interface by its index; without it (a file of who knows
+ * which host) index 7 is shown as "#7". */
+void	 nflog_names(void (*lookup)(uint32_t index, char name[GH_IFNAME_SIZE]));
+/*
+ * Decodes a packet that starts behind its Ethernet header. drop->ethertype is
+ * the type of that header, or 0 if only the IP version can tell. len is the
+ * length before capture cut it, at least caplen. Adds to *drop.
+ */
 void	 packet_decode(const uint8_t *, size_t caplen, size_t len, struct drop *);
 
-/* Runs of like packets. Bounded: when the table is full, what is new is
- * counted into one run labelled as the rule with no addresses. */
+/*
+ * Runs of like packets: same addresses, protocol, destination port or ICMP
+ * type, label, uid, interfaces, MAC and flags. At most max_runs (at least 16)
+ * are kept apart, a quarter of them from any one interface, so that a flood
+ * from one guest does not hide what others do; what finds no room is counted
+ * into one run (DROP_FOLDED) for its interface and label.
+ */
 struct aggregate;
 struct aggregate	*aggregate_new(size_t max_runs);
 void			 aggregate_free(struct aggregate *);
 void			 aggregate_add(struct aggregate *, const struct drop *);
-/* Hands over every run that changed since the last call, newest count only. */
-void			 aggregate_flush(struct aggregate *, void (*emit)(const struct drop *, void *), void *);
+/* Hands over every run that changed since the last call, with the counts since
+ * then. A run that did not change for AGGREGATE_IDLE calls makes room. */
+enum { AGGREGATE_IDLE = 12 };
+void			 aggregate_flush(struct aggregate *, void (*emit)(const struct drop *, void *),
+			    void *);
+/* Packets counted into DROP_FOLDED runs; runs kept apart now. */
 uint64_t		 aggregate_folded(const struct aggregate *);
+size_t			 aggregate_runs(const struct aggregate *);
 
 struct capture_stats {
-	uint64_t	seen, missed, folded;
+	uint64_t	seen;		/* packets read */
+	uint64_t	missed;		/* logged, but the device could not hold them */
+	uint64_t	folded;		/* seen, but not kept apart */
 	bool		up;
+	char		cause[GH_CAUSE_SIZE];	/* why it is not */
 };
 struct capture;
-/* Opens nflog:GROUP; needs the privilege that net gives up afterwards. */
+/* Opens the log device; needs the privilege that net gives up afterwards, and
+ * nothing but its open descriptors from then on. NULL and a cause. */
 struct capture	*capture_open(const struct conf *, char **cause);
-/* Starts delivering aggregated drops, four times a second. */
+/* Starts delivering aggregated drops, four times a second. Reads in bounded
+ * batches and never waits. A device that fails is not read again: up is false
+ * then, and only a new process can open it anew. */
 void		 capture_start(struct capture *, struct event_base *,
 		    void (*emit)(const struct drop *, void *), void *arg);
 void		 capture_stats(const struct capture *, struct capture_stats *);
 void		 capture_free(struct capture *);
 
-/* `gatehouse drops -r FILE`: each packet in turn. NULL or a cause. */
+/* `gatehouse drops -r FILE` ("-": stdin): each packet in turn. NULL or a cause;
+ * what stands before a broken record was delivered. */
 char		*capture_read_file(const char *path, void (*emit)(const struct drop *, void *), void *);
-/* `gatehouse drops -w FILE`: writes packets until count (0: no limit) or a
- * signal sets *stop. Needs the privilege to open the device. */
+/* `gatehouse drops -w FILE` ("-": stdout): writes packets until count (0: no
+ * limit) or a signal sets *stop. Needs the privilege to open the device, which
+ * one process at a time can hold. NULL or a cause; *stats in either case. */
 char		*capture_write_file(const struct conf *, const char *path, uint64_t count,
-		    const volatile int *stop);
+		    const volatile int *stop, struct capture_stats *stats);
 
 #endif

@@ -1,0 +1,16 @@
+/* The host's firewall log device: one file for each system, picked by configure. */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include <pcap/pcap.h>
+
+#include "conf.h"
+
+/* Opens, tunes and activates the device, not blocking. NULL and a cause. */
+pcap_t		*device_open(const struct conf *, char **cause);
+/* A lower bound of the packets lost since it was opened. */
+uint64_t	 device_lost(pcap_t *);
+/* Interfaces may have been renamed: look names up again. */
+void		 device_forget_names(void);
+
+#endif
