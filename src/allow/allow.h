@@ -68,6 +68,9 @@ struct allowlist;
  * dst, or says in a static phrase what is wrong.
  */
 const char	*allow_name_canonical(char dst[GH_NAME_SIZE], const char *, size_t len, bool idna);
+/* True for an address in any spelling that a client may take for one (127.1,
+ * 0x7f.1, 2130706433, [::1], fe80::1%eth0): never a name. */
+bool		 allow_name_is_address(const char *, size_t len);
 
 /*
  * Reading and writing.  cause: "FILE:LINE: ..." (caller frees).  old, if not

@@ -1,0 +1,280 @@
+/*
+ * What there is to say about an entry beyond its grammar, and entries found
+ * by name.  The index is a table of chains over the names of the list.
+ */
+#include "config.h"
+
+#include "allow/list.h"
+
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_LIBPSL
+#include <libpsl.h>
+#endif
+
+#include "allow/hash.h"
+#include "text.h"
+#include "xmalloc.h"
+
+struct list_index {
+	uint32_t	*head, *next;	/* 1 + item; a chain is in file order */
+	size_t		 mask;
+};
+
+static size_t
+name_slot(const struct list_index *x, const char *name)
+{
+	/* The operator's own names: nobody is to be kept from choosing them. */
+	static const uint64_t key[2] = { 0, 0 };
+	struct name_hash h;
+
+	name_hash_start(&h, key);
+	for (const char *s = name; *s != '\0'; s++)
+		name_hash_add(&h, (uint8_t)*s);
+	return name_hash_end(&h) & x->mask;
+}
+
+static struct list_index *
+index_new(const struct allowlist *l)
+{
+	struct list_index *x = xcalloc(1, sizeof(*x));
+	struct allow_entry e;
+	size_t slots = 16, slot;
+
+	while (slots < l->n)
+		slots *= 2;
+	x->mask = slots - 1;
+	x->head = xcalloc(slots, sizeof(*x->head));
+	x->next = xcalloc(l->n, sizeof(*x->next));
+	for (size_t i = l->n; i-- > 0;) {
+		list_fill(l, i, &e);
+		slot = name_slot(x, e.name);
+		x->next[i] = x->head[slot];
+		x->head[slot] = (uint32_t)i + 1;
+	}
+	return x;
+}
+
+void
+index_free(struct list_index *x)
+{
+	if (x == NULL)
+		return;
+	free(x->head);
+	free(x->next);
+	free(x);
+}
+
+bool
+index_visit(const struct allowlist *l, const char *name,
+    bool (*visit)(const struct allow_entry *, void *), void *arg)
+{
+	struct list_index *x;
+	struct allow_entry e;
+
+	if (l->lazy->index == NULL)
+		l->lazy->index = index_new(l);
+	x = l->lazy->index;
+	for (uint32_t i = x->head[name_slot(x, name)]; i != 0; i = x->next[i - 1]) {
+		list_fill(l, i - 1, &e);
+		if (strcmp(e.name, name) == 0 && visit(&e, arg))
+			return true;
+	}
+	return false;
+}
+
+/* ---- an entry by what an operator types ---- */
+
+struct named {
+	const struct allow_entry	*wanted;
+	bool				 (*same)(const struct allow_entry *,
+					    const struct allow_entry *);
+	struct allow_entry		 found;
+	unsigned			 n;
+};
+
+static bool
+count_named(const struct allow_entry *e, void *arg)
+{
+	struct named *n = arg;
+
+	if (n->same(e, n->wanted) && n->n++ == 0)
+		n->found = *e;
+	return false;
+}
+
+static char *
+named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e)
+{
+	struct named n = { .same = entry_same };
+	char why[GH_CAUSE_SIZE], shown[80];
+	struct allow_entry wanted;
+	struct line_parts p;
+
+	text_escape(shown, sizeof(shown), text, strlen(text));
+	if (!line_split(&p, text, strlen(text)))
+		return xasprintf("\"%s\": not an entry; write it as it stands in the list, or its "
+		    "number", shown);
+	if (!entry_parse(&wanted, p.core, p.core_len, why))
+		return xstrdup(why);
+	n.wanted = &wanted;
+	index_visit(l, wanted.name, count_named, &n);
+	if (n.n == 0 && wanted.vm[0] == '\0' && wanted.until == 0) {
+		/* ".pypi.org" will do for ".pypi.org vm=agent-*" if it is the only one. */
+		n.same = entry_same_target;
+		index_visit(l, wanted.name, count_named, &n);
+	}
+	if (n.n == 0)
+		return xasprintf("\"%s\": no such entry in %s; \"gatehouse entries\" shows them",
+		    shown, l->path);
+	if (n.n > 1)
+		return xasprintf("\"%s\": %u entries of %s are like that, the first on line %u; "
+		    "name one by its number", shown, n.n, l->path, n.found.line);
+	*e = n.found;
+	return NULL;
+}
+
+char *
+allowlist_named(const struct allowlist *l, const char *text, struct allow_entry *e)
+{
+	const char *why;
+	uint64_t id;
+
+	if (!text_number(text, 1, UINT32_MAX, &id, &why))
+		return named_by_text(l, text, e);
+	if (!allowlist_find(l, (uint32_t)id, e))
+		return xasprintf("there is no entry %u in %s; \"gatehouse entries\" shows them",
+		    (unsigned)id, l->path);
+	return NULL;
+}
+
+/* ---- warnings ---- */
+
+/* What decides about an entry's names at one level, other than itself. */
+struct level {
+	const struct allow_entry	*of;
+	bool				 same_name;
+	bool				 differs;	/* not for every case, or otherwise */
+	struct allow_entry		 by;		/* by.id 0: nothing covers all of it */
+};
+
+/* Would an active e, alone, decide all that "of" decides? */
+static bool
+covers(const struct allow_entry *e, const struct allow_entry *of)
+{
+	return (e->until == 0 || e->until == of->until) &&
+	    (e->vm[0] == '\0' || strcmp(e->vm, of->vm) == 0) &&
+	    (e->port == 0 || (e->port == of->port && e->proto == of->proto));
+}
+
+static bool
+judge_level(const struct allow_entry *e, void *arg)
+{
+	struct level *v = arg;
+
+	if (e->id == v->of->id || e->state != ALLOW_ON)
+		return false;
+	if (v->same_name && e->kind != v->of->kind &&
+	    !(e->kind == ALLOW_TREE && v->of->kind != ALLOW_TREE))
+		return false;
+	if (!v->same_name && e->kind == ALLOW_EXACT)
+		return false;
+	/* At equal specificity a deny entry is not held back by an allow entry. */
+	if (v->same_name && v->of->deny && !e->deny && v->of->kind != ALLOW_EXACT)
+		return false;
+	if (entry_same(e, v->of) && e->line > v->of->line)
+		return false;	/* the later of two doubles is told */
+	if (!covers(e, v->of) || (v->by.id != 0 && v->by.deny != e->deny)) {
+		v->differs = true;
+		return false;
+	}
+	if (v->by.id == 0 || e->deny)
+		v->by = *e;
+	return false;
+}
+
+static char *
+without_effect(const struct allowlist *l, const struct allow_entry *e)
+{
+	struct level v = { .of = e, .same_name = true };
+	const char *name = e->name, *dot;
+	char *text, *warning;
+
+	while (index_visit(l, name, judge_level, &v), v.by.id == 0 && !v.differs) {
+		if ((dot = strchr(name, '.')) == NULL)
+			return NULL;
+		name = dot + 1;
+		v.same_name = false;
+	}
+	if (v.by.id == 0 || v.differs)
+		return NULL;
+	if (entry_same(&v.by, e))
+		return xasprintf("the same as line %u; one of them can go", v.by.line);
+	/* A less specific entry of the other action is what this one overrides. */
+	if (v.by.deny != e->deny && !(v.same_name && v.by.deny && v.by.kind == e->kind))
+		return NULL;
+	text = allow_entry_text(&v.by);
+	warning = v.by.deny != e->deny ?
+	    xasprintf("has no effect: %s on line %u forbids the same", text, v.by.line) :
+	    xasprintf("changes nothing: %s on line %u covers it", text, v.by.line);
+	free(text);
+	return warning;
+}
+
+static char *
+not_in_force(const struct allow_entry *e)
+{
+	char *text = allow_entry_text(e), *warning;
+
+	if (e->kind == ALLOW_PRESET)
+		warning = xasprintf("presets are not yet in force: %s lists nothing", text);
+	else
+		warning = xasprintf("%s are not yet in force: %s %s nothing",
+		    e->kind == ALLOW_PREFIX ? "address ranges" : "pinned ports", text,
+		    e->deny ? "closes" : "opens");
+	free(text);
+	return warning;
+}
+
+#ifdef HAVE_LIBPSL
+static bool
+is_public_suffix(const char *name)
+{
+	const psl_ctx_t *psl = psl_builtin();
+
+	return psl != NULL &&
+	    psl_is_public_suffix2(psl, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+#else
+static bool
+is_public_suffix(const char *name)
+{
+	return false;
+}
+#endif
+
+static char *
+too_wide(const struct allow_entry *e)
+{
+	if (e->deny || (e->kind != ALLOW_TREE && e->kind != ALLOW_BELOW))
+		return NULL;
+	if (!is_public_suffix(e->name))
+		return NULL;
+	return xasprintf("%s is a public suffix: anyone can have a name below it; list the very "
+	    "names needed, as in NAME.%s", e->name, e->name);
+}
+
+char *
+allowlist_warning(const struct allowlist *l, const struct allow_entry *e)
+{
+	char *warning;
+
+	if (!entry_in_force(e))
+		return not_in_force(e);
+	if ((warning = too_wide(e)) != NULL)
+		return warning;
+	return e->state == ALLOW_ON ? without_effect(l, e) : NULL;
+}

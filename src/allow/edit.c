@@ -1,0 +1,385 @@
+/*
+ * Edits of the allowlist.  Each is one splice of the text: some bytes at one
+ * place become others, and everything else stays as it is.  The splice and
+ * its opposite are all that undo needs.
+ *
+ * A splice covers whole lines, with or without their line ending, so the
+ * entries in it can be read again by themselves.
+ */
+#include "config.h"
+
+#include "allow/list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "xmalloc.h"
+
+static size_t
+count_newlines(const char *s, size_t len)
+{
+	const char *end = s + len;
+	size_t n = 0;
+
+	while ((s = memchr(s, '\n', (size_t)(end - s))) != NULL) {
+		s++;
+		n++;
+	}
+	return n;
+}
+
+static void
+splice_text(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len)
+{
+	const size_t len = l->len - cut + new_len;
+
+	if (len > l->room) {
+		l->room = len + 4096;
+		l->text = xreallocarray(l->text, l->room, 1);
+	}
+	memmove(l->text + at + new_len, l->text + at + cut, l->len - at - cut);
+	if (new_len != 0)
+		memcpy(l->text + at, new, new_len);
+	l->len = len;
+}
+
+/* Reads the entry within [at, end) of the text, if there is one. */
+static bool
+read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line, struct item *it)
+{
+	char why[GH_CAUSE_SIZE];
+	struct line_parts p;
+	struct allow_entry e;
+	const char *nl;
+	size_t len;
+
+	for (; at < end; at += len + 1, line++) {
+		nl = memchr(l->text + at, '\n', end - at);
+		len = nl != NULL ? (size_t)(nl - (l->text + at)) : end - at;
+		if (!line_split(&p, l->text + at, len) || !entry_parse(&e, p.core, p.core_len, why))
+			continue;
+		it->off = (uint32_t)at;
+		it->line = line;
+		it->name_len = (uint8_t)strlen(e.name);
+		it->flags = e.until != 0 ? ITEM_UNTIL : 0;
+		return true;
+	}
+	return false;
+}
+
+/* cut bytes at become new ones; the entry in them, if any, has this id. */
+static void
+splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len, uint32_t id)
+{
+	const size_t first = list_item_at(l, at), after = list_item_at(l, at + cut);
+	const size_t from = first > 0 ? l->items[first - 1].off : 0;
+	const uint32_t line = (first > 0 ? l->items[first - 1].line : 1) +
+	    (uint32_t)count_newlines(l->text + from, at - from);
+	const uint32_t lines_cut = (uint32_t)count_newlines(l->text + at, cut);
+	const uint32_t lines_new = (uint32_t)count_newlines(new, new_len);
+	struct item it = { .id = id };
+	size_t found;
+
+	splice_text(l, at, cut, new, new_len);
+	found = read_item(l, at, at + new_len, line, &it) ? 1 : 0;
+	if (l->n + 1 > l->items_room) {
+		l->items_room = l->n + 64;
+		l->items = xreallocarray(l->items, l->items_room, sizeof(*l->items));
+	}
+	for (size_t i = after; i < l->n; i++) {
+		l->items[i].off += (uint32_t)(new_len - cut);
+		l->items[i].line += lines_new - lines_cut;
+	}
+	memmove(l->items + first + found, l->items + after, (l->n - after) * sizeof(*l->items));
+	l->n = l->n - (after - first) + found;
+	if (found != 0)
+		l->items[first] = it;
+	list_changed(l);
+}
+
+void
+undo_free(struct undo *u)
+{
+	free(u->before);
+	free(u->after);
+	free(u->what);
+	memset(u, 0, sizeof(*u));
+}
+
+/* Does it, and remembers it; the oldest edit is forgotten where there are many. */
+static void
+edit(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len, uint32_t id,
+    char *what)
+{
+	struct undo *u;
+
+	if (l->nundo == UNDO_MAX) {
+		undo_free(&l->undo[0]);
+		memmove(&l->undo[0], &l->undo[1], (UNDO_MAX - 1) * sizeof(l->undo[0]));
+		l->nundo--;
+	}
+	u = &l->undo[l->nundo++];
+	*u = (struct undo){ .at = at, .before_len = cut, .after_len = new_len, .id = id,
+		.line_start = at == 0 || l->text[at - 1] == '\n', .what = what };
+	u->before = xmalloc(cut);
+	memcpy(u->before, l->text + at, cut);
+	u->after = xmalloc(new_len);
+	memcpy(u->after, new, new_len);
+	splice(l, at, cut, new, new_len, id);
+}
+
+static char *
+what_text(const char *verb, const struct allow_entry *e)
+{
+	char *text = allow_entry_text(e), *what = xasprintf("%s %s", verb, text);
+
+	free(text);
+	return what;
+}
+
+char *
+allowlist_set(struct allowlist *l, uint32_t id, bool on)
+{
+	const size_t i = list_item(l, id);
+	struct allow_entry e;
+	struct line_parts p;
+	const char *line;
+	char *new, *text, until[32];
+	size_t len, front, new_len;
+
+	if (!allowlist_entry(l, i, &e))
+		return xasprintf("%s: there is no entry %u any more", l->path, id);
+	if (on && (e.state == ALLOW_ENDED ||
+	    (e.until != 0 && e.until <= (int64_t)(now_wall() / 1000000))))
+		return xasprintf("%s:%u: the entry ended at %s; add it again with another "
+		    "until=, or without", l->path, e.line, text_time_format(until, e.until));
+	if (on == (e.state != ALLOW_OFF))
+		return NULL;
+	list_line(l, &l->items[i], &line, &len);
+	line_split(&p, line, len);
+	front = (size_t)((on ? p.mark : p.core) - line);
+	text = xasprintf("%s", on ? "" : "#off ");
+	new_len = front + strlen(text) + len - (size_t)(p.core - line);
+	if (new_len > ALLOW_LINE_MAX) {
+		free(text);
+		return xasprintf("%s:%u: with \"#off \" the line would have more than %u bytes; "
+		    "shorten its comment", l->path, e.line, ALLOW_LINE_MAX);
+	}
+	new = xmalloc(new_len);
+	memcpy(new, line, front);
+	memcpy(new + front, text, strlen(text));
+	memcpy(new + front + strlen(text), p.core, len - (size_t)(p.core - line));
+	edit(l, l->items[i].off, len, new, new_len, id, what_text(on ? "enabled" : "disabled", &e));
+	free(new);
+	free(text);
+	return NULL;
+}
+
+char *
+allowlist_remove(struct allowlist *l, uint32_t id)
+{
+	const size_t i = list_item(l, id);
+	struct allow_entry e;
+	const char *line;
+	size_t len;
+
+	if (!allowlist_entry(l, i, &e))
+		return xasprintf("%s: there is no entry %u any more", l->path, id);
+	list_line(l, &l->items[i], &line, &len);
+	if (l->items[i].off + len < l->len)
+		len++;	/* its newline */
+	edit(l, l->items[i].off, len, "", 0, id, what_text("removed", &e));
+	return NULL;
+}
+
+struct same_entry {
+	const struct allow_entry	*wanted;
+	uint32_t			 id;	/* 0: none yet */
+};
+
+/* Prefers one that is on, so that its double stays off. */
+static bool
+find_same(const struct allow_entry *e, void *arg)
+{
+	struct same_entry *s = arg;
+
+	if (!entry_same(e, s->wanted))
+		return false;
+	if (s->id == 0 || e->state != ALLOW_OFF)
+		s->id = e->id;
+	return e->state != ALLOW_OFF;
+}
+
+/* Reads what is to be added: one line that is an entry, spaces trimmed. */
+static char *
+read_new(const char **text, size_t *len, struct allow_entry *e)
+{
+	char why[GH_CAUSE_SIZE], shown[80];
+	struct line_parts p;
+
+	while (**text == ' ' || **text == '\t')
+		(*text)++;
+	*len = strlen(*text);
+	while (*len > 0 && strchr(" \t\r\n", (*text)[*len - 1]) != NULL)
+		(*len)--;
+	text_escape(shown, sizeof(shown), *text, *len);
+	if (*len > ALLOW_LINE_MAX || memchr(*text, '\n', *len) != NULL ||
+	    memchr(*text, '\r', *len) != NULL)
+		return xasprintf("\"%s\": an entry is one line of at most %u bytes", shown,
+		    ALLOW_LINE_MAX);
+	if (!line_split(&p, *text, *len))
+		return xasprintf("\"%s\": not an entry; write a name, as in .example.org", shown);
+	if (p.mark != NULL)
+		return xasprintf("\"%s\": add the entry without #off, then disable it", shown);
+	if (!entry_parse(e, p.core, p.core_len, why))
+		return xstrdup(why);
+	if (e->until != 0 && e->until <= (int64_t)(now_wall() / 1000000))
+		return xasprintf("\"%s\": its until= has passed already", shown);
+	return NULL;
+}
+
+char *
+allowlist_add(struct allowlist *l, const char *entry, uint32_t *id)
+{
+	const char *first = memchr(l->text, '\n', l->len), *ending;
+	const bool open_end = l->len > 0 && l->text[l->len - 1] != '\n';
+	struct allow_entry e;
+	struct same_entry same = { .wanted = &e };
+	char *cause, *new;
+	size_t len;
+
+	if ((cause = read_new(&entry, &len, &e)) != NULL)
+		return cause;
+	index_visit(l, e.name, find_same, &same);
+	if (same.id != 0) {
+		*id = same.id;
+		return allowlist_set(l, same.id, true);
+	}
+	if (l->n >= ALLOW_ENTRIES_MAX || l->len + len + 2 > ALLOW_FILE_MAX)
+		return xasprintf("%s: the list is full (%u entries, %u MiB); remove entries, or "
+		    "list domains instead of hosts", l->path, ALLOW_ENTRIES_MAX,
+		    ALLOW_FILE_MAX >> 20);
+	ending = first != NULL && first > l->text && first[-1] == '\r' ? "\r\n" : "\n";
+	/* A file that ends without a newline goes on doing so. */
+	new = xasprintf("%s%.*s%s", open_end ? ending : "", (int)len, entry,
+	    open_end ? "" : ending);
+	*id = l->next_id++;
+	edit(l, l->len, 0, new, strlen(new), *id, what_text("added", &e));
+	free(new);
+	return NULL;
+}
+
+/*
+ * Where the edit stands now.  Its place is known unless the file was changed
+ * around it; then its entry tells, if its line is still as the edit left it.
+ */
+static bool
+undo_place(const struct allowlist *l, const struct undo *u, size_t *at)
+{
+	const size_t i = list_item(l, u->id);
+	size_t end;
+
+	*at = u->at;
+	if (!u->stale)
+		return u->at <= l->len && u->after_len <= l->len - u->at &&
+		    memcmp(l->text + u->at, u->after, u->after_len) == 0;
+	if (i == SIZE_MAX || u->after_len == 0 || !u->line_start)
+		return false;
+	*at = l->items[i].off;
+	end = *at + u->after_len;
+	return end <= l->len && memcmp(l->text + *at, u->after, u->after_len) == 0 &&
+	    (end == l->len || l->text[end] == '\n' || l->text[end - 1] == '\n');
+}
+
+char *
+allowlist_undo(struct allowlist *l, char **what)
+{
+	struct undo *u;
+	size_t at;
+
+	*what = NULL;
+	if (l->nundo == 0)
+		return xasprintf("%s: there is no edit to undo", l->path);
+	u = &l->undo[l->nundo - 1];
+	if (!undo_place(l, u, &at))
+		return xasprintf("%s: cannot undo \"%s\": the file was changed in that place "
+		    "since; edit the file", l->path, u->what);
+	splice(l, at, u->after_len, u->before, u->before_len, u->id);
+	*what = u->what;
+	u->what = NULL;
+	undo_free(u);
+	l->nundo--;
+	return NULL;
+}
+
+/*
+ * What a hand edit changed: [from, to) of the old text became [from, new_to)
+ * of the new one.  from and to move along as older edits are looked at, whose
+ * places are those of an older text.
+ */
+struct hand_edit {
+	size_t	from, to;
+	ssize_t	delta;
+	bool	ends_line;	/* what follows it starts a line */
+};
+
+static struct hand_edit
+hand_edit_between(const struct allowlist *old, const struct allowlist *new)
+{
+	const size_t shorter = old->len < new->len ? old->len : new->len;
+	size_t front = 0, back = 0;
+
+	while (front < shorter && old->text[front] == new->text[front])
+		front++;
+	while (back < shorter - front &&
+	    old->text[old->len - 1 - back] == new->text[new->len - 1 - back])
+		back++;
+	return (struct hand_edit){ .from = front, .to = old->len - back,
+		.delta = (ssize_t)new->len - (ssize_t)old->len,
+		.ends_line = new->len == back || new->text[new->len - back - 1] == '\n' };
+}
+
+/* False if its place is lost, and so are those of the older ones. */
+static bool
+undo_move(struct undo *u, struct hand_edit *h)
+{
+	const size_t end = u->at + u->after_len;
+	const bool ends_line = u->after_len != 0 ? u->after[u->after_len - 1] == '\n' :
+	    u->line_start;
+
+	if (h->from == h->to && h->delta == 0)
+		return true;
+	if (h->to < u->at || (h->to == u->at && u->line_start && h->ends_line)) {
+		u->at = (size_t)((ssize_t)u->at + h->delta);
+		return true;
+	}
+	if (h->from > end || (h->from == end && ends_line)) {
+		h->from = h->from - u->after_len + u->before_len;
+		h->to = h->to - u->after_len + u->before_len;
+		return true;
+	}
+	return false;
+}
+
+void
+undo_carry(struct allowlist *l, const struct allowlist *old)
+{
+	struct hand_edit h = hand_edit_between(old, l);
+	bool good = true;
+
+	for (size_t i = old->nundo; i-- > 0;) {
+		struct undo *u = &l->undo[i];
+
+		*u = old->undo[i];
+		u->before = xmalloc(u->before_len);
+		memcpy(u->before, old->undo[i].before, u->before_len);
+		u->after = xmalloc(u->after_len);
+		memcpy(u->after, old->undo[i].after, u->after_len);
+		u->what = xstrdup(old->undo[i].what);
+		good = good && !u->stale && undo_move(u, &h);
+		u->stale = !good;
+	}
+	l->nundo = old->nundo;
+}

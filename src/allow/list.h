@@ -1,0 +1,118 @@
+/*
+ * Inside the room: how an allowlist is kept.  text is the file; items[] has
+ * one element for each line that is an entry, in file order, so its offsets
+ * ascend.  Whatever else is to know about an entry is read from its line
+ * when it is asked for.  index and by_id are made when first needed and thrown
+ * away by the next edit.
+ */
+#ifndef LIST_H
+#define LIST_H
+
+#include <sys/types.h>
+
+#include "allow/allow.h"
+
+enum { UNDO_MAX = 64 };
+
+enum item_flag {
+	ITEM_UNTIL = 1 << 0,	/* has until= */
+};
+
+struct item {
+	uint32_t	off;		/* of its line in the text */
+	uint32_t	id;
+	uint32_t	line;		/* 1-based */
+	uint8_t		name_len;
+	uint8_t		flags;		/* enum item_flag */
+	uint8_t		pad[2];
+};
+
+/* One edit: at became after where before was.  Never more than one entry. */
+struct undo {
+	size_t		at;		/* in the text as the edit left it */
+	char		*before, *after;
+	size_t		before_len, after_len;
+	uint32_t	id;
+	bool		line_start;	/* at is the start of a line */
+	bool		stale;		/* at is not known any more */
+	char		*what;
+};
+
+/* Which file the text is, to notice that somebody else replaced it. */
+struct stamp {
+	bool		known;
+	dev_t		dev;
+	ino_t		ino;
+	off_t		size;
+	int64_t		mtime_ns;
+};
+
+struct list_index;	/* advise.c */
+
+struct list_lazy {
+	struct list_index	*index;
+	uint64_t		*by_id;	/* id << 32 | item, ascending */
+};
+
+struct allowlist {
+	char			*path;	/* for messages */
+	char			*text;
+	size_t			 len, room;
+	struct item		*items;
+	size_t			 n, items_room;
+	uint32_t		 next_id;
+	bool			 ids_ascend;
+	struct undo		 undo[UNDO_MAX];
+	size_t			 nundo;
+	struct stamp		 stamp;
+	struct list_lazy	*lazy;
+};
+
+/* A line taken apart: [core, core + core_len) is the entry itself. */
+struct line_parts {
+	const char	*mark;		/* "#off ...", or NULL when it is on */
+	const char	*core;
+	size_t		 core_len;
+};
+
+/* ---- entry.c ---- */
+/* False: blank or a comment. */
+bool	 line_split(struct line_parts *, const char *line, size_t len);
+/* Reads the core of a line. False with a phrase in why. id, line and state
+ * are left 0. */
+bool	 entry_parse(struct allow_entry *, const char *core, size_t len, char why[GH_CAUSE_SIZE]);
+/* The proxy can enforce it: a name, on the default ports or one of them. */
+bool	 entry_in_force(const struct allow_entry *);
+/* Same meaning, on or off. */
+bool	 entry_same(const struct allow_entry *, const struct allow_entry *);
+/* Same names or addresses and action, whatever the options. */
+bool	 entry_same_target(const struct allow_entry *, const struct allow_entry *);
+
+/* ---- list.c ---- */
+void	 list_line(const struct allowlist *, const struct item *, const char **line, size_t *len);
+void	 list_fill(const struct allowlist *, size_t i, struct allow_entry *);
+/* The item with an id, or SIZE_MAX. */
+size_t	 list_item(const struct allowlist *, uint32_t id);
+/* The first item at or after an offset of the text. */
+size_t	 list_item_at(const struct allowlist *, size_t off);
+/* To be called by each edit. */
+void	 list_changed(struct allowlist *);
+
+/* ---- edit.c ---- */
+void	 undo_free(struct undo *);
+/* Brings old's edits over to a text that followed old's. */
+void	 undo_carry(struct allowlist *, const struct allowlist *old);
+
+/* ---- advise.c ---- */
+void	 index_free(struct list_index *);
+/*
+ * Calls visit for each entry with that name, in file order; stops at the
+ * first true and returns it.
+ */
+bool	 index_visit(const struct allowlist *, const char *name,
+	    bool (*visit)(const struct allow_entry *, void *), void *arg);
+
+/* ---- save.c ---- */
+void	 stamp_take(struct stamp *, int fd);
+
+#endif
