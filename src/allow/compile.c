@@ -1,0 +1,249 @@
+/*
+ * From the list to its image (image.h).  Everything is written straight into
+ * the memory file but rules and globs, which are few and whose number is not
+ * known before the end.
+ */
+#include "config.h"
+
+#include "allow/list.h"
+
+#include <sys/random.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "allow/hash.h"
+#include "allow/image.h"
+#include "allow/memfile.h"
+#include "xmalloc.h"
+
+enum { BATCH = 16 };
+
+struct builder {
+	struct image_header	 h;
+	uint8_t			*map;
+	size_t			 map_size;
+	struct image_bucket	*buckets;
+	uint8_t			*keys;
+	struct image_rule	*rules;
+	size_t			 rules_room;
+	char			*vms;
+	size_t			 vms_room;
+};
+
+/* An entry on its way into the image. */
+struct pending {
+	struct allow_entry	e;
+	uint64_t		hash;
+	uint8_t			name_len, flags;
+};
+
+static bool
+names_a_host(const struct allow_entry *e)
+{
+	return e->kind == ALLOW_EXACT || e->kind == ALLOW_TREE || e->kind == ALLOW_BELOW;
+}
+
+static void
+prepare(struct builder *b, struct pending *p)
+{
+	const struct allow_entry *e = &p->e;
+	struct name_hash h;
+	unsigned labels = 1;
+
+	p->name_len = (uint8_t)strlen(e->name);
+	name_hash_start(&h, b->h.key);
+	for (size_t i = p->name_len; i-- > 0;) {
+		labels += e->name[i] == '.';
+		name_hash_add(&h, (uint8_t)e->name[i]);
+	}
+	p->hash = name_hash_end(&h);
+	p->flags = (uint8_t)(e->kind | (e->deny ? IMAGE_DENY : 0) |
+	    (e->state == ALLOW_OFF ? IMAGE_OFF : 0) | (entry_in_force(e) ? 0 : IMAGE_PENDING));
+	b->h.depths[labels / 64] |= UINT64_C(1) << labels % 64;
+	b->h.lengths[p->name_len / 64] |= UINT64_C(1) << p->name_len % 64;
+	__builtin_prefetch(&b->buckets[image_bucket_of(p->hash, b->h.nbuckets)], 1);
+}
+
+static uint32_t
+add_vm(struct builder *b, const char *vm)
+{
+	const size_t len = strlen(vm) + 1, at = b->h.vms_len;
+
+	if (len == 1)
+		return 0;
+	if (at + len > b->vms_room) {
+		b->vms_room = 2 * b->vms_room + GH_GUEST_SIZE;
+		b->vms = xreallocarray(b->vms, b->vms_room, 1);
+	}
+	memcpy(b->vms + at, vm, len);
+	b->h.vms_len += (uint32_t)len;
+	return (uint32_t)at + 1;
+}
+
+static uint32_t
+add_rule(struct builder *b, const struct image_rule *r)
+{
+	if (b->h.nrules == b->rules_room) {
+		b->rules_room = b->rules_room != 0 ? b->rules_room * 2 : 64;
+		b->rules = xreallocarray(b->rules, b->rules_room, sizeof(*b->rules));
+	}
+	b->rules[b->h.nrules] = *r;
+	return b->h.nrules++;
+}
+
+static uint32_t
+add_entry_rule(struct builder *b, const struct pending *p, uint32_t next)
+{
+	const struct image_rule r = { .id = p->e.id, .next = next, .until = p->e.until,
+		.vm = add_vm(b, p->e.vm), .port = p->e.port, .flags = p->flags };
+
+	return add_rule(b, &r);
+}
+
+static void
+new_key(struct builder *b, const struct pending *p, uint32_t at)
+{
+	const struct allow_entry *e = &p->e;
+	uint8_t *key = b->keys + at, flags = p->flags;
+	uint32_t ref = e->id;
+
+	if (e->until != 0 || e->vm[0] != '\0' || e->port != 0) {
+		ref = add_entry_rule(b, p, 0);
+		flags = IMAGE_CHAIN;
+	}
+	memcpy(key, &ref, sizeof(ref));
+	key[4] = flags;
+	key[5] = p->name_len;
+	memcpy(key + IMAGE_KEY_HEAD, e->name, p->name_len);
+}
+
+/* One more entry for a name that has some. */
+static void
+extend_key(struct builder *b, const struct pending *p, uint32_t at)
+{
+	uint8_t *key = b->keys + at;
+	uint32_t ref;
+
+	memcpy(&ref, key, sizeof(ref));
+	if (key[4] != IMAGE_CHAIN) {
+		const struct image_rule first = { .id = ref, .flags = key[4] };
+
+		ref = add_rule(b, &first);
+		key[4] = IMAGE_CHAIN;
+	}
+	ref = add_entry_rule(b, p, ref + 1);
+	memcpy(key, &ref, sizeof(ref));
+}
+
+static bool
+key_is(const struct builder *b, uint32_t at, const struct pending *p)
+{
+	const uint8_t *key = b->keys + at;
+
+	return key[5] == p->name_len && memcmp(key + IMAGE_KEY_HEAD, p->e.name, p->name_len) == 0;
+}
+
+static void
+insert(struct builder *b, const struct pending *p)
+{
+	const uint8_t tag = image_tag_of(p->hash);
+	uint32_t n = image_bucket_of(p->hash, b->h.nbuckets);
+	struct image_bucket *k;
+
+	for (;; n = n + 1 < b->h.nbuckets ? n + 1 : 0) {
+		k = &b->buckets[n];
+		for (unsigned i = 0; i < k->used; i++) {
+			if (k->tag[i] == tag && key_is(b, k->key[i], p)) {
+				extend_key(b, p, k->key[i]);
+				return;
+			}
+		}
+		if (k->used < IMAGE_SLOTS)
+			break;
+		k->full = 1;
+	}
+	new_key(b, p, b->h.keys_len);
+	k->tag[k->used] = tag;
+	k->key[k->used++] = b->h.keys_len;
+	b->h.keys_len += (uint32_t)IMAGE_KEY_HEAD + p->name_len;
+}
+
+/* In batches, so that the buckets are on their way while names are hashed. */
+static void
+insert_all(struct builder *b, const struct allowlist *l)
+{
+	struct pending batch[BATCH];
+	size_t n;
+
+	for (size_t i = 0; i < l->n;) {
+		for (n = 0; n < BATCH && i < l->n; i++) {
+			list_fill(l, i, &batch[n].e);
+			if (names_a_host(&batch[n].e))
+				prepare(b, &batch[n++]);
+		}
+		for (size_t k = 0; k < n; k++)
+			insert(b, &batch[k]);
+	}
+}
+
+static size_t
+keys_size(const struct allowlist *l)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		size += (size_t)IMAGE_KEY_HEAD + l->items[i].name_len;
+	return size;
+}
+
+/* Room for each entry to become two rules with a glob: only what is used is
+ * ever touched. */
+static size_t
+most_size(const struct allowlist *l, uint32_t nbuckets)
+{
+	return IMAGE_HEADER_SIZE + nbuckets * sizeof(struct image_bucket) + keys_size(l) + 8 +
+	    l->n * (2 * sizeof(struct image_rule) + GH_GUEST_SIZE);
+}
+
+int
+allow_compile(const struct allowlist *l, size_t *size, char **cause)
+{
+	struct builder b = { .h = { .magic = IMAGE_MAGIC } };
+	struct image_layout at;
+	void *map;
+	int fd;
+
+	if (getrandom(b.h.key, sizeof(b.h.key), 0) != sizeof(b.h.key)) {
+		*cause = xasprintf("no random numbers for the compiled allowlist: %s",
+		    strerror(errno));
+		return -1;
+	}
+	/* One more, so that a bucket with room is always found. */
+	b.h.nbuckets = (uint32_t)(l->n / IMAGE_SLOTS_USED) + 1;
+	b.map_size = most_size(l, b.h.nbuckets);
+	if ((fd = memfile_new(b.map_size, &map, cause)) == -1)
+		return -1;
+	b.map = map;
+	b.buckets = (struct image_bucket *)(void *)(b.map + IMAGE_HEADER_SIZE);
+	b.keys = b.map + image_layout(&b.h).keys;
+	insert_all(&b, l);
+	at = image_layout(&b.h);
+	b.h.size = at.size;
+	memcpy(b.map, &b.h, sizeof(b.h));
+	if (b.h.nrules != 0)
+		memcpy(b.map + at.rules, b.rules, b.h.nrules * sizeof(*b.rules));
+	if (b.h.vms_len != 0)
+		memcpy(b.map + at.vms, b.vms, b.h.vms_len);
+	free(b.rules);
+	free(b.vms);
+	if (memfile_seal(fd, map, b.map_size, at.size) == -1) {
+		*cause = xasprintf("cannot seal the compiled allowlist: %s", strerror(errno));
+		close(fd);
+		return -1;
+	}
+	*size = at.size;
+	return fd;
+}

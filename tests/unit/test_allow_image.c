@@ -1,0 +1,553 @@
+/*
+ * The compiled allowlist: verdicts, held against a naive matcher that knows
+ * only the text, and images that lie.
+ */
+#include "config.h"
+
+#include "unit.h"
+
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "allow/allow.h"
+#include "allow/hash.h"
+#include "allow/image.h"
+#include "allow/memfile.h"
+#include "text.h"
+#include "xmalloc.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+enum { NOW = 1795000000 };	/* 2026-11-18 */
+
+static struct allowlist *
+parse(const char *text)
+{
+	char *cause;
+	struct allowlist *l = allowlist_parse(text, strlen(text), "list", NULL, &cause);
+
+	if (l == NULL)
+		fail_msg("%s", cause);
+	return l;
+}
+
+static struct allow_image *
+compile(const struct allowlist *l)
+{
+	struct allow_image *im;
+	const char *phrase;
+	char *cause;
+	size_t size;
+	const int fd = allow_compile(l, &size, &cause);
+
+	if (fd == -1)
+		fail_msg("%s", cause);
+	im = allow_image_open(fd, size, &phrase);
+	if (im == NULL)
+		fail_msg("%s", phrase);
+	close(fd);
+	return im;
+}
+
+static struct allow_answer
+ask(const struct allow_image *im, const char *name, uint16_t port, const char *guest)
+{
+	return allow_lookup(im, name, strlen(name), port, guest, NOW);
+}
+
+static void
+the_hash_is_siphash_1_3(void **state)
+{
+	/* From CPython, which hashes bytes with it: PYTHONHASHSEED=0, key 0. */
+	static const uint64_t zero[2] = { 0, 0 };
+	struct name_hash h;
+
+	name_hash_start(&h, zero);
+	for (uint8_t i = 0; i < 64; i++) {
+		if (i == 15)
+			assert_int_equal(name_hash_end(&h), 0xf30eb725bb91c9ea);
+		name_hash_add(&h, i);
+	}
+	assert_int_equal(name_hash_end(&h), 0x75e05fd5bbc870c6);
+	name_hash_start(&h, zero);
+	for (const char *s = "moc.buhtig"; *s != '\0'; s++)
+		name_hash_add(&h, (uint8_t)*s);
+	assert_int_equal(name_hash_end(&h), 0xc1be63facf2737a);
+}
+
+/* ---- verdicts ---- */
+
+static const char LIST[] =
+	".github.com\n"					/* 1 */
+	"api.anthropic.com\n"
+	"*.npmjs.org\n"
+	"!gist.github.com\n"
+	".pypi.org vm=agent-*\n"			/* 5 */
+	"crates.io until=2026-11-22T18:00Z\n"
+	"git.example.org:22\n"
+	"#off .docker.io\n"
+	"old.example until=2006-01-01T00:00Z\n"
+	".tie.example\n"				/* 10 */
+	"!*.tie.example\n"
+	"tie.example\n"
+	"!.deep.example\n"
+	".b.deep.example\n"
+	"!c.b.deep.example\n"				/* 15 */
+	"#off !.stays.example\n"
+	"only443.example:443\n"
+	".no80.example\n"
+	"!.no80.example:80\n"
+	"#off .half.example\n"				/* 20 */
+	".sub.half.example until=2006-01-01T00:00Z\n"
+	".twice.example vm=a\n"
+	".twice.example vm=b\n"
+	"!.twice.example vm=c\n"
+	".twice.example vm=*\n"				/* 25 */
+	"@pypi\n"
+	"1.2.3.0/24:443\n";
+
+static void
+the_most_specific_entry_decides(void **state)
+{
+	static const struct {
+		const char	*name;
+		uint16_t	 port;
+		const char	*guest;
+		uint8_t		 verdict, reason;
+		uint32_t	 entry;
+	} cases[] = {
+		{ "github.com", 443, "", VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "a.b.c.github.com", 80, "", VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "xgithub.com", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "github.com.evil.example", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "com", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "gist.github.com", 443, "", VERDICT_DENY, REASON_DENY_ENTRY, 4 },
+		{ "x.gist.github.com", 443, "", VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "api.anthropic.com", 443, "", VERDICT_ALLOW, REASON_LISTED, 2 },
+		{ "x.api.anthropic.com", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "npmjs.org", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "registry.npmjs.org", 443, "", VERDICT_ALLOW, REASON_LISTED, 3 },
+		{ "a.b.npmjs.org", 443, "", VERDICT_ALLOW, REASON_LISTED, 3 },
+		/* guests */
+		{ "pypi.org", 443, "agent-7", VERDICT_ALLOW, REASON_LISTED, 5 },
+		{ "pypi.org", 443, "build-7", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "pypi.org", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "twice.example", 443, "a", VERDICT_ALLOW, REASON_LISTED, 22 },
+		{ "twice.example", 443, "b", VERDICT_ALLOW, REASON_LISTED, 23 },
+		{ "twice.example", 443, "c", VERDICT_DENY, REASON_DENY_ENTRY, 24 },
+		{ "twice.example", 443, "d", VERDICT_ALLOW, REASON_LISTED, 25 },
+		{ "twice.example", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		/* states */
+		{ "crates.io", 443, "", VERDICT_ALLOW, REASON_LISTED, 6 },
+		{ "old.example", 443, "", VERDICT_DENY, REASON_EXPIRED, 9 },
+		{ "docker.io", 443, "", VERDICT_DENY, REASON_DISABLED, 8 },
+		{ "x.docker.io", 443, "", VERDICT_DENY, REASON_DISABLED, 8 },
+		{ "stays.example", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "a.half.example", 443, "", VERDICT_DENY, REASON_DISABLED, 20 },
+		{ "a.sub.half.example", 443, "", VERDICT_DENY, REASON_EXPIRED, 21 },
+		/* equal specificity, exactness, depth */
+		{ "a.tie.example", 443, "", VERDICT_DENY, REASON_DENY_ENTRY, 11 },
+		{ "tie.example", 443, "", VERDICT_ALLOW, REASON_LISTED, 12 },
+		{ "x.deep.example", 443, "", VERDICT_DENY, REASON_DENY_ENTRY, 13 },
+		{ "x.b.deep.example", 443, "", VERDICT_ALLOW, REASON_LISTED, 14 },
+		{ "c.b.deep.example", 443, "", VERDICT_DENY, REASON_DENY_ENTRY, 15 },
+		{ "x.c.b.deep.example", 443, "", VERDICT_ALLOW, REASON_LISTED, 14 },
+		/* ports */
+		{ "github.com", 22, "", VERDICT_DENY, REASON_PORT, 1 },
+		{ "gist.github.com", 22, "", VERDICT_DENY, REASON_DENY_ENTRY, 4 },
+		{ "git.example.org", 443, "", VERDICT_DENY, REASON_PORT, 7 },
+		{ "git.example.org", 22, "", VERDICT_DENY, REASON_DISABLED, 7 },
+		{ "only443.example", 443, "", VERDICT_ALLOW, REASON_LISTED, 17 },
+		{ "only443.example", 80, "", VERDICT_DENY, REASON_PORT, 17 },
+		{ "no80.example", 80, "", VERDICT_DENY, REASON_DENY_ENTRY, 19 },
+		{ "no80.example", 443, "", VERDICT_ALLOW, REASON_LISTED, 18 },
+		/* not names at all */
+		{ "", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ ".", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "..github.com", 443, "", VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "pypi", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "1.2.3.4", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+	};
+	struct allowlist *l = parse(LIST);
+	struct allow_image *im = compile(l);
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct allow_answer a = ask(im, cases[i].name, cases[i].port, cases[i].guest);
+
+		if (a.verdict != cases[i].verdict || a.reason != cases[i].reason ||
+		    a.entry != cases[i].entry)
+			fail_msg("%s:%u for \"%s\": %s %s %u", cases[i].name, cases[i].port,
+			    cases[i].guest, verdict_name(a.verdict), reason_name(a.reason), a.entry);
+	}
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
+an_entry_ends_on_the_second_without_a_new_image(void **state)
+{
+	struct allowlist *l = parse("a.com until=2026-11-22T18:00Z\n");
+	struct allow_image *im = compile(l);
+	const int64_t end = allowlist_next_end(l, 0);
+
+	assert_int_equal(allow_lookup(im, "a.com", 5, 443, "", end - 1).verdict, VERDICT_ALLOW);
+	assert_int_equal(allow_lookup(im, "a.com", 5, 443, "", end).verdict, VERDICT_DENY);
+	assert_int_equal(allow_lookup(im, "a.com", 5, 443, "", end).reason, REASON_EXPIRED);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
+nothing_is_listed_without_a_list(void **state)
+{
+	struct allowlist *l = parse("");
+	struct allow_image *im = compile(l);
+	char name[400];
+
+	memset(name, 'a', sizeof(name));
+	assert_int_equal(ask(im, "github.com", 443, "").reason, REASON_NOT_LISTED);
+	assert_int_equal(ask(NULL, "github.com", 443, "").verdict, VERDICT_DENY);
+	assert_int_equal(allow_lookup(im, name, sizeof(name), 443, "", NOW).verdict, VERDICT_DENY);
+	memset(name, '.', sizeof(name));
+	assert_int_equal(allow_lookup(im, name, 253, 443, "", NOW).verdict, VERDICT_DENY);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
+names_of_every_length_and_depth_are_found(void **state)
+{
+	char text[4 * GH_NAME_SIZE], name[GH_NAME_SIZE];
+
+	for (size_t len = 1; len <= GH_NAME_MAX; len++) {
+		struct allowlist *l;
+		struct allow_image *im;
+
+		for (size_t i = 0; i < len; i++)
+			name[i] = len - i > 1 && i % 2 == 1 ? '.' : 'a';
+		name[len] = '\0';
+		snprintf(text, sizeof(text), ".%s\n", name);
+		l = parse(text);
+		im = compile(l);
+		assert_int_equal(ask(im, name, 443, "").verdict, VERDICT_ALLOW);
+		if (len > 2)
+			assert_int_equal(ask(im, name + 2, 443, "").verdict, VERDICT_DENY);
+		allow_image_close(im);
+		allowlist_free(l);
+	}
+}
+
+/* ---- against a naive matcher ---- */
+
+/* Written from DESIGN.md alone: every entry is tried on every name. */
+static int
+naive_rank(const struct allow_entry *e, const char *name)
+{
+	const size_t n = strlen(e->name), len = strlen(name);
+	int depth = 0;
+
+	for (const char *s = e->name; *s != '\0'; s++)
+		depth += *s == '.';
+	if (len == n && strcmp(name, e->name) == 0)
+		return e->kind == ALLOW_EXACT ? 1000 : e->kind == ALLOW_TREE ? depth : -1;
+	if (len > n + 1 && name[len - n - 1] == '.' && strcmp(name + len - n, e->name) == 0)
+		return e->kind == ALLOW_EXACT ? -1 : depth;
+	return -1;
+}
+
+static struct allow_answer
+naive(const struct allow_entry *list, size_t n, const char *name, uint16_t port,
+    const char *guest)
+{
+	const bool web = port == 80 || port == 443;
+	struct allow_answer a = { .reason = REASON_NOT_LISTED };
+	int best = -1, order = -1, explained = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct allow_entry *e = &list[i];
+		const int rank = naive_rank(e, name);
+		const bool pending = e->port != 0 && e->port != 80 && e->port != 443;
+		/* At equal rank: a denial, then a permission, then the wrong port. */
+		const int o = e->deny ? 3 : e->port != 0 || web ? 2 : 1;
+
+		if (e->kind > ALLOW_BELOW || rank < 0)
+			continue;
+		if (e->vm[0] != '\0' && (guest[0] == '\0' || !text_glob(e->vm, guest)))
+			continue;
+		if (e->state == ALLOW_OFF || (e->until != 0 && e->until <= NOW) || pending ||
+		    (e->port != 0 && e->port != port)) {
+			if (e->deny || best >= 0 || rank <= explained)
+				continue;
+			explained = rank;
+			a.entry = e->id;
+			a.reason = e->state == ALLOW_OFF ? REASON_DISABLED :
+			    e->until != 0 && e->until <= NOW ? REASON_EXPIRED :
+			    e->port != port ? REASON_PORT : REASON_DISABLED;
+			continue;
+		}
+		if (rank < best || (rank == best && o <= order))
+			continue;
+		best = rank;
+		order = o;
+		a = (struct allow_answer){ .verdict = o == 2 ? VERDICT_ALLOW : VERDICT_DENY,
+			.reason = o == 3 ? REASON_DENY_ENTRY : o == 2 ? REASON_LISTED : REASON_PORT,
+			.entry = e->id };
+	}
+	return a;
+}
+
+static uint64_t seed;
+
+static uint32_t
+next(uint32_t below)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(seed >> 33) % below;
+}
+
+/* Few labels, so that names meet entries often. */
+static void
+random_name(char dst[GH_NAME_SIZE], unsigned labels)
+{
+	static const char *const words[] = { "a", "b", "c", "ab", "x-y", "com" };
+	size_t n = 0;
+
+	for (unsigned i = 0; i < labels; i++)
+		n += (size_t)snprintf(dst + n, GH_NAME_SIZE - n, "%s%s", i > 0 ? "." : "",
+		    words[next(COUNT(words))]);
+}
+
+static char *
+random_list(unsigned n)
+{
+	static const char *const front[] = { "", ".", "*.", "!", "!.", "!*.", "#off ", "#off .",
+		"#off !.", "" };
+	static const char *const options[] = { "", "", "", "", " vm=a*", " vm=b", " vm=?",
+		" until=2006-01-01T00:00Z", " until=2096-01-01T00:00Z", " vm=b until=2096-01-01T00:00Z" };
+	static const char *const ports[] = { "", "", "", "", "", "", ":443", ":80", ":22" };
+	char *text = xstrdup("# random\n"), *more, name[GH_NAME_SIZE];
+
+	for (unsigned i = 0; i < n; i++) {
+		random_name(name, next(4) + 1);
+		more = xasprintf("%s%s%s%s%s\n", text, front[next(COUNT(front))], name,
+		    ports[next(COUNT(ports))], options[next(COUNT(options))]);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+static void
+compare_with_naive(unsigned entries)
+{
+	static const char *const guests[] = { "", "a1", "b", "other" };
+	static const uint16_t ports[] = { 80, 443, 22, 8443 };
+	char *text = random_list(entries), name[GH_NAME_SIZE];
+	struct allowlist *l = parse(text);
+	struct allow_image *im = compile(l);
+	const size_t n = allowlist_count(l);
+	struct allow_entry *list = xcalloc(n, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++)
+		allowlist_entry(l, i, &list[i]);
+	for (unsigned i = 0; i < 400; i++) {
+		const char *guest = guests[next(COUNT(guests))];
+		const uint16_t port = ports[next(COUNT(ports))];
+		struct allow_answer a, b;
+
+		random_name(name, next(6) + 1);
+		a = ask(im, name, port, guest);
+		b = naive(list, n, name, port, guest);
+		if (a.verdict != b.verdict || a.reason != b.reason || a.entry != b.entry)
+			fail_msg("%s:%u for \"%s\": %s %s %u, but naively %s %s %u, in\n%s", name,
+			    port, guest, verdict_name(a.verdict), reason_name(a.reason), a.entry,
+			    verdict_name(b.verdict), reason_name(b.reason), b.entry, text);
+	}
+	free(list);
+	free(text);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
+random_lists_give_the_verdicts_of_a_naive_matcher(void **state)
+{
+	const char *wish = getenv("ALLOW_SEED");
+
+	seed = wish != NULL ? strtoull(wish, NULL, 10) : (uint64_t)time(NULL);
+	print_message("ALLOW_SEED=%llu\n", (unsigned long long)seed);
+	for (unsigned i = 0; i < 150; i++)
+		compare_with_naive(next(i < 100 ? 40 : 300));
+}
+
+/* ---- images that lie ---- */
+
+struct copy {
+	uint8_t	*bytes;
+	size_t	 size;
+};
+
+static struct copy
+copy_image(const struct allowlist *l)
+{
+	struct copy c;
+	char *cause;
+	const char *phrase;
+	const int fd = allow_compile(l, &c.size, &cause);
+	const void *map = memfile_map(fd, c.size, &phrase);
+
+	assert_non_null(map);
+	c.bytes = xmalloc(c.size);
+	memcpy(c.bytes, map, c.size);
+	memfile_unmap(map, c.size);
+	close(fd);
+	return c;
+}
+
+static struct allow_image *
+open_bytes(const void *bytes, size_t size, const char **why)
+{
+	struct allow_image *im;
+	char *cause;
+	void *map;
+	const int fd = memfile_new(size, &map, &cause);
+
+	assert_int_not_equal(fd, -1);
+	memcpy(map, bytes, size);
+	assert_int_equal(memfile_seal(fd, map, size, size), 0);
+	im = allow_image_open(fd, size, why);
+	close(fd);
+	return im;
+}
+
+static void
+images_that_lie_are_refused(void **state)
+{
+	struct allowlist *l = parse(".a.com\n.b.com vm=x\n.b.com vm=y\n");
+	struct copy c = copy_image(l);
+	struct image_header *h = (struct image_header *)(void *)c.bytes, good = *h;
+	struct image_bucket *b = (struct image_bucket *)(void *)(c.bytes + IMAGE_HEADER_SIZE);
+	struct image_bucket good_bucket = *b;
+	uint8_t *key = c.bytes + image_layout(h).keys;
+	struct image_rule *r = (struct image_rule *)(void *)(c.bytes + image_layout(h).rules);
+	const struct image_rule good_rule = r[1];
+	char *vms = (char *)c.bytes + image_layout(h).vms;
+	const char *why;
+
+#define REFUSED(change, phrase) do {						\
+	change;									\
+	why = NULL;								\
+	assert_null(open_bytes(c.bytes, c.size, &why));				\
+	assert_string_equal(why, phrase);					\
+	*h = good;								\
+	*b = good_bucket;							\
+	r[1] = good_rule;							\
+} while (0)
+	REFUSED(h->magic[0] = 'X', "the image is of another kind or version");
+	REFUSED(h->size++, "the parts of the image do not add up to its size");
+	REFUSED(h->nbuckets = 0, "the parts of the image do not add up to its size");
+	REFUSED(h->nbuckets = UINT32_MAX, "the parts of the image do not add up to its size");
+	REFUSED(h->keys_len = UINT32_MAX, "the parts of the image do not add up to its size");
+	REFUSED(h->nrules = UINT32_MAX, "the parts of the image do not add up to its size");
+	REFUSED(h->vms_len--, "the parts of the image do not add up to its size");
+	REFUSED(b->used = IMAGE_SLOTS + 1, "a bucket of the image is overfull");
+	REFUSED(b->full = 1, "the buckets of the image never end");
+	REFUSED(b->key[0] = good.keys_len - 1, "a bucket of the image refers to a key outside");
+	REFUSED(b->key[0] = UINT32_MAX, "a bucket of the image refers to a key outside");
+	REFUSED(r[1].next = 2, "a chain of rules in the image does not end");
+	REFUSED(r[1].flags = 3, "a rule of the image has wrong flags");
+	REFUSED(r[1].flags = 0x80, "a rule of the image has wrong flags");
+	REFUSED(r[1].vm = good.vms_len + 1, "a rule of the image refers to a guest outside");
+	key[5] = 255;
+	REFUSED((void)0, "a key of the image has a wrong length");
+	key[5] = 0;
+	REFUSED((void)0, "a key of the image has a wrong length");
+	key[5] = 253;
+	REFUSED((void)0, "a key of the image has a wrong length");
+	key[5] = 5;
+	key[4] = IMAGE_CHAIN;
+	memset(key, 0xff, 4);
+	REFUSED((void)0, "a key of the image has wrong flags or rules");
+	key[4] = 0xff;
+	REFUSED((void)0, "a key of the image has wrong flags or rules");
+	key[4] = ALLOW_TREE;
+	vms[good.vms_len - 1] = 'x';
+	REFUSED((void)0, "the guests' names in the image do not end");
+	free(c.bytes);
+	allowlist_free(l);
+}
+
+static void
+an_image_that_can_still_change_is_refused(void **state)
+{
+	struct allowlist *l = parse(".a.com\n");
+	struct copy c = copy_image(l);
+	const char *why = NULL;
+	char *cause;
+	void *map;
+	const int fd = memfile_new(c.size, &map, &cause);
+
+	memcpy(map, c.bytes, c.size);
+	assert_null(allow_image_open(fd, c.size, &why));
+	assert_string_equal(why, "the image is not a sealed memory file");
+	assert_int_equal(memfile_seal(fd, map, c.size, c.size), 0);
+	assert_null(allow_image_open(fd, c.size - 1, &why));
+	assert_null(allow_image_open(fd, 0, &why));
+	assert_null(allow_image_open(-1, c.size, &why));
+	assert_int_equal(write(fd, "x", 1), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	close(fd);
+	free(c.bytes);
+	allowlist_free(l);
+}
+
+static void
+every_cut_of_an_image_is_refused(void **state)
+{
+	struct allowlist *l = parse(".a.com\n.b.com vm=x\n");
+	struct copy c = copy_image(l);
+	const char *why;
+
+	for (size_t size = 1; size < c.size; size++)
+		assert_null(open_bytes(c.bytes, size, &why));
+	free(c.bytes);
+	allowlist_free(l);
+}
+
+static void
+each_image_has_a_hash_of_its_own(void **state)
+{
+	struct allowlist *l = parse(".a.com\n");
+	struct copy a = copy_image(l), b = copy_image(l);
+
+	assert_int_equal(a.size, b.size);
+	assert_memory_not_equal(a.bytes + offsetof(struct image_header, key),
+	    b.bytes + offsetof(struct image_header, key), 16);
+	free(a.bytes);
+	free(b.bytes);
+	allowlist_free(l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_hash_is_siphash_1_3),
+		cmocka_unit_test(the_most_specific_entry_decides),
+		cmocka_unit_test(an_entry_ends_on_the_second_without_a_new_image),
+		cmocka_unit_test(nothing_is_listed_without_a_list),
+		cmocka_unit_test(names_of_every_length_and_depth_are_found),
+		cmocka_unit_test(random_lists_give_the_verdicts_of_a_naive_matcher),
+		cmocka_unit_test(images_that_lie_are_refused),
+		cmocka_unit_test(an_image_that_can_still_change_is_refused),
+		cmocka_unit_test(every_cut_of_an_image_is_refused),
+		cmocka_unit_test(each_image_has_a_hash_of_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
