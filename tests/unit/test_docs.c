@@ -1,0 +1,147 @@
+/* The manual says what the program does: every option with its default. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+
+enum { PAGE_SIZE = 256 << 10, WORD = 512 };
+
+/* A page of man/, or fails. */
+static const char *
+page(const char *name)
+{
+	static char text[PAGE_SIZE];
+	const char *srcdir = getenv("abs_srcdir");
+	char path[4096];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/man/%s", srcdir != NULL ? srcdir : ".", name);
+	if ((f = fopen(path, "r")) == NULL)
+		fail_msg("%s is missing", path);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	assert_true(n < sizeof(text) - 1);
+	fclose(f);
+	text[n] = '\0';
+	return text;
+}
+
+/* The sample with a distribution's directories, as the pages name them. */
+static char *
+sample(void)
+{
+	static const char *const dirs[][2] = {
+		{ SYSCONFDIR "/gatehouse", "/etc/gatehouse" },
+		{ PKGDATADIR, "/usr/share/gatehouse" },
+		{ LOCALSTATEDIR "/lib/gatehouse", "/var/lib/gatehouse" },
+		{ RUNSTATEDIR "/gatehouse", "/run/gatehouse" },
+	};
+	char *text = NULL, *out, *hit, *at;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	conf_sample(f);
+	fclose(f);
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		assert_non_null(f = open_memstream(&out, &size));
+		for (at = text; (hit = strstr(at, dirs[i][0])) != NULL;
+		    at = hit + strlen(dirs[i][0]))
+			fprintf(f, "%.*s%s", (int)(hit - at), at, dirs[i][1]);
+		fputs(at, f);
+		fclose(f);
+		free(text);
+		text = out;
+	}
+	return text;
+}
+
+/* The text between a mark and the next of the same kind, cut out in place. */
+static char *
+part(char *text, const char *mark, const char *next)
+{
+	char *start = strstr(text, mark), *end;
+
+	if (start == NULL)
+		fail_msg("there is no \"%s\"", mark);
+	start += strlen(mark);
+	if ((end = strstr(start, next)) != NULL)
+		*end = '\0';
+	return start;
+}
+
+static void
+option_is_documented(const char *section, const char *key, const char *def)
+{
+	char copy[PAGE_SIZE], mark[WORD], *text;
+
+	snprintf(copy, sizeof(copy), "%s", page("gatehouse.conf.5"));
+	snprintf(mark, sizeof(mark), "\n.Ss [%s]\n", section);
+	text = part(copy, mark, "\n.Ss ");
+	snprintf(mark, sizeof(mark), "\n.It Cm %s = ", key);
+	text = part(text, mark, "\n.It ");
+	snprintf(mark, sizeof(mark), "The default is\n.");
+	if (*def == '\0') {
+		assert_non_null(strstr(text, "none by default"));
+		return;
+	}
+	text = part(text, mark, "\n");
+	/* After the macro, "Cm" or "Pa": the value itself. */
+	if (strncmp(text + 3, def, strlen(def)) != 0 || strchr(" \0", text[3 + strlen(def)]) == NULL)
+		fail_msg("[%s] %s: \"%s\" is not the default, \"%s\" is", section, key, text + 3,
+		    def);
+}
+
+static void
+every_option_is_in_the_manual_with_its_default(void **state)
+{
+	char *text = sample(), *rest = text, *line, *equals, section[WORD] = "";
+	int n = 0;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (line[0] == '[')
+			snprintf(section, sizeof(section), "%.*s", (int)strcspn(line + 1, "]"),
+			    line + 1);
+		if (line[0] != '#' || line[1] == ' ' || section[0] == '\0' ||
+		    (equals = strstr(line, " =")) == NULL)
+			continue;
+		*equals = '\0';
+		option_is_documented(section, line + 1, equals[2] == ' ' ? equals + 3 : "");
+		n++;
+	}
+	assert_true(n > 20);
+	free(text);
+}
+
+static void
+the_manual_has_no_option_of_its_own(void **state)
+{
+	char *text = sample(), copy[PAGE_SIZE], key[WORD], *at = copy;
+	const char *name;
+
+	snprintf(copy, sizeof(copy), "%s", page("gatehouse.conf.5"));
+	while ((at = strstr(at, "\n.It Cm ")) != NULL) {
+		at += 8;
+		name = at;
+		snprintf(key, sizeof(key), "\n#%.*s =", (int)strcspn(name, " "), name);
+		if (strstr(text, key) == NULL)
+			fail_msg("there is no option %s", key + 2);
+	}
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_option_is_in_the_manual_with_its_default),
+		cmocka_unit_test(the_manual_has_no_option_of_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
