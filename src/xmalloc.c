@@ -81,6 +81,16 @@ xvasprintf(const char *fmt, va_list ap)
 	return s;
 }
 
+FILE *
+xmemstream(char **text, size_t *size)
+{
+	FILE *f = open_memstream(text, size);
+
+	if (f == NULL)
+		fatalx("out of memory (text)");
+	return f;
+}
+
 size_t
 copy_string(char *dst, const char *src, size_t size)
 {

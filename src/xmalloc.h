@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 void	*xmalloc(size_t);
 void	*xcalloc(size_t n, size_t size);
@@ -13,6 +14,9 @@ char	*xstrdup(const char *);
 char	*xstrndup(const char *, size_t);
 char	*xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));
 char	*xvasprintf(const char *, va_list) __attribute__((format(printf, 1, 0)));
+
+/* open_memstream(3): text that grows; complete after fclose(), caller frees. */
+FILE	*xmemstream(char **text, size_t *size);
 
 /* Copies what fits and always terminates; returns the length of the source. */
 size_t	 copy_string(char *dst, const char *src, size_t size);

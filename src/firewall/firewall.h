@@ -28,7 +28,7 @@ enum fw_verb {
 
 /* What a freeze names: every address, the hardware address and the host-side
  * port of one guest, as far as known.  All empty: every guest. */
-enum { FW_GUEST_ADDRS = 8 };
+enum { FW_GUEST_ADDRS = 8, FW_FROZEN_MAX = 256 };
 struct fw_guest {
 	uint32_t	naddrs;
 	uint8_t		has_mac;
@@ -95,6 +95,13 @@ char		*firewall_freeze(struct firewall *, const struct fw_guest *, bool on);
 enum { FW_TEXT_MAX = 1 << 20 };
 char		*firewall_list(struct firewall *, char **cause);
 char		*firewall_diff(struct firewall *, enum profile, char **cause);
+/* Readable when firewall_links() has something to do; -1 if it never will. */
+int		 firewall_watch_fd(const struct firewall *);
+/* Takes up bridge ports and addresses that came or went. */
+char		*firewall_links(struct firewall *);
+/* Who is frozen, to be remembered over restarts. Valid until the next change. */
+size_t		 firewall_frozen(const struct firewall *, const struct fw_guest **, bool *all);
+enum profile	 firewall_profile(const struct firewall *);
 /* Asks the kernel, compares with what was loaded. */
 void		 firewall_check(struct firewall *, struct fw_status *);
 

@@ -1,0 +1,393 @@
+/*
+ * The nftables backend: what should be in force (a profile, who is frozen,
+ * which ports and addresses the bridges have), and the hash of what the
+ * kernel showed right after it was loaded, with which later listings are
+ * compared.
+ *
+ * A load is one transaction of prologue, rule file and set contents, so there
+ * is no moment with half of it.  Between loads only set contents change, also
+ * in one transaction.
+ */
+#include "config.h"
+
+#include "firewall/nft.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "xmalloc.h"
+
+struct firewall {
+	struct conf		conf;
+	enum profile		profile;
+	struct nft_runtime	runtime;
+	uint64_t		hash;		/* of the loaded rules, 0: none */
+	char			trouble[GH_CAUSE_SIZE];	/* of the links, or "" */
+	int			watch;
+};
+
+struct firewall *
+firewall_open(const struct conf *conf, char **cause)
+{
+	struct firewall *fw = xcalloc(1, sizeof(*fw));
+	char *list = NULL;
+
+	fw->conf = *conf;
+	fw->profile = PROFILE_NONE;
+	fw->watch = links_watch();
+	if (fw->watch == -1)
+		log_warn("cannot watch network interfaces");
+	*cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	free(list);
+	if (*cause != NULL) {
+		firewall_close(fw);
+		return NULL;
+	}
+	return fw;
+}
+
+void
+firewall_close(struct firewall *fw)
+{
+	if (fw == NULL)
+		return;
+	if (fw->watch != -1)
+		close(fw->watch);
+	free(fw);
+}
+
+void
+firewall_reconf(struct firewall *fw, const struct conf *conf)
+{
+	fw->conf = *conf;
+}
+
+enum profile
+firewall_profile(const struct firewall *fw)
+{
+	return fw->profile;
+}
+
+int
+firewall_watch_fd(const struct firewall *fw)
+{
+	return fw->watch;
+}
+
+size_t
+firewall_frozen(const struct firewall *fw, const struct fw_guest **guests, bool *all)
+{
+	*guests = fw->runtime.frozen;
+	*all = fw->runtime.frozen_all;
+	return fw->runtime.nfrozen;
+}
+
+/* ---- loading ---- */
+
+/*
+ * libnftables counts lines from the first of the whole text and calls it
+ * "<cmdline>"; an operator wants the line of the rule file.  Takes words over.
+ */
+static char *
+map_lines(char *words, const struct nft_text *t)
+{
+	static const char mark[] = "<cmdline>:";
+	const char *at = strstr(words, mark);
+	char *end, *cause;
+	unsigned long line;
+	size_t len;
+
+	if (at == NULL)
+		return words;
+	line = strtoul(at + sizeof(mark) - 1, &end, 10);
+	/* The first line says it all; then come the rule and a row of carets. */
+	len = strcspn(end, "\n");
+	if (line > t->prologue)
+		cause = xasprintf("%s:%lu%.*s", t->file, line - t->prologue, (int)len, end);
+	else
+		cause = xasprintf("%s: with the definitions that gatehouse puts in front of it "
+		    "(line %lu of \"gatehouse rules --text\")%.*s", t->file, line, (int)len, end);
+	free(words);
+	return cause;
+}
+
+static void
+read_links(struct firewall *fw)
+{
+	struct links *now = xmalloc(sizeof(*now));
+	char *cause = links_read(&fw->conf.bridges, now);
+
+	copy_string(fw->trouble, cause != NULL ? cause : "", sizeof(fw->trouble));
+	fw->runtime.links = *now;
+	free(now);
+	free(cause);
+}
+
+/* The whole of what is to be loaded, and where its parts came from. */
+static char *
+load_text(struct firewall *fw, enum profile profile, struct nft_text *t, char **commands)
+{
+	char *cause = nft_text_make(&fw->conf, profile, t), *sets;
+
+	*commands = NULL;
+	if (cause != NULL)
+		return cause;
+	sets = nft_runtime_text(&fw->conf, &fw->runtime);
+	*commands = xasprintf("%s%s", t->text, sets);
+	free(sets);
+	return NULL;
+}
+
+char *
+firewall_apply(struct firewall *fw, enum profile profile)
+{
+	struct nft_text t;
+	char *commands, *list = NULL, *cause;
+	uint64_t hash, runtime;
+
+	if (profile == PROFILE_NONE)
+		return firewall_flush(fw);
+	read_links(fw);
+	cause = load_text(fw, profile, &t, &commands);
+	if (cause != NULL)
+		return cause;
+	cause = nft_run(commands, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	if (cause != NULL) {
+		cause = map_lines(cause, &t);
+		goto out;
+	}
+	hash = nft_list_hash(list, strlen(list), &runtime);
+	if (hash == 0) {
+		cause = xstrdup("the rules were loaded, but the kernel does not show them");
+		goto out;
+	}
+	fw->hash = hash;
+	fw->profile = profile;
+	if (profile != PROFILE_OBSERVE) {
+		char *trouble = conntrack_forget(&fw->runtime.links, profile == PROFILE_LOCKDOWN);
+
+		if (trouble != NULL)
+			log_warnx("%s", trouble);
+		free(trouble);
+	}
+out:
+	free(t.text);
+	free(commands);
+	free(list);
+	return cause;
+}
+
+char *
+firewall_flush(struct firewall *fw)
+{
+	char *cause = nft_run("table inet gatehouse\ndelete table inet gatehouse\n"
+	    "table bridge gatehouse\ndelete table bridge gatehouse\n", 0, NULL);
+
+	if (cause == NULL) {
+		fw->profile = PROFILE_NONE;
+		fw->hash = 0;
+	}
+	return cause;
+}
+
+/* ---- sets ---- */
+
+/* Makes the kernel's sets hold what runtime says, if rules are loaded. */
+static char *
+put_sets(struct firewall *fw)
+{
+	char *commands, *cause;
+
+	if (fw->profile == PROFILE_NONE)
+		return NULL;
+	commands = nft_runtime_text(&fw->conf, &fw->runtime);
+	cause = nft_run(commands, 0, NULL);
+	free(commands);
+	return cause;
+}
+
+char *
+firewall_links(struct firewall *fw)
+{
+	struct links *before = xmalloc(sizeof(*before));
+	char *cause = NULL;
+
+	*before = fw->runtime.links;
+	links_drain(fw->watch);
+	read_links(fw);
+	/* Both come from links_read(), which clears what it does not fill. */
+	if (memcmp(before, &fw->runtime.links, sizeof(*before)) != 0)
+		cause = put_sets(fw);
+	if (cause != NULL)
+		copy_string(fw->trouble, cause, sizeof(fw->trouble));
+	free(before);
+	return cause;
+}
+
+static bool
+guest_is_empty(const struct fw_guest *g)
+{
+	return g->naddrs == 0 && !g->has_mac && g->port[0] == '\0';
+}
+
+/* Whether the two name something in common: then they are one guest. */
+static bool
+guest_overlaps(const struct fw_guest *a, const struct fw_guest *b)
+{
+	if (a->has_mac && b->has_mac && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0)
+		return true;
+	if (a->port[0] != '\0' && strcmp(a->port, b->port) == 0)
+		return true;
+	for (uint32_t i = 0; i < a->naddrs; i++) {
+		for (uint32_t k = 0; k < b->naddrs; k++) {
+			if (addr_equal(&a->addrs[i], &b->addrs[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+runtime_thaw(struct nft_runtime *r, const struct fw_guest *guest)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < r->nfrozen; i++) {
+		if (!guest_overlaps(&r->frozen[i], guest))
+			r->frozen[kept++] = r->frozen[i];
+	}
+	r->nfrozen = kept;
+}
+
+/* A guest that is frozen again replaces what was known of it. */
+static char *
+runtime_freeze(struct nft_runtime *r, const struct fw_guest *guest)
+{
+	runtime_thaw(r, guest);
+	if (r->nfrozen == FW_FROZEN_MAX)
+		return xasprintf("%d guests are frozen already: freeze all instead", FW_FROZEN_MAX);
+	r->frozen[r->nfrozen++] = *guest;
+	return NULL;
+}
+
+char *
+firewall_freeze(struct firewall *fw, const struct fw_guest *guest, bool on)
+{
+	struct nft_runtime *before = xmalloc(sizeof(*before));
+	char *cause = NULL;
+
+	*before = fw->runtime;
+	if (guest_is_empty(guest)) {
+		fw->runtime.frozen_all = on;
+		if (!on)
+			fw->runtime.nfrozen = 0;
+	} else if (on)
+		cause = runtime_freeze(&fw->runtime, guest);
+	else
+		runtime_thaw(&fw->runtime, guest);
+	if (cause == NULL)
+		cause = put_sets(fw);
+	if (cause != NULL)
+		fw->runtime = *before;
+	free(before);
+	return cause;
+}
+
+/* ---- looking ---- */
+
+char *
+firewall_list(struct firewall *fw, char **cause)
+{
+	char *list;
+
+	(void)fw;
+	*cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	if (*cause != NULL)
+		return NULL;
+	if (list[0] != '\0')
+		return list;
+	free(list);
+	return xstrdup("{\"nftables\": []}");
+}
+
+char *
+firewall_diff(struct firewall *fw, enum profile profile, char **cause)
+{
+	struct nft_text t = { .text = NULL };
+	char *commands = NULL, *before = NULL, *after = NULL, *diff = NULL, *name = NULL;
+
+	*cause = nft_run(NULL, NFT_RUN_LIST, &before);
+	if (*cause != NULL)
+		goto out;
+	read_links(fw);
+	*cause = load_text(fw, profile, &t, &commands);
+	if (*cause != NULL)
+		goto out;
+	*cause = nft_run(commands, NFT_RUN_APART | NFT_RUN_LIST, &after);
+	if (*cause != NULL) {
+		*cause = map_lines(*cause, &t);
+		goto out;
+	}
+	name = xasprintf("kernel (%s)", before[0] != '\0' ? profile_name(fw->profile) :
+	    "no rules of ours");
+	diff = text_diff(name, before, t.file, after);
+out:
+	free(name);
+	free(t.text);
+	free(commands);
+	free(before);
+	free(after);
+	return diff;
+}
+
+/* Compares the listing with what should be there: true, or false and why. */
+static bool
+matches(const struct firewall *fw, const char *list, const char **why)
+{
+	uint64_t runtime, hash = nft_list_hash(list, strlen(list), &runtime);
+
+	if (fw->profile == PROFILE_NONE)
+		*why = hash != 0 ? "our tables are there, though they were flushed" : NULL;
+	else if (hash == 0)
+		*why = "our tables are gone: someone flushed the ruleset, and guests are open";
+	else if (hash != fw->hash)
+		*why = "the kernel's rules are not the ones that were loaded: someone changed "
+		    "them (see gatehouse apply --dry-run)";
+	else if (runtime != nft_runtime_hash(&fw->conf, &fw->runtime))
+		*why = "the kernel's sets do not hold what gatehouse put there: someone changed "
+		    "them";
+	else
+		*why = NULL;
+	return *why == NULL;
+}
+
+void
+firewall_check(struct firewall *fw, struct fw_status *status)
+{
+	char *list, *cause;
+	const char *why = NULL;
+
+	memset(status, 0, sizeof(*status));
+	copy_string(status->backend, "nftables", sizeof(status->backend));
+	copy_string(status->place, "inet gatehouse", sizeof(status->place));
+	status->profile = fw->profile;
+	status->frozen_all = fw->runtime.frozen_all;
+	status->frozen = fw->runtime.nfrozen;
+	status->hash = fw->hash;
+	copy_string(status->cause, fw->trouble, sizeof(status->cause));
+	cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	if (cause != NULL) {
+		copy_string(status->cause, cause, sizeof(status->cause));
+		free(cause);
+		return;
+	}
+	status->verified = now_wall();
+	status->loaded = list[0] != '\0';
+	status->drift = !matches(fw, list, &why);
+	if (why != NULL)
+		copy_string(status->cause, why, sizeof(status->cause));
+	free(list);
+}
