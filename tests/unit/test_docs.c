@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "gatehouse.h"
 
 enum { PAGE_SIZE = 256 << 10, WORD = 512 };
 
@@ -135,12 +136,27 @@ the_manual_has_no_option_of_its_own(void **state)
 	free(text);
 }
 
+static void
+every_reason_is_in_the_manual_with_its_meaning(void **state)
+{
+	const char *text = page("gatehouse.8");
+	char want[WORD];
+
+	for (enum reason r = REASON_NONE + 1; r < REASON_COUNT; r++) {
+		snprintf(want, sizeof(want), "\n.It Cm %s\n%s\n", reason_name(r),
+		    reason_advice(r));
+		if (strstr(text, want) == NULL)
+			fail_msg("gatehouse.8 lacks%s", want);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_option_is_in_the_manual_with_its_default),
 		cmocka_unit_test(the_manual_has_no_option_of_its_own),
+		cmocka_unit_test(every_reason_is_in_the_manual_with_its_meaning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
