@@ -118,9 +118,9 @@ capture_down(struct capture *c, const char *why)
 
 /*
  * Reads up to so many datagrams. Always whole ones: what libpcap kept of one
- * would not make the descriptor readable. False when nothing waits any more.
+ * would not make the descriptor readable.
  */
-static bool
+static void
 capture_read(struct capture *c, unsigned datagrams, pcap_handler handler, void *arg)
 {
 	while (datagrams-- > 0 && c->budget > 0) {
@@ -133,13 +133,14 @@ capture_read(struct capture *c, unsigned datagrams, pcap_handler handler, void *
 			continue;
 		}
 		/* libpcap reports an empty queue as an error here. */
-		if (n == 0 || errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
-			return false;
+		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+			return;
+		/* A datagram may hold no packet; a descriptor that is readable
+		 * for ever and gives none must not keep us busy. */
 		if (++c->errors == ERRORS_MAX)
-			capture_down(c, pcap_geterr(c->pcap));
-		return false;
+			capture_down(c, n == 0 ? "it ended" : pcap_geterr(c->pcap));
+		return;
 	}
-	return true;
 }
 
 static bool
