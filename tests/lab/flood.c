@@ -1,0 +1,150 @@
+/*
+ * flood MAC COUNT [RATE]: sends so many frames from eth0 to that address, at
+ * most RATE (50,000) a second. Each is an IPv4 packet of 60 bytes from a random
+ * address to another, UDP with random ports: what costs a watcher most.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 64, PACKET_SIZE = 60, FRAME_SIZE = ETHER_HDR_LEN + PACKET_SIZE };
+
+static uint8_t frames[BATCH][FRAME_SIZE];
+static uint64_t state = 1;
+
+static uint32_t
+next_random(void)
+{
+	/* SplitMix64, the same packets in each run. */
+	uint64_t z = (state += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	return (uint32_t)(z >> 32);
+}
+
+static void
+put32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+static void
+checksum(uint8_t ip[20])
+{
+	uint32_t sum = 0;
+
+	ip[10] = ip[11] = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+static void
+fill(uint8_t *frame, const uint8_t mac[6])
+{
+	static const uint8_t ip[] = { 0x45, 0, 0, PACKET_SIZE, 0, 0, 0, 0, 64, 17 };
+	static const uint8_t udp_length[] = { 0, PACKET_SIZE - 20 };
+	uint8_t *p = frame + ETHER_HDR_LEN;
+
+	memcpy(frame, mac, 6);
+	memcpy(frame + 6, "\x02\x77\x00\x00\x00\xfd", 6);
+	memcpy(frame + 12, "\x08\x00", 2);
+	memcpy(p, ip, sizeof(ip));
+	/* Within 10.77/16, so that it does not look spoofed, to 198.18/15. */
+	put32(p + 12, 0x0a4d0000 | (next_random() & 0xffff) | 0x0100);
+	put32(p + 16, 0xc6120000 | (next_random() & 0x1ffff));
+	checksum(p);
+	put32(p + 20, next_random());
+	memcpy(p + 24, udp_length, sizeof(udp_length));
+}
+
+static int
+open_packet(void)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET };
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	to.sll_ifindex = (int)if_nametoindex("eth0");
+	if (fd == -1 || to.sll_ifindex == 0 ||
+	    bind(fd, (struct sockaddr *)&to, sizeof(to)) == -1) {
+		perror("eth0");
+		exit(1);
+	}
+	return fd;
+}
+
+/* Sleeps until so many were due. */
+static void
+pace(const struct timespec *start, uint64_t sent, uint64_t rate)
+{
+	const uint64_t due = sent * 1000000000 / rate;
+	struct timespec until = *start;
+
+	until.tv_sec += (time_t)((due + (uint64_t)start->tv_nsec) / 1000000000);
+	until.tv_nsec = (long)((due + (uint64_t)start->tv_nsec) % 1000000000);
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+static void
+flood(int fd, const uint8_t mac[6], uint64_t count, uint64_t rate)
+{
+	struct mmsghdr messages[BATCH] = { 0 };
+	struct iovec iov[BATCH];
+	struct timespec start;
+	uint64_t sent = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (sent < count) {
+		unsigned n = 0;
+		int done;
+
+		for (; n < BATCH && n < count - sent; n++) {
+			fill(frames[n], mac);
+			iov[n] = (struct iovec){ frames[n], FRAME_SIZE };
+			messages[n].msg_hdr.msg_iov = &iov[n];
+			messages[n].msg_hdr.msg_iovlen = 1;
+		}
+		done = sendmmsg(fd, messages, n, 0);
+		if (done == -1 && errno != ENOBUFS && errno != EAGAIN) {
+			perror("sendmmsg");
+			exit(1);
+		}
+		if (done > 0)
+			sent += (uint64_t)done;
+		pace(&start, sent, rate);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned m[6];
+	uint8_t mac[6];
+
+	if (argc < 3 || argc > 4 || sscanf(argv[1], "%x:%x:%x:%x:%x:%x", &m[0], &m[1], &m[2],
+	    &m[3], &m[4], &m[5]) != 6) {
+		fprintf(stderr, "usage: flood MAC COUNT [RATE]\n");
+		return 2;
+	}
+	for (int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)m[i];
+	flood(open_packet(), mac, strtoull(argv[2], NULL, 10),
+	    argc == 4 ? strtoull(argv[3], NULL, 10) : 50000);
+	return 0;
+}
