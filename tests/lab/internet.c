@@ -133,8 +133,8 @@ on_hello(SSL *ssl, void *arg)
 }
 
 static int
-on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in,
-    unsigned inlen, void *arg)
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
+    const unsigned char *in, unsigned inlen, void *arg)
 {
 	static const unsigned char http[] = "\x08http/1.1";
 	unsigned char *chosen;

@@ -3,16 +3,16 @@
  *
  *	probe [-h] [-t SECONDS] tcp|udp HOST PORT	line sent, echo awaited
  *	probe [-t SECONDS] icmp HOST			echo request
- *	probe [-h] [-t SECONDS] tls|http NAME [PORT [ADDRESS]]
+ *	probe [-h] [-p PATH] [-t SECONDS] tls|http NAME [PORT [ADDRESS]]
  *	probe serve PORT...				echo, TCP and UDP, until killed
  *
- * Words: reached; denied (a TLS alert or an HTTP 403: somebody decided);
+ * Words: reached; denied (a TLS alert, an HTTP 403, not an echo: somebody decided);
  * refused (reset or port unreachable); rejected (an ICMP error other than that); closed
  * (ended without an answer); blocked (silence until the deadline); unresolved.
  * Exits 0 for "reached", else 1.  TLS is reached only if the certificate is
  * the lab internet's ($SSL_CERT_FILE) for the very name.  With -h it says
  * "reached", keeps the connection open with a line each 100 ms, and says
- * "cut" when that ends.
+ * "cut" when that ends.  With -p it fetches PATH whole.
  */
 #include "config.h"
 
@@ -32,12 +32,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 enum { DEFAULT_MS = 1000, HOLD_MS = 100, USAGE = 2 };
 
 static int	 deadline_ms = DEFAULT_MS;
 static bool	 hold;
+static const char *path;	/* to fetch whole, or NULL */
 
 static _Noreturn void
 say(const char *word)
@@ -50,8 +52,8 @@ say(const char *word)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: probe [-h] [-t SECONDS] tcp|udp HOST PORT | icmp HOST |\n"
-	                "       tls|http NAME [PORT [ADDRESS]] | serve PORT...\n");
+	fprintf(stderr, "usage: probe [-h] [-p PATH] [-t SECONDS] tcp|udp HOST PORT |\n"
+	                "       icmp HOST | tls|http NAME [PORT [ADDRESS]] | serve PORT...\n");
 	exit(USAGE);
 }
 
@@ -140,6 +142,8 @@ probe_echo(const char *host, const char *port, int type)
 		say_errno(errno);
 	if (n == 0)
 		say("closed");
+	if (n != 6 || memcmp(bytes, "probe\n", 6) != 0)
+		say("denied");
 	if (hold)
 		keep(fd);
 	say("reached");
@@ -172,6 +176,15 @@ probe_icmp(const char *host)
 	say_errno(errno);
 }
 
+/* Asks to be sent off when a path is to be read to its end. */
+static int
+request_make(char *bytes, size_t size, const char *name)
+{
+	return snprintf(bytes, size, "GET %.128s HTTP/1.1\r\nHost: %.255s\r\n%s\r\n",
+	    hold ? "/stream" : path != NULL ? path : "/", name,
+	    hold ? "" : "Connection: close\r\n");
+}
+
 static _Noreturn void
 probe_tls(const char *name, const char *port, const char *address)
 {
@@ -195,20 +208,23 @@ probe_tls(const char *name, const char *port, const char *address)
 		if (SSL_get_verify_result(ssl) != X509_V_OK)
 			say("impostor");
 		if (SSL_get_error(ssl, n) == SSL_ERROR_SSL)
-			say("denied");
+			say(ERR_GET_REASON(ERR_peek_error()) >= SSL_AD_REASON_OFFSET ?
+			        "denied" : "failed");
 		if (error == 0)
 			say("closed");
 		say_errno(error);
 	}
-	if (!hold)
+	if (!hold && path == NULL)
 		say("reached");
-	n = snprintf(bytes, sizeof(bytes), "GET /stream HTTP/1.1\r\nHost: %s\r\n\r\n", name);
+	n = request_make(bytes, sizeof(bytes), name);
 	SSL_write(ssl, bytes, n);
-	puts("reached");
-	fflush(stdout);
+	if (hold) {
+		puts("reached");
+		fflush(stdout);
+	}
 	while (SSL_read(ssl, bytes, sizeof(bytes)) > 0)
 		continue;
-	say("cut");
+	say(hold ? "cut" : "reached");
 }
 
 static _Noreturn void
@@ -218,8 +234,7 @@ probe_http(const char *name, const char *port, const char *address)
 	char bytes[1024];
 	ssize_t n;
 
-	len = snprintf(bytes, sizeof(bytes), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n",
-	    hold ? "/stream" : "/", name);
+	len = request_make(bytes, sizeof(bytes), name);
 	if (send(fd, bytes, (size_t)len, MSG_NOSIGNAL) == -1 ||
 	    (n = read(fd, bytes, sizeof(bytes) - 1)) == -1)
 		say_errno(errno);
@@ -230,13 +245,13 @@ probe_http(const char *name, const char *port, const char *address)
 		say("failed");
 	if (status != 200)
 		say(status == 403 ? "denied" : "failed");
-	if (!hold)
-		say("reached");
-	puts("reached");
-	fflush(stdout);
-	while (read(fd, bytes, sizeof(bytes)) > 0)
+	if (hold) {
+		puts("reached");
+		fflush(stdout);
+	}
+	while ((hold || path != NULL) && read(fd, bytes, sizeof(bytes)) > 0)
 		continue;
-	say("cut");
+	say(hold ? "cut" : "reached");
 }
 
 static int
@@ -317,9 +332,11 @@ main(int argc, char **argv)
 	const char *what, *name, *port;
 	int c;
 
-	while ((c = getopt(argc, argv, "+ht:")) != -1) {
+	while ((c = getopt(argc, argv, "+hp:t:")) != -1) {
 		if (c == 'h')
 			hold = true;
+		else if (c == 'p')
+			path = optarg;
 		else if (c == 't')
 			deadline_ms = (int)(atof(optarg) * 1000);
 		else
