@@ -1,0 +1,112 @@
+#include "config.h"
+
+#include "draw.h"
+
+#include <langinfo.h>
+#include <string.h>
+
+#include "text.h"
+
+static const struct {
+	const char	*utf8, *ascii;
+} glyph_table[GLYPH_COUNT] = {
+	[GLYPH_SPACE] = { " ", " " },
+	[GLYPH_HLINE] = { "─", "-" },
+	[GLYPH_VLINE] = { "│", "|" },
+	[GLYPH_UPPER_LEFT] = { "┌", "+" },
+	[GLYPH_UPPER_RIGHT] = { "┐", "+" },
+	[GLYPH_LOWER_LEFT] = { "└", "+" },
+	[GLYPH_LOWER_RIGHT] = { "┘", "+" },
+	[GLYPH_CUT] = { "…", "~" },
+	[GLYPH_ASCENDING] = { "▲", "^" },
+	[GLYPH_DESCENDING] = { "▼", "v" },
+};
+
+const char *
+glyph_text(enum glyph g, bool utf8)
+{
+	return utf8 ? glyph_table[g].utf8 : glyph_table[g].ascii;
+}
+
+bool
+draw_locale_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+char *
+draw_clean(char *dst, size_t size, const char *bytes)
+{
+	size_t used = 0, run;
+
+	dst[0] = '\0';
+	while (*bytes != '\0' && used + 1 < size) {
+		if (*bytes == '\\') {
+			dst[used++] = *bytes++;
+			dst[used] = '\0';
+			continue;
+		}
+		run = strcspn(bytes, "\\");
+		used += text_escape(dst + used, size - used, bytes, run);
+		bytes += run;
+	}
+	return dst;
+}
+
+int
+draw_text(struct canvas *c, int y, int x, int width, enum ink role, const char *s)
+{
+	size_t len = strlen(s);
+	int n;
+
+	if (y < 0 || y >= c->rows || x < 0 || x >= c->cols || width <= 0)
+		return 0;
+	if (width > c->cols - x)
+		width = c->cols - x;
+	if (len <= (size_t)width) {
+		n = (int)len;
+		if (n > 0)
+			c->ops->text(c, y, x, role, s, n);
+		return n;
+	}
+	n = width - 1;
+	if (n > 0)
+		c->ops->text(c, y, x, role, s, n);
+	c->ops->glyph(c, y, x + n, role, GLYPH_CUT, 1);
+	return width;
+}
+
+void
+draw_glyph(struct canvas *c, int y, int x, enum ink role, enum glyph g, int n)
+{
+	if (y < 0 || y >= c->rows || x < 0 || x >= c->cols)
+		return;
+	if (n > c->cols - x)
+		n = c->cols - x;
+	if (n > 0)
+		c->ops->glyph(c, y, x, role, g, n);
+}
+
+void
+draw_clear(struct canvas *c, int y, int x, int rows, int cols, enum ink role)
+{
+	for (int i = 0; i < rows; i++)
+		draw_glyph(c, y + i, x, role, GLYPH_SPACE, cols);
+}
+
+void
+draw_box(struct canvas *c, int y, int x, int rows, int cols, enum ink role)
+{
+	if (rows < 2 || cols < 2)
+		return;
+	draw_glyph(c, y, x, role, GLYPH_UPPER_LEFT, 1);
+	draw_glyph(c, y, x + 1, role, GLYPH_HLINE, cols - 2);
+	draw_glyph(c, y, x + cols - 1, role, GLYPH_UPPER_RIGHT, 1);
+	for (int i = 1; i < rows - 1; i++) {
+		draw_glyph(c, y + i, x, role, GLYPH_VLINE, 1);
+		draw_glyph(c, y + i, x + cols - 1, role, GLYPH_VLINE, 1);
+	}
+	draw_glyph(c, y + rows - 1, x, role, GLYPH_LOWER_LEFT, 1);
+	draw_glyph(c, y + rows - 1, x + 1, role, GLYPH_HLINE, cols - 2);
+	draw_glyph(c, y + rows - 1, x + cols - 1, role, GLYPH_LOWER_RIGHT, 1);
+}
