@@ -14,5 +14,7 @@ int	 ui_batch(const struct conf *, FILE *, int columns);
 /* Rows of one view ("vms", "rules", ...) as the pane's table, for the commands
  * of the same name. */
 void	 ui_table(const char *view, const json_t *result, FILE *, int columns);
+/* The console's keys as items of an mdoc list, for gatehouse.1. */
+void	 ui_keys_print(FILE *);
 
 #endif

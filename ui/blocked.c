@@ -1,0 +1,157 @@
+/* Pane 4: the packets the firewall blocked, runs of like ones folded. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pane.h"
+#include "text.h"
+
+static enum ink
+noise_or(const json_t *row, enum ink role)
+{
+	return json_is_true(json_object_get(row, "noise")) ? INK_DIM : role;
+}
+
+static enum ink
+time_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	return cell_clock(row, "last", now, buf, size);
+}
+
+static enum ink
+guest_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_text(row, "guest", buf, size);
+	if (buf[0] == '\0')
+		cell_text(row, "src", buf, size);
+	return noise_or(row, INK_NAME);
+}
+
+static enum ink
+proto_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_text(row, "proto", buf, size);
+	return noise_or(row, INK_NORMAL);
+}
+
+static enum ink
+target_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_target(row, buf, size);
+	return noise_or(row, INK_NORMAL);
+}
+
+static enum ink
+label_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_text(row, "label", buf, size);
+	return noise_or(row, INK_WARN);
+}
+
+static enum ink
+count_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	char text[TEXT_SHORT_SIZE];
+
+	snprintf(buf, size, "x%s", text_count(text, (uint64_t)cell_number(row, "count")));
+	return noise_or(row, INK_NORMAL);
+}
+
+static enum ink
+bytes_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	return noise_or(row, cell_bytes(row, "bytes", buf, size));
+}
+
+static enum ink
+source_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_text(row, "src", buf, size);
+	return INK_DIM;
+}
+
+static enum ink
+in_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_text(row, "in", buf, size);
+	return INK_DIM;
+}
+
+static enum ink
+note_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	cell_text(row, "note", buf, size);
+	return noise_or(row, INK_NORMAL);
+}
+
+static void
+title(const json_t *status, char *buf, size_t size)
+{
+	const json_t *drops = json_object_get(status, "drops");
+	char packets[TEXT_SHORT_SIZE], missed[TEXT_SHORT_SIZE];
+	double lost = cell_number(drops, "missed");
+
+	if (strcmp(cell_string(drops, "state"), "down") == 0)
+		snprintf(buf, size, "CAPTURE DOWN");
+	else if (lost > 0)
+		snprintf(buf, size, "%s packets, %s not captured",
+		    text_count(packets, (uint64_t)cell_number(drops, "packets")),
+		    text_count(missed, (uint64_t)lost));
+	else
+		snprintf(buf, size, "%s packets",
+		    text_count(packets, (uint64_t)cell_number(drops, "packets")));
+}
+
+static void
+detail(const json_t *row, double now, struct lines *l)
+{
+	char buf[PANE_CELL_SIZE], first[32], last[32];
+	const json_t *uid = json_object_get(row, "uid");
+
+	lines_field(l, "guest", cell_string(row, "guest"));
+	lines_add(l, INK_WARN, "%-12s gatehouse:%s", "rule", cell_string(row, "label"));
+	lines_field(l, "protocol", cell_string(row, "proto"));
+	if (cell_number(row, "sport") > 0)
+		lines_add(l, INK_NORMAL, "%-12s %s port %.0f", "from", cell_string(row, "src"),
+		    cell_number(row, "sport"));
+	else
+		lines_field(l, "from", cell_string(row, "src"));
+	cell_target(row, buf, sizeof(buf));
+	lines_field(l, "to", buf);
+	lines_field(l, "service", cell_string(row, "service"));
+	lines_add(l, INK_NORMAL, "%-12s %s -> %s", "interfaces", cell_string(row, "in"),
+	    cell_string(row, "out")[0] != '\0' ? cell_string(row, "out") : "this host");
+	lines_field(l, "mac", cell_string(row, "mac"));
+	if (json_is_integer(uid))
+		lines_add(l, INK_NORMAL, "%-12s %lld", "uid", (long long)json_integer_value(uid));
+	lines_add(l, INK_NORMAL, "%-12s %.0f packets, %.0f bytes", "counted",
+	    cell_number(row, "count"), cell_number(row, "bytes"));
+	cell_clock(row, "first", now, first, sizeof(first));
+	cell_clock(row, "last", now, last, sizeof(last));
+	lines_add(l, INK_NORMAL, "%-12s %s to %s", "time", first, last);
+	lines_field(l, "note", cell_string(row, "note"));
+	if (json_is_true(json_object_get(row, "noise")))
+		lines_add(l, INK_DIM, "%-12s guests send this all the time; it is no alert", "noise");
+}
+
+static const struct column columns[] = {
+	{ "TIME", "last", 8, 11, 2, false, time_cell },
+	{ "GUEST", "guest", 7, 20, 1, false, guest_cell },
+	{ "PROTO", "proto", 5, 10, 1, false, proto_cell },
+	{ "TO", "dst", 20, 60, 1, false, target_cell },
+	{ "RULE", "label", 7, 16, 2, false, label_cell },
+	{ "COUNT", "count", 5, 8, 2, true, count_cell },
+	{ "NOTE", NULL, 20, 80, 5, false, note_cell },
+	{ "BYTES", "bytes", 5, 7, 6, true, bytes_cell },
+	{ "FROM", "src", 15, 46, 7, false, source_cell },
+	{ "IN", NULL, 6, 15, 8, false, in_cell },
+	{ NULL }
+};
+
+const struct pane pane_blocked = {
+	.name = "Blocked", .brief = "Blk", .view = "drops", .identity = { "id" },
+	.columns = columns, .sort = "last", .desc = true, .live = true,
+	.empty = "the firewall has blocked nothing yet",
+	.title = title, .detail = detail,
+};
