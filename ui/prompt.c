@@ -1,0 +1,250 @@
+/*
+ * The bottom line while something is typed: a command, a filter, or the
+ * answer to a question.  A dangerous request waits here, whole, until the
+ * answer is yes; any other answer drops it and says so.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "xmalloc.h"
+
+void
+prompt_open(struct console *c, enum prompt_kind kind, const char *label, const char *text)
+{
+	struct prompt *p = &c->prompt;
+
+	p->kind = kind;
+	copy_string(p->label, label, sizeof(p->label));
+	copy_string(p->text, text, sizeof(p->text));
+	p->len = p->at = strlen(p->text);
+	p->history_at = p->nhistory;
+	console_dirty(c);
+}
+
+void
+prompt_close(struct console *c)
+{
+	struct prompt *p = &c->prompt;
+
+	p->kind = PROMPT_NONE;
+	free(p->method);
+	free(p->what);
+	json_decref(p->params);
+	p->method = p->what = NULL;
+	p->params = NULL;
+	console_dirty(c);
+}
+
+void
+prompt_free(struct prompt *p)
+{
+	free(p->method);
+	free(p->what);
+	json_decref(p->params);
+	for (size_t i = 0; i < p->nhistory; i++)
+		free(p->history[i]);
+}
+
+void
+prompt_ask(struct console *c, bool typed, const char *question, const char *method,
+    json_t *params, const char *what)
+{
+	char label[256];
+
+	prompt_close(c);
+	snprintf(label, sizeof(label), "%s %s", question, typed ? "Type yes: " : "[y/N] ");
+	prompt_open(c, typed ? PROMPT_TYPED_QUESTION : PROMPT_QUESTION, label, "");
+	c->prompt.method = xstrdup(method);
+	c->prompt.params = params;
+	c->prompt.what = xstrdup(what);
+}
+
+static void
+prompt_answer(struct console *c, bool yes)
+{
+	struct prompt *p = &c->prompt;
+
+	if (yes) {
+		action_send(c, p->what, p->method, p->params);
+		p->params = NULL;
+	} else
+		console_tell(c, "not done");
+	prompt_close(c);
+}
+
+static void
+prompt_remember(struct prompt *p, const char *line)
+{
+	if (p->nhistory > 0 && strcmp(p->history[p->nhistory - 1], line) == 0)
+		return;
+	if (p->nhistory == HISTORY_MAX) {
+		free(p->history[0]);
+		memmove(p->history, p->history + 1, (HISTORY_MAX - 1) * sizeof(p->history[0]));
+		p->nhistory--;
+	}
+	p->history[p->nhistory++] = xstrdup(line);
+}
+
+static void
+prompt_recall(struct prompt *p, int step)
+{
+	if (p->kind != PROMPT_COMMAND || (step < 0 && p->history_at == 0) ||
+	    (step > 0 && p->history_at >= p->nhistory))
+		return;
+	p->history_at = step < 0 ? p->history_at - 1 : p->history_at + 1;
+	copy_string(p->text, p->history_at < p->nhistory ? p->history[p->history_at] : "",
+	    sizeof(p->text));
+	p->len = p->at = strlen(p->text);
+}
+
+static void
+prompt_enter(struct console *c)
+{
+	struct prompt *p = &c->prompt;
+	char line[PROMPT_SIZE];
+
+	if (p->kind == PROMPT_TYPED_QUESTION) {
+		prompt_answer(c, strcmp(p->text, "yes") == 0 || strcmp(p->text, "y") == 0);
+		return;
+	}
+	if (p->kind == PROMPT_COMMAND) {
+		copy_string(line, p->text, sizeof(line));
+		prompt_close(c);
+		if (line[strspn(line, " ")] != '\0') {
+			prompt_remember(p, line);
+			action_command(c, line);
+		}
+		return;
+	}
+	prompt_close(c);
+}
+
+static void
+prompt_cancel(struct console *c)
+{
+	struct prompt *p = &c->prompt;
+	struct view *v = console_focused(c);
+
+	if (p->kind == PROMPT_QUESTION || p->kind == PROMPT_TYPED_QUESTION) {
+		prompt_answer(c, false);
+		return;
+	}
+	if (p->kind == PROMPT_FILTER && v->filter[0] != '\0') {
+		v->filter[0] = '\0';
+		view_reset(v);
+	}
+	prompt_close(c);
+}
+
+static void
+prompt_erase(struct prompt *p, size_t from, size_t to)
+{
+	memmove(p->text + from, p->text + to, p->len - to + 1);
+	p->len -= to - from;
+	p->at = from;
+}
+
+/* Editing keys as readline has them. */
+static void
+prompt_edit(struct prompt *p, int key)
+{
+	size_t word = p->at;
+
+	switch (key) {
+	case UI_KEY_LEFT:
+	case 'B' & 0x1f:
+		p->at -= p->at > 0;
+		break;
+	case UI_KEY_RIGHT:
+	case 'F' & 0x1f:
+		p->at += p->at < p->len;
+		break;
+	case UI_KEY_HOME:
+	case 'A' & 0x1f:
+		p->at = 0;
+		break;
+	case UI_KEY_END:
+	case 'E' & 0x1f:
+		p->at = p->len;
+		break;
+	case UI_KEY_BACKSPACE:
+		if (p->at > 0)
+			prompt_erase(p, p->at - 1, p->at);
+		break;
+	case UI_KEY_DELETE:
+	case 'D' & 0x1f:
+		if (p->at < p->len)
+			prompt_erase(p, p->at, p->at + 1);
+		break;
+	case 'U' & 0x1f:
+		prompt_erase(p, 0, p->at);
+		break;
+	case 'K' & 0x1f:
+		prompt_erase(p, p->at, p->len);
+		break;
+	case 'W' & 0x1f:
+		while (word > 0 && p->text[word - 1] == ' ')
+			word--;
+		while (word > 0 && p->text[word - 1] != ' ')
+			word--;
+		prompt_erase(p, word, p->at);
+		break;
+	default:
+		if (key < 0x20 || key > 0x7e || p->len + 1 >= sizeof(p->text))
+			return;
+		memmove(p->text + p->at + 1, p->text + p->at, p->len - p->at + 1);
+		p->text[p->at++] = (char)key;
+		p->len++;
+	}
+}
+
+void
+prompt_key(struct console *c, int key)
+{
+	struct prompt *p = &c->prompt;
+	struct view *v = console_focused(c);
+
+	console_dirty(c);
+	if (key == UI_KEY_ESCAPE || key == ('C' & 0x1f) || key == ('G' & 0x1f)) {
+		prompt_cancel(c);
+		return;
+	}
+	if (p->kind == PROMPT_QUESTION) {
+		prompt_answer(c, key == 'y' || key == 'Y');
+		return;
+	}
+	if (key == UI_KEY_ENTER) {
+		prompt_enter(c);
+		return;
+	}
+	if (key == UI_KEY_UP || key == UI_KEY_DOWN)
+		prompt_recall(p, key == UI_KEY_UP ? -1 : 1);
+	else if (key == UI_KEY_BACKSPACE && p->len == 0 && p->kind != PROMPT_TYPED_QUESTION)
+		prompt_cancel(c);
+	else
+		prompt_edit(p, key);
+	if (p->kind == PROMPT_FILTER && strcmp(v->filter, p->text) != 0) {
+		copy_string(v->filter, p->text, sizeof(v->filter));
+		view_reset(v);
+	}
+}
+
+void
+prompt_draw(struct console *c)
+{
+	const struct prompt *p = &c->prompt;
+	int y = c->layout.bar_y, x = 1, room, from = 0;
+
+	draw_clear(c->canvas, y, 0, 1, c->canvas->cols, INK_PROMPT);
+	x += draw_text(c->canvas, y, x, c->canvas->cols - x, INK_PROMPT, p->label);
+	/* A long line scrolls, so that the cursor stays in sight. */
+	room = c->canvas->cols - x - 1;
+	if (room > 0 && (int)p->at > room)
+		from = (int)p->at - room;
+	draw_text(c->canvas, y, x, room, INK_PROMPT, p->text + from);
+	screen_cursor(c->canvas, y, x + (int)p->at - from);
+}
