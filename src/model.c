@@ -1,0 +1,709 @@
+/*
+ * Tables of fixed size.  Hits, drops and events are rings: the newest
+ * overwrites the oldest.  Domains are slots in a list by last use: a new name
+ * takes the slot of the one not seen for longest.  Counters of guests and
+ * entries are arrays that grow to a bound.
+ *
+ * Each has an index beside it: chains of slots by a 64-bit key, so that a hit
+ * costs a few steps whatever is stored.  Keys made of guests' bytes are keyed
+ * hashes, so that no guest can make a chain long.
+ */
+#include "config.h"
+
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "xmalloc.h"
+
+enum { NO_SLOT = UINT32_MAX };
+
+/* A like drop or event this much later starts a row of its own. */
+static const uint64_t run_gap = 60 * 1000000ull;
+
+const struct model_limits model_limits_default = {
+	.domains = 100000, .hits = 16384, .drops = 8192, .events = 8192, .guests = 4096,
+	.entries = 1 << 20,
+};
+
+struct index {
+	uint32_t	*heads, *next;
+	uint64_t	*keys;
+	uint32_t	 mask;
+};
+
+struct ring {
+	uint32_t	 size, used, newest;	/* newest: slot written last */
+	uint64_t	 ids;			/* given out so far */
+	struct index	 index;
+};
+
+struct tallies {
+	struct tally	*row;
+	uint32_t	 n, room, max;
+	struct index	 index;
+};
+
+struct model {
+	struct hash_key		 key;
+	struct hit_record	*hits;
+	struct ring		 hit_ring;
+	struct drop_record	*drops;
+	struct ring		 drop_ring;
+	struct event_record	*events;
+	struct ring		 event_ring;
+	struct domain		*domains;
+	struct index		 domain_index;
+	uint32_t		 domains_max, ndomains, newest, oldest;
+	uint64_t		 domains_evicted;
+	struct tallies		 guests, entries;
+	uint64_t		 version[VIEW_COUNT];
+};
+
+static const char *const view_names[VIEW_COUNT] = {
+	[VIEW_VMS] = "vms",
+	[VIEW_RULES] = "rules",
+	[VIEW_DOMAINS] = "domains",
+	[VIEW_ENTRIES] = "entries",
+	[VIEW_DROPS] = "drops",
+	[VIEW_EVENTS] = "events",
+};
+
+static const char *const kind_names[EVENT_KIND_COUNT] = {
+	[EVENT_HIT] = "hit",
+	[EVENT_DROP] = "drop",
+	[EVENT_RULES] = "rules",
+	[EVENT_PROXY] = "proxy",
+	[EVENT_ROLE] = "role",
+	[EVENT_ENTRY] = "entry",
+	[EVENT_GUEST] = "guest",
+	[EVENT_CONFIG] = "config",
+	[EVENT_ALERT] = "alert",
+};
+
+static const char *const severity_names[EVENT_SEVERITY_COUNT] = {
+	[EVENT_INFO] = "info",
+	[EVENT_NOTICE] = "notice",
+	[EVENT_ALERTING] = "alert",
+};
+
+const char *
+view_name(enum view v)
+{
+	return v < VIEW_COUNT ? view_names[v] : "unknown";
+}
+
+bool
+view_parse(const char *s, enum view *out)
+{
+	for (enum view v = 0; v < VIEW_COUNT; v++) {
+		if (strcmp(s, view_names[v]) == 0) {
+			*out = v;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+event_kind_name(enum event_kind k)
+{
+	return k < EVENT_KIND_COUNT ? kind_names[k] : "unknown";
+}
+
+const char *
+event_severity_name(enum event_severity s)
+{
+	return s < EVENT_SEVERITY_COUNT ? severity_names[s] : "unknown";
+}
+
+/* ---- index ---- */
+
+static void
+index_init(struct index *x, uint32_t slots)
+{
+	uint32_t heads = 16;
+
+	while (heads < slots && heads < 1u << 30)
+		heads *= 2;
+	x->mask = heads - 1;
+	x->heads = xreallocarray(NULL, heads, sizeof(*x->heads));
+	memset(x->heads, 0xff, heads * sizeof(*x->heads));
+	x->next = xcalloc(slots, sizeof(*x->next));
+	x->keys = xcalloc(slots, sizeof(*x->keys));
+}
+
+static void
+index_clear(struct index *x)
+{
+	free(x->heads);
+	free(x->next);
+	free(x->keys);
+}
+
+/* Small ids as keys must spread too, so every key is stirred. */
+static uint32_t
+index_head(const struct index *x, uint64_t key)
+{
+	return (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32) & x->mask;
+}
+
+static void
+index_add(struct index *x, uint32_t slot, uint64_t key)
+{
+	uint32_t *head = &x->heads[index_head(x, key)];
+
+	x->keys[slot] = key;
+	x->next[slot] = *head;
+	*head = slot;
+}
+
+static void
+index_remove(struct index *x, uint32_t slot)
+{
+	uint32_t *p = &x->heads[index_head(x, x->keys[slot])];
+
+	while (*p != NO_SLOT && *p != slot)
+		p = &x->next[*p];
+	if (*p == slot)
+		*p = x->next[slot];
+}
+
+static uint32_t
+index_find(const struct index *x, uint64_t key)
+{
+	uint32_t slot = x->heads[index_head(x, key)];
+
+	while (slot != NO_SLOT && x->keys[slot] != key)
+		slot = x->next[slot];
+	return slot;
+}
+
+/* ---- rings ---- */
+
+static void
+ring_init(struct ring *r, uint32_t size)
+{
+	r->size = size;
+	r->newest = size - 1;
+	index_init(&r->index, size);
+}
+
+/* The slot after the newest; whoever was there is no longer indexed. */
+static uint32_t
+ring_push(struct ring *r, uint64_t key)
+{
+	r->newest = (r->newest + 1) % r->size;
+	if (r->used < r->size)
+		r->used++;
+	else
+		index_remove(&r->index, r->newest);
+	index_add(&r->index, r->newest, key);
+	r->ids++;
+	return r->newest;
+}
+
+/* The slot that ring_push() will overwrite, or NO_SLOT while there is room. */
+static uint32_t
+ring_victim(const struct ring *r)
+{
+	return r->used < r->size ? NO_SLOT : (r->newest + 1) % r->size;
+}
+
+static size_t
+ring_rows(const struct ring *r, const void **rows, const void *base, size_t size)
+{
+	for (uint32_t i = 0; i < r->used; i++) {
+		uint32_t slot = (r->newest + r->size - i) % r->size;
+
+		rows[i] = (const char *)base + slot * size;
+	}
+	return r->used;
+}
+
+/* ---- counters ---- */
+
+static void
+tallies_init(struct tallies *t, uint32_t max)
+{
+	t->max = max;
+	t->room = max < 64 ? max : 64;
+	t->row = xcalloc(t->room, sizeof(*t->row));
+	index_init(&t->index, t->room);
+}
+
+static void
+tallies_reindex(struct tallies *t)
+{
+	index_clear(&t->index);
+	index_init(&t->index, t->room);
+	for (uint32_t i = 0; i < t->n; i++)
+		index_add(&t->index, i, t->row[i].id);
+}
+
+/* NULL for id 0, and when the table is full. */
+static struct tally *
+tallies_get(struct tallies *t, uint32_t id)
+{
+	uint32_t slot;
+
+	if (id == 0)
+		return NULL;
+	if ((slot = index_find(&t->index, id)) != NO_SLOT)
+		return &t->row[slot];
+	if (t->n == t->room) {
+		if (t->room == t->max)
+			return NULL;
+		t->room = t->room > t->max / 2 ? t->max : t->room * 2;
+		t->row = xreallocarray(t->row, t->room, sizeof(*t->row));
+		tallies_reindex(t);
+	}
+	slot = t->n++;
+	t->row[slot] = (struct tally){ .id = id };
+	index_add(&t->index, slot, id);
+	return &t->row[slot];
+}
+
+static const struct tally *
+tallies_find(const struct tallies *t, uint32_t id)
+{
+	static const struct tally none;
+	uint32_t slot = id != 0 ? index_find(&t->index, id) : NO_SLOT;
+
+	return slot != NO_SLOT ? &t->row[slot] : &none;
+}
+
+static void
+tallies_retain(struct tallies *t, bool (*keep)(uint32_t, void *), void *arg)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		if (keep(t->row[i].id, arg))
+			t->row[n++] = t->row[i];
+	}
+	if (n == t->n)
+		return;
+	t->n = n;
+	tallies_reindex(t);
+}
+
+/* ---- the model ---- */
+
+struct model *
+model_new(const struct model_limits *limits)
+{
+	struct model *m = xcalloc(1, sizeof(*m));
+
+	if (limits == NULL)
+		limits = &model_limits_default;
+	hash_key_random(&m->key);
+	m->hits = xcalloc(limits->hits, sizeof(*m->hits));
+	ring_init(&m->hit_ring, limits->hits);
+	m->drops = xcalloc(limits->drops, sizeof(*m->drops));
+	ring_init(&m->drop_ring, limits->drops);
+	m->events = xcalloc(limits->events, sizeof(*m->events));
+	ring_init(&m->event_ring, limits->events);
+	m->domains = xcalloc(limits->domains, sizeof(*m->domains));
+	m->domains_max = limits->domains;
+	index_init(&m->domain_index, limits->domains);
+	m->newest = m->oldest = NO_SLOT;
+	tallies_init(&m->guests, limits->guests);
+	tallies_init(&m->entries, limits->entries);
+	return m;
+}
+
+void
+model_free(struct model *m)
+{
+	if (m == NULL)
+		return;
+	free(m->hits);
+	index_clear(&m->hit_ring.index);
+	free(m->drops);
+	index_clear(&m->drop_ring.index);
+	free(m->events);
+	index_clear(&m->event_ring.index);
+	free(m->domains);
+	index_clear(&m->domain_index);
+	free(m->guests.row);
+	index_clear(&m->guests.index);
+	free(m->entries.row);
+	index_clear(&m->entries.index);
+	free(m);
+}
+
+void
+model_touch(struct model *m, enum view v)
+{
+	m->version[v]++;
+}
+
+uint64_t
+model_version(const struct model *m, enum view v)
+{
+	return m->version[v];
+}
+
+uint64_t
+model_domains_evicted(const struct model *m)
+{
+	return m->domains_evicted;
+}
+
+/* ---- domains ---- */
+
+static uint64_t
+domain_key(const struct model *m, const char *name)
+{
+	return hash_bytes(&m->key, name, strlen(name));
+}
+
+static void
+domain_unlink(struct model *m, uint32_t slot)
+{
+	const struct domain *d = &m->domains[slot];
+
+	if (d->newer != NO_SLOT)
+		m->domains[d->newer].older = d->older;
+	else
+		m->newest = d->older;
+	if (d->older != NO_SLOT)
+		m->domains[d->older].newer = d->newer;
+	else
+		m->oldest = d->newer;
+}
+
+static void
+domain_link_newest(struct model *m, uint32_t slot)
+{
+	struct domain *d = &m->domains[slot];
+
+	d->newer = NO_SLOT;
+	d->older = m->newest;
+	if (m->newest != NO_SLOT)
+		m->domains[m->newest].newer = slot;
+	else
+		m->oldest = slot;
+	m->newest = slot;
+}
+
+static struct domain *
+domain_get(struct model *m, const char *name)
+{
+	uint64_t key = domain_key(m, name);
+	uint32_t slot = index_find(&m->domain_index, key);
+
+	if (slot != NO_SLOT) {
+		domain_unlink(m, slot);
+		domain_link_newest(m, slot);
+		return &m->domains[slot];
+	}
+	if (m->ndomains < m->domains_max)
+		slot = m->ndomains++;
+	else {
+		slot = m->oldest;
+		domain_unlink(m, slot);
+		index_remove(&m->domain_index, slot);
+		m->domains_evicted++;
+	}
+	memset(&m->domains[slot], 0, sizeof(m->domains[slot]));
+	copy_string(m->domains[slot].name, name, sizeof(m->domains[slot].name));
+	index_add(&m->domain_index, slot, key);
+	domain_link_newest(m, slot);
+	return &m->domains[slot];
+}
+
+struct domain *
+model_find_domain(struct model *m, const char *name)
+{
+	uint32_t slot = index_find(&m->domain_index, domain_key(m, name));
+
+	return slot != NO_SLOT ? &m->domains[slot] : NULL;
+}
+
+static unsigned
+domain_hit(struct model *m, const struct hit *hit, const char *guest_name)
+{
+	struct domain *d;
+	unsigned found = 0;
+
+	if (hit->name[0] == '\0')
+		return 0;
+	d = domain_get(m, hit->name);
+	if (hit->verdict == VERDICT_ALLOW) {
+		if (d->allowed++ == 0)
+			found = MODEL_FIRST_ALLOW;
+	} else if (d->denied++ == 0)
+		found = MODEL_FIRST_DENY;
+	if (d->first == 0)
+		d->first = hit->time;
+	d->last = hit->time;
+	d->last_id = hit->id;
+	d->last_verdict = hit->verdict;
+	d->last_reason = hit->reason;
+	d->last_port = hit->port;
+	copy_string(d->last_guest, guest_name, sizeof(d->last_guest));
+	m->version[VIEW_DOMAINS]++;
+	return found;
+}
+
+/* ---- hits and flows ---- */
+
+static void
+tally_hit(struct tally *t, const struct hit *hit)
+{
+	if (t == NULL)
+		return;
+	if (hit->verdict == VERDICT_ALLOW)
+		t->allowed++;
+	else
+		t->denied++;
+	t->last = hit->time;
+}
+
+/* Its connection no longer counts as open in its guest's row. */
+static void
+hit_close(struct model *m, struct hit_record *r)
+{
+	struct tally *t;
+
+	if (!r->open)
+		return;
+	r->open = false;
+	t = tallies_get(&m->guests, r->hit.guest_id);
+	if (t != NULL && t->connections > 0)
+		t->connections--;
+}
+
+unsigned
+model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *guest_name)
+{
+	uint32_t slot = ring_victim(&m->hit_ring);
+	struct hit_record *r;
+
+	if (slot != NO_SLOT)
+		hit_close(m, &m->hits[slot]);
+	r = &m->hits[ring_push(&m->hit_ring, hit->id)];
+	*r = (struct hit_record){ .hit = *hit };
+	r->hit.guest_id = guest;
+	copy_string(r->guest, guest_name, sizeof(r->guest));
+	tally_hit(tallies_get(&m->guests, guest), hit);
+	tally_hit(tallies_get(&m->entries, hit->entry), hit);
+	m->version[VIEW_VMS]++;
+	m->version[VIEW_ENTRIES]++;
+	return domain_hit(m, hit, guest_name);
+}
+
+static void
+tally_flow(struct tally *t, const struct flow *flow)
+{
+	if (t == NULL)
+		return;
+	t->bytes_up += flow->up;
+	t->bytes_down += flow->down;
+}
+
+/* A connection counts as open from its first report that is not its last. */
+static void
+flow_open(struct model *m, const struct flow *flow, struct hit_record *r)
+{
+	struct tally *t;
+
+	if (flow->ended)
+		hit_close(m, r);
+	else if (!r->open && (t = tallies_get(&m->guests, r->hit.guest_id)) != NULL) {
+		r->open = true;
+		t->connections++;
+	}
+}
+
+void
+model_flow(struct model *m, const struct flow *flow, uint32_t guest)
+{
+	uint32_t slot = index_find(&m->hit_ring.index, flow->id);
+	struct domain *d = model_find_domain(m, flow->name);
+
+	if (slot != NO_SLOT) {
+		struct hit_record *r = &m->hits[slot];
+
+		r->bytes_up += flow->up;
+		r->bytes_down += flow->down;
+		flow_open(m, flow, r);
+		/* The guest that had the address when it connected. */
+		guest = r->hit.guest_id;
+	}
+	if (d != NULL) {
+		d->bytes_up += flow->up;
+		d->bytes_down += flow->down;
+		m->version[VIEW_DOMAINS]++;
+	}
+	tally_flow(tallies_get(&m->guests, guest), flow);
+	tally_flow(tallies_get(&m->entries, flow->entry), flow);
+	m->version[VIEW_VMS]++;
+}
+
+const struct hit_record *
+model_find_hit(const struct model *m, uint64_t id)
+{
+	uint32_t slot = index_find(&m->hit_ring.index, id);
+
+	return slot != NO_SLOT ? &m->hits[slot] : NULL;
+}
+
+void
+model_net_ended(struct model *m)
+{
+	for (uint32_t i = 0; i < m->hit_ring.used; i++)
+		m->hits[i].open = false;
+	for (uint32_t i = 0; i < m->guests.n; i++)
+		m->guests.row[i].connections = 0;
+	m->version[VIEW_VMS]++;
+}
+
+/* ---- drops ---- */
+
+/* What makes two packets the same run: everything but size, time and the
+ * sender's port. */
+static uint64_t
+drop_key(const struct model *m, const struct drop *d, uint32_t guest)
+{
+	struct drop same = *d;
+
+	same.first = same.last = same.count = same.bytes = 0;
+	same.sport = 0;
+	same.guest_id = guest;
+	memset(same.pad, 0, sizeof(same.pad));
+	return hash_bytes(&m->key, &same, sizeof(same));
+}
+
+const struct drop_record *
+model_drop(struct model *m, const struct drop *drop, uint32_t guest, const char *guest_name)
+{
+	uint64_t key = drop_key(m, drop, guest);
+	uint32_t slot = index_find(&m->drop_ring.index, key);
+	struct tally *t = tallies_get(&m->guests, guest);
+	struct drop_record *r;
+
+	if (t != NULL)
+		t->dropped += drop->count;
+	m->version[VIEW_VMS]++;
+	m->version[VIEW_DROPS]++;
+	if (slot != NO_SLOT && drop->first < m->drops[slot].drop.last + run_gap) {
+		r = &m->drops[slot];
+		r->drop.count += drop->count;
+		r->drop.bytes += drop->bytes;
+		r->drop.last = drop->last;
+		r->drop.sport = drop->sport;
+		return r;
+	}
+	r = &m->drops[ring_push(&m->drop_ring, key)];
+	r->id = m->drop_ring.ids;
+	r->drop = *drop;
+	r->drop.guest_id = guest;
+	copy_string(r->guest, guest_name, sizeof(r->guest));
+	return r;
+}
+
+/* ---- events ---- */
+
+void
+model_event(struct model *m, const struct event_record *e, const void *key, size_t key_len)
+{
+	/* Without a key of its own an event is like no other. */
+	uint64_t k = key_len != 0 ? hash_bytes(&m->key, key, key_len) : m->event_ring.ids + 1;
+	uint32_t slot = key_len != 0 ? index_find(&m->event_ring.index, k) : NO_SLOT;
+	struct event_record *r;
+
+	m->version[VIEW_EVENTS]++;
+	if (slot != NO_SLOT && e->time < m->events[slot].time + run_gap) {
+		r = &m->events[slot];
+		r->count += e->count;
+		r->time = e->time;
+		r->hit_id = e->hit_id;
+		memcpy(r->text, e->text, sizeof(r->text));
+		return;
+	}
+	r = &m->events[ring_push(&m->event_ring, k)];
+	*r = *e;
+	r->id = m->event_ring.ids;
+	r->first = e->time;
+}
+
+bool
+model_guest_may_speak(struct model *m, uint32_t guest, uint32_t max, uint64_t now)
+{
+	const uint64_t minute = now / 60000000;
+	/* Whoever is not known shares one allowance. */
+	struct tally *t = tallies_get(&m->guests, guest != 0 ? guest : UINT32_MAX);
+
+	if (t == NULL)
+		return false;
+	if (t->minute != minute) {
+		t->minute = minute;
+		t->minute_events = 0;
+	}
+	return t->minute_events++ < max;
+}
+
+/* ---- reading ---- */
+
+const struct tally *
+model_guest(const struct model *m, uint32_t id)
+{
+	return tallies_find(&m->guests, id);
+}
+
+const struct tally *
+model_entry(const struct model *m, uint32_t id)
+{
+	return tallies_find(&m->entries, id);
+}
+
+void
+model_retain_guests(struct model *m, bool (*keep)(uint32_t, void *), void *arg)
+{
+	tallies_retain(&m->guests, keep, arg);
+}
+
+void
+model_retain_entries(struct model *m, bool (*keep)(uint32_t, void *), void *arg)
+{
+	tallies_retain(&m->entries, keep, arg);
+}
+
+size_t
+model_count(const struct model *m, enum view v)
+{
+	switch (v) {
+	case VIEW_DOMAINS:
+		return m->ndomains;
+	case VIEW_DROPS:
+		return m->drop_ring.used;
+	case VIEW_EVENTS:
+		return m->event_ring.used;
+	default:
+		return 0;
+	}
+}
+
+size_t
+model_rows(const struct model *m, enum view v, const void **rows)
+{
+	size_t n = 0;
+
+	switch (v) {
+	case VIEW_DOMAINS:
+		for (uint32_t slot = m->newest; slot != NO_SLOT; slot = m->domains[slot].older)
+			rows[n++] = &m->domains[slot];
+		return n;
+	case VIEW_DROPS:
+		return ring_rows(&m->drop_ring, rows, m->drops, sizeof(*m->drops));
+	case VIEW_EVENTS:
+		return ring_rows(&m->event_ring, rows, m->events, sizeof(*m->events));
+	default:
+		return 0;
+	}
+}
