@@ -1,0 +1,457 @@
+/*
+ * The engine's channels, timers and life.
+ *
+ * priv is there from start to end; without it the engine ends, and priv starts
+ * another.  net comes and goes: each time priv brings a channel to a new one
+ * (FRAME_PEER), and it is told everything again.  Nothing that must outlive
+ * the engine is only here: the profile, who is frozen and whether the proxy
+ * runs come back from priv and the kernel, the allowlist from its file.
+ *
+ * net holds what guests sent, so of the two it is the one that may have been
+ * taken over: every field of its frames is checked or brought into bounds.
+ */
+#include "config.h"
+
+#include "engine.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "text.h"
+#include "xmalloc.h"
+
+/* How old the listing of the rules may get: while it is shown, and else. */
+static const uint64_t rules_shown_age = 1000000, rules_idle_age = 5000000;
+static const struct timeval tick_interval = { 0, 500000 };
+static const struct timeval update_interval = { 0, 100000 };
+
+#define TERMINATE(array)	((array)[sizeof(array) - 1] = '\0')
+
+/* ---- the proxy ---- */
+
+static void
+proxy_look(struct engine *e)
+{
+	const char *state = status_proxy(e);
+
+	if (e->proxy_state != NULL && strcmp(e->proxy_state, state) == 0)
+		return;
+	e->proxy_state = state;
+	e->proxy_since = now_wall();
+	e->proxy_changed = now_mono();
+}
+
+static void
+proxy_send(struct engine *e)
+{
+	struct msg_proxy m = { .run = e->proxy_wanted };
+
+	if (e->proxy_known)
+		engine_to_net(e, FRAME_PROXY, &m, -1);
+}
+
+void
+engine_proxy(struct engine *e, bool run)
+{
+	struct msg_proxy m = { .run = run };
+
+	e->proxy_wanted = run;
+	e->proxy_known = true;
+	proxy_send(e);
+	if (e->priv != NULL && !msg_send(e->priv, FRAME_PROXY_SAVE, &m, -1))
+		log_warnx("whether the proxy runs could not be saved");
+	proxy_look(e);
+}
+
+/* ---- net ---- */
+
+static void
+net_forget(struct engine *e, const char *why)
+{
+	if (e->net == NULL)
+		return;
+	log_warnx("net is gone: %s", why);
+	msg_channel_free(e->net);
+	e->net = NULL;
+	memset(&e->net_state, 0, sizeof(e->net_state));
+	e->net_state_time = 0;
+	e->rate = 0;
+	model_net_ended(e->model);
+	proxy_look(e);
+}
+
+static void
+net_lost(const char *why, void *arg)
+{
+	net_forget(arg, why);
+}
+
+void
+engine_to_net(struct engine *e, enum frame type, const void *body, int fd)
+{
+	/* What net is told must not be lost: one that does not read is closed,
+	 * ends for that, and is started again. */
+	if (e->net != NULL && !msg_send(e->net, type, body, fd))
+		net_forget(e, "it does not read what it is told");
+}
+
+/* Bytes a second since the latest measure. Reports on a change come close
+ * together and say little, so that one is taken at most twice a second. */
+static void
+rate_measure(struct engine *e, uint64_t bytes, uint64_t now)
+{
+	uint64_t passed = now - e->rate_time;
+
+	if (e->net_state_time != 0 && bytes >= e->rate_bytes) {
+		if (passed < 500000)
+			return;
+		e->rate = (uint64_t)((double)(bytes - e->rate_bytes) * 1e6 / (double)passed);
+	}
+	e->rate_time = now;
+	e->rate_bytes = bytes;
+}
+
+static void
+net_state(struct engine *e, const struct msg_net_state *m)
+{
+	uint64_t now = now_mono();
+
+	rate_measure(e, m->bytes_up + m->bytes_down, now);
+	e->net_state = *m;
+	TERMINATE(e->net_state.cause);
+	e->net_state_time = now;
+	proxy_look(e);
+}
+
+static void
+net_hit(struct engine *e, const struct hit *from_net)
+{
+	struct hit h = *from_net;
+	const struct guest *g;
+	char addr[ADDR_TEXT_SIZE];
+	unsigned found;
+
+	TERMINATE(h.name);
+	TERMINATE(h.alpn);
+	if (h.verdict >= VERDICT_COUNT || h.reason >= REASON_COUNT || h.via >= VIA_COUNT)
+		return;
+	g = guest_of_addr(e, &h.guest, h.guest_id);
+	found = model_hit(e->model, &h, g != NULL ? g->id : 0,
+	    g != NULL ? g->name : addr_format(&h.guest, addr));
+	event_of_hit(e, &h, g, found);
+}
+
+static void
+net_flow(struct engine *e, const struct flow *from_net)
+{
+	static const struct addr none;
+	struct flow f = *from_net;
+	const struct guest *g;
+
+	TERMINATE(f.name);
+	g = guest_of_addr(e, &none, f.guest_id);
+	model_flow(e->model, &f, g != NULL ? g->id : 0);
+}
+
+static void
+net_drop(struct engine *e, const struct drop *from_net)
+{
+	struct drop d = *from_net;
+	const struct guest *g;
+
+	TERMINATE(d.label);
+	TERMINATE(d.in);
+	TERMINATE(d.out);
+	if (d.count == 0)
+		return;
+	g = guest_of_drop(e, &d);
+	event_of_drop(e, model_drop(e->model, &d, g != NULL ? g->id : 0, g != NULL ? g->name : ""));
+}
+
+static void
+net_frame(enum frame type, const void *body, int fd, void *arg)
+{
+	struct engine *e = arg;
+
+	switch (type) {
+	case FRAME_NET_STATE:
+		net_state(e, body);
+		break;
+	case FRAME_HIT:
+		net_hit(e, body);
+		break;
+	case FRAME_FLOW:
+		net_flow(e, body);
+		break;
+	case FRAME_DROP:
+		net_drop(e, body);
+		break;
+	default:
+		break;
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+/* A new net: it knows nothing yet. */
+static void
+net_arrived(struct engine *e, const struct msg_peer *m, int fd)
+{
+	net_forget(e, "another takes its place");
+	e->net = msg_channel_new(e->base, fd, ROLE_ENGINE, ROLE_NET, net_frame, net_lost, e);
+	e->net_generation = m->generation;
+	policy_send(e);
+	guests_send(e);
+	proxy_send(e);
+}
+
+/* ---- priv ---- */
+
+static void
+fw_status(struct engine *e, const struct fw_status *m)
+{
+	struct fw_status was = e->fw;
+	bool changed;
+
+	e->fw = *m;
+	TERMINATE(e->fw.backend);
+	TERMINATE(e->fw.place);
+	TERMINATE(e->fw.cause);
+	if (e->fw.profile >= PROFILE_COUNT)
+		e->fw.profile = PROFILE_NONE;
+	changed = !e->fw_known || was.profile != e->fw.profile || was.loaded != e->fw.loaded ||
+	    was.drift != e->fw.drift || was.hash != e->fw.hash;
+	e->fw_known = true;
+	if (!changed)
+		return;
+	model_touch(e->model, VIEW_VMS);
+	rules_poll(e, 0);
+	alerts_update(e);
+}
+
+/* "exited with status 1", "killed by signal 9". */
+static void
+status_text(char *dst, size_t size, int status)
+{
+	if (WIFSIGNALED(status))
+		snprintf(dst, size, "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(dst, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static void
+role_changed(struct engine *e, const struct msg_role *m)
+{
+	struct role_state *r;
+
+	if (m->role >= ROLE_COUNT)
+		return;
+	r = &e->roles[m->role];
+	r->up = m->up;
+	r->pid = m->pid;
+	r->restarts = m->restarts;
+	if (m->up) {
+		if (m->restarts > 0)
+			event_note(e, EVENT_ROLE, EVENT_NOTICE, "", "%s was started again (%u)",
+			    role_name(m->role), m->restarts);
+		return;
+	}
+	memcpy(r->last_exit, m->why, sizeof(r->last_exit));
+	TERMINATE(r->last_exit);
+	if (r->last_exit[0] == '\0')
+		status_text(r->last_exit, sizeof(r->last_exit), m->status);
+	event_note(e, EVENT_ROLE, EVENT_ALERTING, "", "%s ended: %s; it is started again in %u ms",
+	    role_name(m->role), r->last_exit, m->delay_ms);
+}
+
+/* What priv took up, we take up too. */
+static char *
+conf_take(struct engine *e)
+{
+	struct conf fresh = e->conf;
+	char *cause;
+
+	if (e->conf.path[0] == '\0')
+		return NULL;
+	if ((cause = conf_load(&fresh, e->conf.path)) != NULL)
+		return cause;
+	/* The socket stays where it was bound. */
+	copy_string(fresh.control, e->conf.control, sizeof(fresh.control));
+	e->conf = fresh;
+	inventory_reconf(e->inventory, &e->conf);
+	control_reconf(e->control, &e->conf);
+	return NULL;
+}
+
+static void
+reloaded(struct engine *e, const struct msg_reloaded *m)
+{
+	struct control_call *call = e->reload_call;
+	char cause[GH_CAUSE_SIZE];
+
+	memcpy(cause, m->cause, sizeof(cause));
+	TERMINATE(cause);
+	free(e->reload_error);
+	e->reload_error = m->ok ? conf_take(e) : xstrdup(cause);
+	e->reload_call = NULL;
+	policy_reload(e);
+	if (e->reload_error == NULL)
+		event_note(e, EVENT_CONFIG, EVENT_NOTICE, "", "read the configuration again");
+	alerts_update(e);
+	if (call == NULL)
+		return;
+	if (e->reload_error != NULL)
+		control_fail(call, CONTROL_FAILED, xasprintf("nothing was changed: %s",
+		    e->reload_error));
+	else if (e->policy.error != NULL)
+		control_fail(call, CONTROL_FAILED, xasprintf("the configuration was taken up, but not "
+		    "the allowlist: %s", e->policy.error));
+	else
+		control_reply(call, json_object());
+}
+
+static void
+proxy_saved(struct engine *e, const struct msg_proxy *m)
+{
+	e->proxy_wanted = m->run != 0;
+	e->proxy_known = true;
+	proxy_send(e);
+	proxy_look(e);
+}
+
+static void
+priv_frame(enum frame type, const void *body, int fd, void *arg)
+{
+	struct engine *e = arg;
+
+	switch (type) {
+	case FRAME_PEER:
+		net_arrived(e, body, fd);
+		return;
+	case FRAME_FW_STATUS:
+		fw_status(e, body);
+		break;
+	case FRAME_FW_RESULT:
+		rules_result(e, body);
+		break;
+	case FRAME_FW_TEXT:
+		rules_text(e, body);
+		break;
+	case FRAME_ROLE:
+		role_changed(e, body);
+		break;
+	case FRAME_RELOADED:
+		reloaded(e, body);
+		break;
+	case FRAME_PROXY_SAVED:
+		proxy_saved(e, body);
+		break;
+	default:
+		break;
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+static void
+priv_lost(const char *why, void *arg)
+{
+	struct engine *e = arg;
+
+	msg_channel_free(e->priv);
+	e->priv = NULL;
+	e->lost(why, e);
+}
+
+/* ---- time ---- */
+
+static void
+on_tick(int fd, short what, void *arg)
+{
+	struct engine *e = arg;
+
+	policy_poll(e);
+	rules_expire(e);
+	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);
+	proxy_look(e);
+	alerts_update(e);
+}
+
+static void
+on_update(int fd, short what, void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->subscribers != NULL)
+		subscribe_update(e);
+}
+
+/* ---- life ---- */
+
+struct engine *
+engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
+    void (*lost)(const char *, struct engine *))
+{
+	struct engine *e = xcalloc(1, sizeof(*e));
+	struct control_handler handler = { methods_request, unsubscribe, e };
+	char host[64] = "";
+
+	e->base = base;
+	e->conf = *conf;
+	e->lost = lost;
+	e->policy.fd = -1;
+	e->started = now_wall();
+	e->started_mono = now_mono();
+	if (gethostname(host, sizeof(host) - 1) == 0)
+		text_escape(e->host, sizeof(e->host), host, strlen(host));
+	e->model = model_new(NULL);
+	e->inventory = inventory_new(base, &e->conf, guests_changed, e);
+	e->control = control_new(base, &handler);
+	e->proxy_wanted = conf->proxy_run;
+	e->priv = msg_channel_new(base, priv_fd, ROLE_ENGINE, ROLE_PRIV, priv_frame, priv_lost, e);
+	e->tick = event_new(base, -1, EV_PERSIST, on_tick, e);
+	e->update = event_new(base, -1, EV_PERSIST, on_update, e);
+	if (e->tick == NULL || e->update == NULL)
+		fatalx("out of memory (engine)");
+	return e;
+}
+
+char *
+engine_start(struct engine *e, bool serve)
+{
+	char *cause;
+
+	policy_start(e);
+	guests_changed(e);
+	if (serve && (cause = control_listen(e->control, &e->conf)) != NULL)
+		return cause;
+	event_add(e->tick, &tick_interval);
+	event_add(e->update, &update_interval);
+	rules_poll(e, 0);
+	return NULL;
+}
+
+void
+engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	if (e->reload_call != NULL)
+		control_fail(e->reload_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
+	rules_free(e);
+	control_free(e->control);
+	inventory_free(e->inventory);
+	policy_stop(e);
+	guests_free(e);
+	msg_channel_free(e->net);
+	msg_channel_free(e->priv);
+	model_free(e->model);
+	event_free(e->tick);
+	event_free(e->update);
+	free(e->reload_error);
+	free(e);
+}

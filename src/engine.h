@@ -1,0 +1,269 @@
+/*
+ * The engine: the one process that knows everything and decides what the
+ * others do.  It holds the model, the allowlist and the inventory, talks
+ * to priv and net in frames, and to consoles in JSON.
+ *
+ *	engine.c	channels, frames, timers
+ *	engine_main.c	the process
+ *	policy.c	the allowlist: loading, watching, editing, sending
+ *	guests.c	who is who, freezing and thawing
+ *	rules.c		requests to priv, and the kernel's listing
+ *	events.c	what goes into the timeline, and what is wrong now
+ *	views.c		windows of rows
+ *	subscribe.c	windows that keep themselves up to date
+ *	methods.c	one row for each method of the control protocol
+ *	drop_text.c	a blocked packet in words
+ *	status.c	the answer to "is everything well?"
+ *
+ * struct engine is put together by engine_new() without touching the process,
+ * so that tests drive it with sockets of their own.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <sys/stat.h>
+
+#include "allow/allow.h"
+#include "conf.h"
+#include "control.h"
+#include "firewall/firewall.h"
+#include "inventory/inventory.h"
+#include "model.h"
+#include "msg.h"
+
+struct engine;
+struct event;
+struct event_base;
+struct frozen;
+struct seen_guest;
+struct subscriber;
+
+enum {
+	RULES_MAX = 512,	/* rows of the kernel's listing */
+	ALERTS_MAX = 16,
+	ALERT_TEXT_SIZE = 512,
+};
+
+struct rule_row {
+	struct fw_rule	rule;
+	double		rate;	/* packets a second, between two listings */
+};
+
+/* Something that is wrong now; key says what kind, and finds it again. */
+struct alert {
+	const char	*key;
+	uint64_t	 since;
+	char		 text[ALERT_TEXT_SIZE];
+};
+
+struct role_state {
+	bool		up;
+	int32_t		pid;
+	uint32_t	restarts;
+	char		last_exit[GH_CAUSE_SIZE];
+};
+
+/* Which file the list was read from, to see that another took its place. */
+struct file_stamp {
+	bool		there;
+	dev_t		dev;
+	ino_t		ino;
+	off_t		size;
+	struct timespec	mtime;
+};
+
+struct policy {
+	struct allowlist	*list;		/* never NULL after policy_start() */
+	struct allow_image	*image;		/* what net was given, for check */
+	int			 fd;		/* of the image, -1: none */
+	size_t			 size;
+	uint32_t		 generation;	/* counts images */
+	uint64_t		 taken;		/* mono, when this one was made */
+	struct file_stamp	 stamp;
+	unsigned		 missing;	/* looks in a row at which it was not there */
+	char			*error;		/* why the file on disk is not in force */
+	int64_t			 next_end;	/* seconds: the next until=, 0: none */
+};
+
+/* A request to priv that is not answered yet. */
+struct fw_pending {
+	struct fw_pending	*next;
+	uint32_t		 serial;
+	enum fw_verb		 verb;
+	enum profile		 profile;
+	uint64_t		 sent;		/* now_mono() */
+	char			*text;
+	size_t			 len;
+	/* cause NULL: done. Called once. */
+	void			(*done)(struct engine *, struct fw_pending *, const char *cause);
+	struct control_call	*call;		/* to answer, or NULL */
+	void			*arg;		/* of done, which owns it */
+};
+
+struct engine {
+	struct event_base	*base;
+	struct conf		 conf;
+	struct model		*model;
+	struct inventory	*inventory;
+	struct control		*control;
+	struct policy		 policy;
+	uint64_t		 started, started_mono;	/* wall and the other clock */
+	char			 host[64];
+
+	struct msg_channel	*priv, *net;
+	void			(*lost)(const char *why, struct engine *);	/* priv is gone */
+	uint32_t		 net_generation;
+
+	struct fw_status	 fw;
+	bool			 fw_known;
+	struct fw_pending	*pending;
+	unsigned		 npending;
+	uint32_t		 serial;
+	struct rule_row		*rules;		/* RULES_MAX */
+	size_t			 nrules;
+	uint64_t		 rules_time;	/* mono, of the latest listing */
+	uint64_t		 rules_tried;	/* mono, when it was last asked for */
+	bool			 rules_asked;
+	char			*rules_cause;	/* why the listing cannot be read */
+
+	bool			 proxy_known;	/* priv said what was saved */
+	bool			 proxy_wanted;
+	const char		*proxy_state;	/* of status_proxy(), at the latest look */
+	uint64_t		 proxy_since;	/* wall, in its state of now */
+	uint64_t		 proxy_changed;	/* mono, the same */
+	struct msg_net_state	 net_state;
+	uint64_t		 net_state_time;	/* mono, 0: none yet */
+	uint64_t		 rate;		/* bytes a second, both ways */
+	uint64_t		 rate_time, rate_bytes;	/* of its latest measure */
+	struct role_state	 roles[ROLE_COUNT];
+
+	struct seen_guest	*seen;		/* the inventory as last told to net */
+	size_t			 nseen;
+	struct frozen		*frozen;
+	bool			 frozen_known;	/* from the first listing after start */
+	bool			 frozen_all;
+
+	struct alert		 alerts[ALERTS_MAX];
+	size_t			 nalerts;
+	char			*reload_error;
+	struct control_call	*reload_call;
+
+	struct subscriber	*subscribers;
+	struct event		*tick, *update;
+};
+
+/* ---- engine.c ---- */
+/* Takes over the channel's descriptor. conf is copied. */
+struct engine	*engine_new(struct event_base *, const struct conf *, int priv_fd,
+		    void (*lost)(const char *why, struct engine *));
+void		 engine_free(struct engine *);
+/* Loads the allowlist, starts timers, and serves at conf's socket, if serve is
+ * true.  NULL or a cause, caller frees. */
+char		*engine_start(struct engine *, bool serve);
+/* Sends to net, if it is there. A net that does not read is given up. */
+void		 engine_to_net(struct engine *, enum frame, const void *body, int fd);
+/* Starts or stops the proxy, and has priv remember it. */
+void		 engine_proxy(struct engine *, bool run);
+
+/* ---- policy.c ---- */
+void	 policy_start(struct engine *);
+void	 policy_stop(struct engine *);
+/* Sees whether the file was changed, and takes it up. */
+void	 policy_poll(struct engine *);
+/* Reads the file again, whatever its stamp says. */
+void	 policy_reload(struct engine *);
+void	 policy_send(struct engine *);
+/* Edits by a user. NULL when in force, else a cause (caller frees): then nothing
+ * has changed. *entry is the one concerned, *what says what undo did. */
+char	*policy_add(struct engine *, uint32_t uid, const char *text, struct allow_entry *entry);
+char	*policy_set(struct engine *, uint32_t uid, const char *named, bool on, struct allow_entry *);
+char	*policy_remove(struct engine *, uint32_t uid, const char *named, struct allow_entry *);
+char	*policy_undo(struct engine *, uint32_t uid, char **what);
+
+/* ---- guests.c ---- */
+/* The guest behind a hit, a flow or a drop; NULL if none is known. */
+const struct guest	*guest_of_addr(struct engine *, const struct addr *, uint32_t hint);
+const struct guest	*guest_of_drop(struct engine *, const struct drop *);
+/* By name; else a cause that lists names like it, caller frees. */
+char	*guest_named(struct engine *, const char *, const struct guest **);
+bool	 guest_frozen(const struct engine *, const struct guest *);
+/* After the inventory changed: tells net, freezes new addresses, notes events. */
+void	 guests_changed(void *engine);
+void	 guests_send(struct engine *);
+void	 guests_free(struct engine *);
+/* guest NULL: all. Answers the call when done. */
+void	 guests_freeze(struct engine *, const struct guest *, bool on, struct control_call *);
+/* Takes up who the kernel says is frozen. */
+void	 guests_adopt_frozen(struct engine *, const struct fw_guest *, int n, bool all);
+
+/* ---- rules.c ---- */
+/* Sends a request; false: too many are waiting, nothing was sent. */
+bool	 rules_request(struct engine *, const struct msg_fw_request *,
+	    void (*done)(struct engine *, struct fw_pending *, const char *cause),
+	    struct control_call *, void *arg);
+void	 rules_result(struct engine *, const struct msg_fw_result *);
+void	 rules_text(struct engine *, const struct msg_fw_text *);
+/* Asks for the listing if the latest is older than that many microseconds. */
+void	 rules_poll(struct engine *, uint64_t age);
+/* The done of a request for the listing: takes up what came. */
+void	 rules_listed(struct engine *, struct fw_pending *, const char *cause);
+/* Gives up on requests that priv does not answer. */
+void	 rules_expire(struct engine *);
+void	 rules_free(struct engine *);
+
+/* ---- events.c ---- */
+void	 event_note(struct engine *, enum event_kind, enum event_severity, const char *guest,
+	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void	 event_of_hit(struct engine *, const struct hit *, const struct guest *, unsigned found);
+void	 event_of_drop(struct engine *, const struct drop_record *);
+/* Sees what is wrong now; what begins or ends goes into the timeline. */
+void	 alerts_update(struct engine *);
+/* "root (0)", as an event names who did something; buffer is filled. */
+enum { WHO_SIZE = 48 };
+const char	*who_name(uint32_t uid, char[WHO_SIZE]);
+
+/* ---- views.c ---- */
+enum { FILTER_SIZE = 128 };
+struct window {
+	uint32_t	offset, limit;
+	int		sort;		/* row of the view's key table, -1: as it is kept */
+	bool		desc;
+	char		filter[FILTER_SIZE];	/* lower case */
+};
+/* NULL or a cause, caller frees. */
+char	*window_parse(enum view, const json_t *params, struct window *);
+/* {"total","offset","rows"} */
+json_t	*window_rows(struct engine *, enum view, const struct window *);
+/* Grows whenever the rows of a view may have changed. */
+uint64_t view_version(const struct engine *, enum view);
+
+/* ---- subscribe.c ---- */
+/* NULL or a cause, caller frees. */
+char	*subscribe(struct engine *, uint64_t client, const json_t *views);
+void	 unsubscribe(uint64_t client, void *engine);
+bool	 subscribed_to(const struct engine *, enum view);
+void	 subscribe_update(struct engine *);
+
+/* ---- methods.c ---- */
+void	 methods_request(struct control_call *, const char *method, const json_t *params,
+	    void *engine);
+
+/* ---- status.c ---- */
+json_t		*status_json(struct engine *);
+/* "enforcing", "open", "drift", "observing", "unknown". */
+const char	*status_firewall(const struct engine *);
+/* "up", "stopped", "down". */
+const char	*status_proxy(const struct engine *);
+
+/* ---- names of things ---- */
+json_t		*json_time(uint64_t micros);	/* null for 0 */
+json_t		*json_hit_id(uint64_t);		/* null for 0 */
+const char	*entry_state_name(uint8_t);	/* of enum allow_state */
+const char	*proto_name(const struct drop *, char[16]);
+const char	*drop_service(const struct drop *, char[32]);
+bool		 drop_is_noise(const struct drop *);
+/* What was unusual about it, "" if nothing. */
+const char	*drop_note(const struct drop *, char[64]);
+char		*mac_format(const uint8_t[6], char[18]);
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * The timeline, and what is wrong right now.
+ *
+ * Guests cause most events, so they are collapsed (like ones within a minute
+ * count up) and each guest has an allowance; what is over it becomes one line.
+ * Thus no guest can push what an operator must see out of the ring.
+ *
+ * Alerts are not kept but computed from the state of things; comparing two
+ * rounds tells which began and which are over.
+ */
+#include "config.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "log.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum { GUEST_EVENTS_MAX = 60 };	/* of one guest, a minute */
+
+/* What needs some time after a start or a change before it is wrong. */
+static const uint64_t grace = 4 * 1000000ull;
+
+const char *
+who_name(uint32_t uid, char dst[WHO_SIZE])
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	if (pw != NULL)
+		snprintf(dst, WHO_SIZE, "%.30s (%u)", pw->pw_name, (unsigned)uid);
+	else
+		snprintf(dst, WHO_SIZE, "user %u", (unsigned)uid);
+	return dst;
+}
+
+void
+event_note(struct engine *e, enum event_kind kind, enum event_severity severity, const char *guest,
+    const char *fmt, ...)
+{
+	struct event_record r = { .kind = kind, .severity = severity, .time = now_wall(), .count = 1 };
+	char escaped[EVENT_TEXT_SIZE], *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	copy_string(r.guest, guest, sizeof(r.guest));
+	copy_string(r.text, text, sizeof(r.text));
+	text_escape(escaped, sizeof(escaped), text, strlen(text));
+	if (severity == EVENT_ALERTING)
+		log_warnx("%s", escaped);
+	else
+		log_info("%s", escaped);
+	model_event(e->model, &r, NULL, 0);
+	free(text);
+}
+
+/* The rest of this guest's events of this minute, in one line. */
+static void
+event_overflow(struct engine *e, struct event_record *r)
+{
+	char key[GH_GUEST_SIZE + 8];
+
+	snprintf(r->text, sizeof(r->text), "more than %d refusals a minute; "
+	    "the rest is in Domains and Blocked", GUEST_EVENTS_MAX);
+	snprintf(key, sizeof(key), "o|%s", r->guest);
+	r->hit_id = 0;
+	model_event(e->model, r, key, strlen(key));
+}
+
+static void
+guest_label(char dst[GH_GUEST_SIZE], const struct guest *g, const struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	copy_string(dst, g != NULL ? g->name : addr_format(a, text), GH_GUEST_SIZE);
+}
+
+void
+event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, unsigned found)
+{
+	struct event_record r = { .kind = EVENT_HIT, .time = hit->time, .count = 1, .hit_id = hit->id };
+	const char *name = hit->name[0] != '\0' ? hit->name : "(no name)";
+	char key[GH_GUEST_SIZE + GH_NAME_SIZE + 32];
+
+	if (hit->verdict == VERDICT_ALLOW && (found & MODEL_FIRST_ALLOW) == 0)
+		return;
+	guest_label(r.guest, g, &hit->guest);
+	if (hit->verdict == VERDICT_ALLOW) {
+		r.severity = EVENT_INFO;
+		snprintf(r.text, sizeof(r.text), "allowed %s:%u (%s), for the first time", name,
+		    hit->port, reason_name(hit->reason));
+	} else {
+		r.severity = EVENT_NOTICE;
+		snprintf(r.text, sizeof(r.text), "refused %s:%u (%s)", name, hit->port,
+		    reason_name(hit->reason));
+	}
+	snprintf(key, sizeof(key), "h|%s|%s|%u|%u|%u", r.guest, name, hit->port, hit->reason,
+	    hit->verdict);
+	if (model_guest_may_speak(e->model, g != NULL ? g->id : 0, GUEST_EVENTS_MAX, hit->time))
+		model_event(e->model, &r, key, strlen(key));
+	else
+		event_overflow(e, &r);
+}
+
+void
+event_of_drop(struct engine *e, const struct drop_record *d)
+{
+	struct event_record r = { .kind = EVENT_DROP, .time = d->drop.last, .count = d->drop.count };
+	char key[GH_GUEST_SIZE + GH_LABEL_SIZE + 32], dst[ADDR_TEXT_SIZE], proto[16], service[32];
+
+	r.severity = drop_is_noise(&d->drop) ? EVENT_INFO : EVENT_NOTICE;
+	copy_string(r.guest, d->guest, sizeof(r.guest));
+	drop_service(&d->drop, service);
+	snprintf(r.text, sizeof(r.text), "blocked %s %s%s%s (%s)", proto_name(&d->drop, proto),
+	    addr_format(&d->drop.dst, dst), service[0] != '\0' ? " " : "", service, d->drop.label);
+	/* One line for a scan: the text is that of its latest packet. */
+	snprintf(key, sizeof(key), "d|%s|%s|%u", d->guest, d->drop.label, d->drop.proto);
+	if (model_guest_may_speak(e->model, d->drop.guest_id, GUEST_EVENTS_MAX * 4, d->drop.last))
+		model_event(e->model, &r, key, strlen(key));
+	else
+		event_overflow(e, &r);
+}
+
+/* ---- alerts ---- */
+
+struct alert_list {
+	struct alert	rows[ALERTS_MAX];
+	size_t		n;
+};
+
+static void __attribute__((format(printf, 3, 4)))
+alert_add(struct alert_list *l, const char *key, const char *fmt, ...)
+{
+	struct alert *a;
+	va_list ap;
+	char *text;
+
+	if (l->n == ALERTS_MAX)
+		return;
+	a = &l->rows[l->n++];
+	a->key = key;
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	copy_string(a->text, text, sizeof(a->text));
+	free(text);
+}
+
+static void
+firewall_alerts(const struct engine *e, struct alert_list *l, bool settled)
+{
+	const char *state = status_firewall(e);
+	const char *cause = e->fw.cause;
+
+	if (strcmp(state, "open") == 0)
+		alert_add(l, "open", "no rules are in force: every guest reaches everything; "
+		    "\"gatehouse apply\" closes");
+	else if (strcmp(state, "drift") == 0)
+		alert_add(l, "drift", "the kernel's rules are not those that were loaded%s%s; "
+		    "\"gatehouse apply\" loads them again", cause[0] != '\0' ? ": " : "", cause);
+	else if (strcmp(state, "observing") == 0)
+		alert_add(l, "observing", "the profile observe blocks nothing; "
+		    "\"gatehouse apply filtered\" does");
+	else if (strcmp(state, "unknown") == 0 && settled)
+		alert_add(l, "firewall", "it is not known which rules are in force%s%s",
+		    cause[0] != '\0' ? ": " : "", cause);
+	if (e->rules_cause != NULL && settled)
+		alert_add(l, "listing", "the kernel's rules cannot be listed: %s", e->rules_cause);
+}
+
+static void
+net_alerts(const struct engine *e, struct alert_list *l, bool settled)
+{
+	const struct msg_net_state *s = &e->net_state;
+	const char *proxy = status_proxy(e);
+
+	if (e->net == NULL || e->net_state_time == 0) {
+		if (settled)
+			alert_add(l, "net", "the part that proxies is not running, so guests get "
+			    "nothing; it is started again%s%s",
+			    e->roles[ROLE_NET].last_exit[0] != '\0' ? "; it ended: " : "",
+			    e->roles[ROLE_NET].last_exit);
+		return;
+	}
+	if (strcmp(proxy, "stopped") == 0)
+		alert_add(l, "proxy", "the proxy is stopped: guests reach no web site; "
+		    "\"gatehouse proxy start\" starts it");
+	else if (strcmp(proxy, "down") == 0 && now_mono() - e->proxy_changed > grace)
+		alert_add(l, "proxy", "the proxy is down, so guests reach no web site%s%s",
+		    s->cause[0] != '\0' ? ": " : "", s->cause);
+	if (!s->capture_up)
+		alert_add(l, "capture", "blocked packets are not recorded%s%s",
+		    s->cause[0] != '\0' ? ": " : "", s->cause);
+	if (s->accept_paused)
+		alert_add(l, "paused", "the proxy is out of descriptors: new connections wait");
+	if (s->allow_generation != e->policy.generation && now_mono() - e->policy.taken > grace)
+		alert_add(l, "stale", "the proxy has not taken up the latest allowlist; "
+		    "\"gatehouse reload\" sends it again");
+}
+
+static const struct alert *
+alert_find(const struct alert *rows, size_t n, const char *key)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(rows[i].key, key) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+void
+alerts_update(struct engine *e)
+{
+	struct alert_list l = { .n = 0 };
+	bool settled = now_mono() - e->started_mono > grace;
+
+	firewall_alerts(e, &l, settled);
+	net_alerts(e, &l, settled);
+	if (e->policy.error != NULL)
+		alert_add(&l, "allowlist", "%s", e->policy.error);
+	if (e->reload_error != NULL)
+		alert_add(&l, "reload", "the configuration was not taken up: %s", e->reload_error);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct alert *was = alert_find(e->alerts, e->nalerts, l.rows[i].key);
+
+		l.rows[i].since = was != NULL ? was->since : now_wall();
+		if (was == NULL)
+			event_note(e, EVENT_ALERT, EVENT_ALERTING, "", "%s", l.rows[i].text);
+	}
+	for (size_t i = 0; i < e->nalerts; i++) {
+		if (alert_find(l.rows, l.n, e->alerts[i].key) == NULL)
+			event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: %s", e->alerts[i].text);
+	}
+	memcpy(e->alerts, l.rows, sizeof(e->alerts));
+	e->nalerts = l.n;
+}

@@ -1,0 +1,405 @@
+/*
+ * The allowlist in force.  The file is the truth: it is read when it changes,
+ * and edits go to the file first.  What net was given is kept mapped here too,
+ * so that "check" gives the very answer net gives.
+ *
+ * A file that is not there refuses everything.  A file that does not parse
+ * changes nothing; until it does, edits are refused, for saving would
+ * overwrite what someone is in the middle of writing.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "log.h"
+#include "xmalloc.h"
+
+enum {
+	/* An editor may take the file away for a moment while it saves. */
+	MISSING_LOOKS = 2,
+	ENDED_NAMED_MAX = 10000,	/* longer lists: do not search who ended */
+};
+
+struct compiled {
+	int			 fd;
+	size_t			 size;
+	struct allow_image	*image;
+};
+
+static struct file_stamp
+stamp_of(const char *path)
+{
+	struct file_stamp s = { 0 };
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		s.there = true;
+		s.dev = st.st_dev;
+		s.ino = st.st_ino;
+		s.size = st.st_size;
+		s.mtime = st.st_mtim;
+	}
+	return s;
+}
+
+static bool
+stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->there == b->there && a->dev == b->dev && a->ino == b->ino &&
+	    a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
+	    a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+static void
+compiled_free(struct compiled *c)
+{
+	allow_image_close(c->image);
+	if (c->fd != -1)
+		close(c->fd);
+}
+
+/* NULL, or why the list cannot be brought into net's form. */
+static char *
+compile(const struct allowlist *list, struct compiled *c)
+{
+	const char *why;
+	char *cause = NULL;
+
+	c->image = NULL;
+	if ((c->fd = allow_compile(list, &c->size, &cause)) == -1)
+		return cause;
+	if ((c->image = allow_image_open(c->fd, c->size, &why)) == NULL) {
+		cause = xasprintf("the compiled allowlist is not valid: %s", why);
+		compiled_free(c);
+	}
+	return cause;
+}
+
+static bool
+entry_is_listed(uint32_t id, void *arg)
+{
+	struct allow_entry entry;
+
+	return allowlist_find(arg, id, &entry);
+}
+
+/* Puts a list and its compiled form in force. */
+static void
+policy_take(struct engine *e, struct allowlist *list, const struct compiled *c)
+{
+	struct policy *p = &e->policy;
+	struct compiled old = { p->fd, p->size, p->image };
+
+	if (list != p->list)
+		allowlist_free(p->list);
+	p->list = list;
+	p->fd = c->fd;
+	p->size = c->size;
+	p->image = c->image;
+	p->generation++;
+	p->taken = now_mono();
+	p->next_end = allowlist_next_end(list, (int64_t)time(NULL));
+	compiled_free(&old);
+	policy_send(e);
+	model_retain_entries(e->model, entry_is_listed, list);
+	model_touch(e->model, VIEW_ENTRIES);
+	model_touch(e->model, VIEW_DOMAINS);
+}
+
+void
+policy_send(struct engine *e)
+{
+	struct policy *p = &e->policy;
+	struct msg_allow allow = { .size = p->size, .generation = p->generation };
+
+	if (p->fd != -1)
+		engine_to_net(e, FRAME_ALLOW, &allow, p->fd);
+}
+
+/* Takes the cause over. */
+static void
+policy_error(struct engine *e, char *cause)
+{
+	if (cause != NULL && (e->policy.error == NULL || strcmp(cause, e->policy.error) != 0))
+		log_warnx("%s", cause);
+	free(e->policy.error);
+	e->policy.error = cause;
+}
+
+/* There is no file: nothing is listed. */
+static void
+policy_empty(struct engine *e)
+{
+	const char *path = e->conf.allowlist;
+	struct allowlist *list;
+	struct compiled c;
+	char *cause = NULL;
+
+	list = allowlist_parse("", 0, path, e->policy.list, &cause);
+	if (list == NULL || (cause = compile(list, &c)) != NULL)
+		fatalx("cannot refuse everything: %s", cause);
+	policy_take(e, list, &c);
+	policy_error(e, xasprintf("%s is missing: every name is refused; "
+	    "put the file back, or allow something with \"gatehouse allow ENTRY\"", path));
+}
+
+static void
+policy_load(struct engine *e)
+{
+	struct policy *p = &e->policy;
+	struct file_stamp stamp = stamp_of(e->conf.allowlist);
+	struct allowlist *list;
+	struct compiled c;
+	char *cause = NULL;
+
+	p->stamp = stamp;
+	list = allowlist_load(e->conf.allowlist, p->list, &cause);
+	if (list != NULL && (cause = compile(list, &c)) != NULL) {
+		allowlist_free(list);
+		list = NULL;
+	}
+	if (list == NULL) {
+		policy_error(e, cause);
+		return;
+	}
+	policy_error(e, NULL);
+	policy_take(e, list, &c);
+	event_note(e, EVENT_CONFIG, EVENT_INFO, "", "read the allowlist: %zu entries",
+	    allowlist_count(list));
+}
+
+void
+policy_start(struct engine *e)
+{
+	e->policy.fd = -1;
+	policy_empty(e);
+	if (stamp_of(e->conf.allowlist).there)
+		policy_load(e);
+}
+
+void
+policy_stop(struct engine *e)
+{
+	struct compiled c = { e->policy.fd, e->policy.size, e->policy.image };
+
+	compiled_free(&c);
+	allowlist_free(e->policy.list);
+	free(e->policy.error);
+}
+
+void
+policy_reload(struct engine *e)
+{
+	if (stamp_of(e->conf.allowlist).there)
+		policy_load(e);
+	else
+		policy_empty(e);
+}
+
+/* Says which entries ended in (from, to]. */
+static void
+note_ended(struct engine *e, int64_t from, int64_t to)
+{
+	struct allow_entry entry;
+	size_t n = allowlist_count(e->policy.list);
+
+	for (size_t i = 0; i < n && n <= ENDED_NAMED_MAX; i++) {
+		char *text;
+
+		if (!allowlist_entry(e->policy.list, i, &entry) || entry.until == 0 ||
+		    entry.until < from || entry.until > to)
+			continue;
+		text = allow_entry_text(&entry);
+		event_note(e, EVENT_ENTRY, EVENT_NOTICE, "", "ended: %s", text);
+		free(text);
+	}
+}
+
+static void
+policy_ends(struct engine *e)
+{
+	struct policy *p = &e->policy;
+	int64_t now = (int64_t)time(NULL);
+	struct compiled c;
+	char *cause;
+
+	if (p->next_end == 0 || now < p->next_end)
+		return;
+	note_ended(e, p->next_end, now);
+	/* net judges by the time as well, so that failing here only leaves open
+	 * connections uncut until the next look. */
+	if ((cause = compile(p->list, &c)) != NULL) {
+		log_warnx("%s", cause);
+		free(cause);
+		return;
+	}
+	policy_take(e, p->list, &c);
+}
+
+void
+policy_poll(struct engine *e)
+{
+	struct policy *p = &e->policy;
+	struct file_stamp stamp = stamp_of(e->conf.allowlist);
+
+	if (stamp.there) {
+		p->missing = 0;
+		if (!stamp_equal(&stamp, &p->stamp))
+			policy_load(e);
+	} else if (p->stamp.there && ++p->missing >= MISSING_LOOKS) {
+		p->stamp = stamp;
+		policy_empty(e);
+	}
+	policy_ends(e);
+}
+
+/* ---- edits ---- */
+
+/* Before an edit: what is on disk must be what is in force. */
+static char *
+edit_begin(struct engine *e)
+{
+	struct policy *p = &e->policy;
+
+	policy_poll(e);
+	if (p->error != NULL && p->stamp.there)
+		return xasprintf("the allowlist was edited by hand and does not parse, so it is "
+		    "not touched: %s", p->error);
+	return NULL;
+}
+
+/* After an edit that could not be kept: the list as it was. */
+static void
+edit_revert(struct engine *e, const char *before, size_t len)
+{
+	struct policy *p = &e->policy;
+	struct allowlist *list;
+	char *cause = NULL;
+
+	list = p->stamp.there ? allowlist_load(e->conf.allowlist, p->list, &cause) : NULL;
+	if (list == NULL) {
+		free(cause);
+		cause = NULL;
+		list = allowlist_parse(before, len, e->conf.allowlist, p->list, &cause);
+	}
+	if (list == NULL)
+		fatalx("cannot take back an edit: %s", cause);
+	allowlist_free(p->list);
+	p->list = list;
+}
+
+/*
+ * Saves the edited list and puts it in force, or takes the edit back.  before
+ * is the text it was made in; cause is what the edit itself said.
+ */
+static char *
+edit_end(struct engine *e, char *before, size_t len, char *cause)
+{
+	struct policy *p = &e->policy;
+	struct compiled c = { .fd = -1 };
+
+	if (cause == NULL && (cause = compile(p->list, &c)) == NULL &&
+	    (cause = allowlist_save(p->list, e->conf.allowlist)) != NULL)
+		compiled_free(&c);
+	if (cause != NULL)
+		edit_revert(e, before, len);
+	else {
+		p->stamp = stamp_of(e->conf.allowlist);
+		p->missing = 0;
+		policy_error(e, NULL);
+		policy_take(e, p->list, &c);
+	}
+	free(before);
+	return cause;
+}
+
+/* "USER VERB ENTRY" into the timeline. */
+static void
+note_edit(struct engine *e, uint32_t uid, const char *verb, const struct allow_entry *entry)
+{
+	char who[WHO_SIZE], *text = allow_entry_text(entry);
+
+	event_note(e, EVENT_ENTRY, EVENT_NOTICE, "", "%s %s %s", who_name(uid, who), verb, text);
+	free(text);
+}
+
+char *
+policy_add(struct engine *e, uint32_t uid, const char *text, struct allow_entry *entry)
+{
+	char *before, *cause;
+	uint32_t id = 0;
+	size_t len;
+
+	if ((cause = edit_begin(e)) != NULL)
+		return cause;
+	before = allowlist_text(e->policy.list, &len);
+	cause = edit_end(e, before, len, allowlist_add(e->policy.list, text, &id));
+	if (cause != NULL)
+		return cause;
+	if (!allowlist_find(e->policy.list, id, entry))
+		return xasprintf("%s was saved but is not in the list; see \"gatehouse entries\"",
+		    text);
+	note_edit(e, uid, entry->deny ? "added" : "allowed", entry);
+	return NULL;
+}
+
+char *
+policy_set(struct engine *e, uint32_t uid, const char *named, bool on, struct allow_entry *entry)
+{
+	char *before, *cause;
+	size_t len;
+
+	if ((cause = edit_begin(e)) != NULL ||
+	    (cause = allowlist_named(e->policy.list, named, entry)) != NULL)
+		return cause;
+	if ((entry->state != ALLOW_OFF) == on)
+		return NULL;
+	before = allowlist_text(e->policy.list, &len);
+	cause = edit_end(e, before, len, allowlist_set(e->policy.list, entry->id, on));
+	if (cause != NULL)
+		return cause;
+	note_edit(e, uid, on ? "enabled" : "disabled", entry);
+	allowlist_find(e->policy.list, entry->id, entry);
+	return NULL;
+}
+
+char *
+policy_remove(struct engine *e, uint32_t uid, const char *named, struct allow_entry *entry)
+{
+	char *before, *cause;
+	size_t len;
+
+	if ((cause = edit_begin(e)) != NULL ||
+	    (cause = allowlist_named(e->policy.list, named, entry)) != NULL)
+		return cause;
+	before = allowlist_text(e->policy.list, &len);
+	cause = edit_end(e, before, len, allowlist_remove(e->policy.list, entry->id));
+	if (cause == NULL)
+		note_edit(e, uid, "removed", entry);
+	return cause;
+}
+
+char *
+policy_undo(struct engine *e, uint32_t uid, char **what)
+{
+	char who[WHO_SIZE], *before, *cause;
+	size_t len;
+
+	*what = NULL;
+	if ((cause = edit_begin(e)) != NULL)
+		return cause;
+	before = allowlist_text(e->policy.list, &len);
+	cause = edit_end(e, before, len, allowlist_undo(e->policy.list, what));
+	if (cause != NULL) {
+		free(*what);
+		*what = NULL;
+		return cause;
+	}
+	event_note(e, EVENT_ENTRY, EVENT_NOTICE, "", "%s undid: %s", who_name(uid, who), *what);
+	return NULL;
+}

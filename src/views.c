@@ -1,0 +1,796 @@
+/*
+ * Windows of rows.  A view is a row of view_table: how to collect its rows,
+ * what they can be sorted by, what a filter looks at, and how one becomes
+ * JSON.  Only rows inside the window become JSON, and only as much is sorted
+ * as the window needs (a quicksort that leaves alone what lies outside), so a
+ * window of 100,000 names costs a few milliseconds.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+#include "json_text.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum { KEYS_MAX = 20, LIMIT_DEFAULT = 100 };
+
+struct sort_row {
+	const void	*row;
+	size_t		 order;		/* as kept: decides between equal ones */
+	uint64_t	 number;
+	const char	*text;		/* compared if not NULL */
+};
+
+struct view_ops {
+	/* Rows into an array that the caller frees; *n their number. */
+	const void	**(*collect)(struct engine *, size_t *n);
+	/* Sets number or text of one row for the key of that place in keys. */
+	void		(*key)(struct engine *, const void *row, int key, struct sort_row *);
+	bool		(*matches)(struct engine *, const void *row, const char *filter);
+	json_t		*(*json)(struct engine *, const void *row);
+	int		 sort;		/* where none is asked for; -1: as kept */
+	bool		 desc;
+	const char	*keys[KEYS_MAX];
+};
+
+/* ---- small parts ---- */
+
+json_t *
+json_time(uint64_t micros)
+{
+	return micros != 0 ? json_real((double)micros / 1e6) : json_null();
+}
+
+json_t *
+json_hit_id(uint64_t id)
+{
+	char text[GH_ID_SIZE];
+
+	if (id == 0)
+		return json_null();
+	hit_id_format(id, text);
+	return json_string(text);
+}
+
+static json_t *
+json_addr(const struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return a->family != 0 ? json_string(addr_format(a, text)) : json_null();
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Whether lower-case needle stands in s, whatever the case of s. */
+static bool
+contains(const char *s, const char *needle)
+{
+	for (; *s != '\0'; s++) {
+		size_t i = 0;
+
+		while (needle[i] != '\0' && lower(s[i]) == needle[i])
+			i++;
+		if (needle[i] == '\0')
+			return true;
+	}
+	return *needle == '\0';
+}
+
+static uint64_t
+addr_number(const struct addr *a)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | a->bytes[i];
+	return a->family == 4 ? v >> 32 : v;
+}
+
+static const void **
+collect_model(struct engine *e, enum view v, size_t *n)
+{
+	const void **rows = xcalloc(model_count(e->model, v), sizeof(*rows));
+
+	*n = model_rows(e->model, v, rows);
+	return rows;
+}
+
+/* ---- vms ---- */
+
+enum { VM_NAME, VM_BY, VM_KIND, VM_STATE, VM_ADDRESS, VM_BRIDGE, VM_PORT, VM_GUARD, VM_ALLOWED,
+	VM_DENIED, VM_DROPPED, VM_BYTES, VM_CONNECTIONS, VM_FIRST, VM_LAST, VM_ID };
+
+static const char *
+vm_guard(const struct engine *e, const struct guest *g)
+{
+	const char *state = status_firewall(e);
+
+	if (guest_frozen(e, g))
+		return "frozen";
+	if (strcmp(state, "enforcing") == 0)
+		return "full";
+	if (strcmp(state, "observing") == 0)
+		return "observed";
+	return strcmp(state, "open") == 0 ? "open" : "down";
+}
+
+static const void **
+vms_collect(struct engine *e, size_t *n)
+{
+	const void **rows;
+
+	*n = inventory_count(e->inventory);
+	rows = xcalloc(*n, sizeof(*rows));
+	for (size_t i = 0; i < *n; i++)
+		rows[i] = inventory_guest(e->inventory, i);
+	return rows;
+}
+
+static void
+vms_key(struct engine *e, const void *row, int key, struct sort_row *s)
+{
+	const struct guest *g = row;
+	const struct tally *t = model_guest(e->model, g->id);
+
+	switch (key) {
+	case VM_NAME: s->text = g->name; break;
+	case VM_BY: s->text = g->by; break;
+	case VM_KIND: s->text = guest_kind_name(g->kind); break;
+	case VM_STATE: s->text = guest_state_name(g->state); break;
+	case VM_ADDRESS: s->number = addr_number(&g->addrs[0]); break;
+	case VM_BRIDGE: s->text = g->bridge; break;
+	case VM_PORT: s->text = g->port; break;
+	case VM_GUARD: s->text = vm_guard(e, g); break;
+	case VM_ALLOWED: s->number = t->allowed; break;
+	case VM_DENIED: s->number = t->denied; break;
+	case VM_DROPPED: s->number = t->dropped; break;
+	case VM_BYTES: s->number = t->bytes_up + t->bytes_down; break;
+	case VM_CONNECTIONS: s->number = t->connections; break;
+	case VM_FIRST: s->number = g->first_seen; break;
+	case VM_LAST: s->number = g->last_seen; break;
+	default: s->number = g->id; break;
+	}
+}
+
+static bool
+vms_match(struct engine *e, const void *row, const char *filter)
+{
+	const struct guest *g = row;
+	char text[ADDR_TEXT_SIZE];
+
+	for (uint32_t i = 0; i < g->naddrs; i++) {
+		if (contains(addr_format(&g->addrs[i], text), filter))
+			return true;
+	}
+	if (g->has_mac && contains(mac_format(g->mac, text), filter))
+		return true;
+	return contains(g->name, filter) || contains(g->by, filter) || contains(g->bridge, filter) ||
+	    contains(g->port, filter) || contains(guest_state_name(g->state), filter) ||
+	    contains(vm_guard(e, g), filter);
+}
+
+static json_t *
+vms_json(struct engine *e, const void *row)
+{
+	const struct guest *g = row;
+	const struct tally *t = model_guest(e->model, g->id);
+	json_t *addrs = json_array();
+	char mac[18];
+
+	for (uint32_t i = 0; i < g->naddrs; i++)
+		json_array_append_new(addrs, json_addr(&g->addrs[i]));
+	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I,"
+	    " s:I, s:o, s:o}",
+	    "id", (json_int_t)g->id, "name", json_guest(g->name),
+	    "kind", guest_kind_name(g->kind), "by", json_guest(g->by),
+	    "state", guest_state_name(g->state), "addresses", addrs,
+	    "mac", g->has_mac ? json_string(mac_format(g->mac, mac)) : json_null(),
+	    "bridge", json_guest(g->bridge), "port", json_guest(g->port), "guard", vm_guard(e, g),
+	    "allowed", (json_int_t)t->allowed, "denied", (json_int_t)t->denied,
+	    "dropped", (json_int_t)t->dropped, "bytes_up", (json_int_t)t->bytes_up,
+	    "bytes_down", (json_int_t)t->bytes_down, "connections", (json_int_t)t->connections,
+	    "first_seen", json_time(g->first_seen), "last_seen", json_time(g->last_seen));
+}
+
+/* ---- rules ---- */
+
+enum { RULE_FAMILY, RULE_CHAIN, RULE_LABEL, RULE_ACTION, RULE_TEXT, RULE_PACKETS, RULE_BYTES,
+	RULE_RATE };
+
+static const void **
+rules_collect(struct engine *e, size_t *n)
+{
+	const void **rows = xcalloc(e->nrules, sizeof(*rows));
+
+	*n = e->nrules;
+	for (size_t i = 0; i < *n; i++)
+		rows[i] = &e->rules[i];
+	return rows;
+}
+
+static void
+rules_key(struct engine *e, const void *row, int key, struct sort_row *s)
+{
+	const struct rule_row *r = row;
+
+	switch (key) {
+	case RULE_FAMILY: s->text = r->rule.family; break;
+	case RULE_CHAIN: s->text = r->rule.chain; break;
+	case RULE_LABEL: s->text = r->rule.label; break;
+	case RULE_ACTION: s->text = r->rule.action; break;
+	case RULE_TEXT: s->text = r->rule.text; break;
+	case RULE_PACKETS: s->number = r->rule.packets; break;
+	case RULE_BYTES: s->number = r->rule.bytes; break;
+	default: s->number = (uint64_t)(r->rate * 1000); break;
+	}
+}
+
+static bool
+rules_match(struct engine *e, const void *row, const char *filter)
+{
+	const struct fw_rule *r = &((const struct rule_row *)row)->rule;
+
+	return contains(r->label, filter) || contains(r->text, filter) ||
+	    contains(r->chain, filter) || contains(r->action, filter) ||
+	    contains(r->family, filter);
+}
+
+static json_t *
+rules_json(struct engine *e, const void *row)
+{
+	const struct rule_row *r = row;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:f}",
+	    "family", json_plain(r->rule.family), "chain", json_plain(r->rule.chain),
+	    "label", json_plain(r->rule.label), "action", json_plain(r->rule.action),
+	    "rule", json_plain(r->rule.text), "packets", (json_int_t)r->rule.packets,
+	    "bytes", (json_int_t)r->rule.bytes, "rate", r->rate);
+}
+
+/* ---- domains ---- */
+
+enum { DOMAIN_NAME, DOMAIN_ENTRY, DOMAIN_ALLOWED, DOMAIN_DENIED, DOMAIN_BYTES, DOMAIN_LAST,
+	DOMAIN_GUEST, DOMAIN_VERDICT, DOMAIN_REASON };
+
+static const void **
+domains_collect(struct engine *e, size_t *n)
+{
+	return collect_model(e, VIEW_DOMAINS, n);
+}
+
+/*
+ * The entry that decides about the name now, for the guest and port that asked
+ * last; 0 if none.  Looked up once for each state of the allowlist.
+ */
+static uint32_t
+domain_entry(struct engine *e, const void *row)
+{
+	const char *name = ((const struct domain *)row)->name;
+	struct domain *d = model_find_domain(e->model, name);
+
+	if (d->entry_generation != e->policy.generation) {
+		d->entry = allow_lookup(e->policy.image, d->name, strlen(d->name),
+		    d->last_port != 0 ? d->last_port : 443, d->last_guest,
+		    (int64_t)time(NULL)).entry;
+		d->entry_generation = e->policy.generation;
+	}
+	return d->entry;
+}
+
+static void
+domains_key(struct engine *e, const void *row, int key, struct sort_row *s)
+{
+	const struct domain *d = row;
+
+	switch (key) {
+	case DOMAIN_NAME: s->text = d->name; break;
+	case DOMAIN_ENTRY: s->number = domain_entry(e, row); break;
+	case DOMAIN_ALLOWED: s->number = d->allowed; break;
+	case DOMAIN_DENIED: s->number = d->denied; break;
+	case DOMAIN_BYTES: s->number = d->bytes_up + d->bytes_down; break;
+	case DOMAIN_GUEST: s->text = d->last_guest; break;
+	case DOMAIN_VERDICT: s->text = verdict_name(d->last_verdict); break;
+	case DOMAIN_REASON: s->text = reason_name(d->last_reason); break;
+	default: s->number = d->last; break;
+	}
+}
+
+static bool
+domains_match(struct engine *e, const void *row, const char *filter)
+{
+	const struct domain *d = row;
+
+	return contains(d->name, filter) || contains(d->last_guest, filter) ||
+	    contains(reason_name(d->last_reason), filter) ||
+	    contains(verdict_name(d->last_verdict), filter);
+}
+
+const char *
+entry_state_name(uint8_t state)
+{
+	static const char *const names[] = {
+		[ALLOW_ON] = "on", [ALLOW_OFF] = "off", [ALLOW_ENDED] = "ended",
+		[ALLOW_PENDING] = "pending",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+/* An operator's text that was allocated for us. */
+static json_t *
+json_take(char *text)
+{
+	json_t *j = json_plain_or_null(text);
+
+	free(text);
+	return j;
+}
+
+static json_t *
+domains_json(struct engine *e, const void *row)
+{
+	const struct domain *d = row;
+	uint32_t id = domain_entry(e, row);
+	struct allow_entry entry;
+	bool found = id != 0 && allowlist_find(e->policy.list, id, &entry);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:o, s:o}",
+	    "name", json_guest(d->name),
+	    "entry", found ? json_take(allow_entry_text(&entry)) : json_null(),
+	    "entry_id", found ? json_integer(id) : json_null(),
+	    "entry_state", found ? json_string(entry_state_name(entry.state)) : json_null(),
+	    "allowed", (json_int_t)d->allowed, "denied", (json_int_t)d->denied,
+	    "bytes_up", (json_int_t)d->bytes_up, "bytes_down", (json_int_t)d->bytes_down,
+	    "last", json_time(d->last), "last_verdict", verdict_name(d->last_verdict),
+	    "last_reason", reason_name(d->last_reason), "last_guest", json_guest(d->last_guest),
+	    "last_id", json_hit_id(d->last_id));
+}
+
+/* ---- entries ---- */
+
+enum { ENTRY_LINE, ENTRY_TEXT, ENTRY_KIND, ENTRY_STATE, ENTRY_ACTION, ENTRY_VM, ENTRY_UNTIL,
+	ENTRY_ALLOWED, ENTRY_DENIED, ENTRY_LAST, ENTRY_ID };
+
+/* The list fills entries in on demand, so a row is no more than a place in it,
+ * counted from one. */
+static bool
+entry_at(struct engine *e, const void *row, struct allow_entry *entry)
+{
+	return allowlist_entry(e->policy.list, (size_t)(uintptr_t)row - 1, entry);
+}
+
+static const void **
+entries_collect(struct engine *e, size_t *n)
+{
+	const void **rows;
+
+	*n = allowlist_count(e->policy.list);
+	rows = xcalloc(*n, sizeof(*rows));
+	for (size_t i = 0; i < *n; i++)
+		rows[i] = (const void *)(uintptr_t)(i + 1);
+	return rows;
+}
+
+static const char *
+kind_name(uint8_t kind)
+{
+	static const char *const names[] = {
+		[ALLOW_EXACT] = "exact", [ALLOW_TREE] = "tree", [ALLOW_BELOW] = "below",
+		[ALLOW_PREFIX] = "prefix", [ALLOW_PRESET] = "preset",
+	};
+
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
+}
+
+/* Big-endian, so that numbers compare as the texts do, as far as eight bytes
+ * tell; the order of the file decides the rest. */
+static uint64_t
+text_prefix(const char *s)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | (uint8_t)(*s != '\0' ? *s++ : 0);
+	return v;
+}
+
+static void
+entries_key(struct engine *e, const void *row, int key, struct sort_row *s)
+{
+	struct allow_entry entry;
+	const struct tally *t;
+
+	if (!entry_at(e, row, &entry))
+		return;
+	t = model_entry(e->model, entry.id);
+	switch (key) {
+	case ENTRY_TEXT: s->number = text_prefix(entry.name); break;
+	case ENTRY_KIND: s->text = kind_name(entry.kind); break;
+	case ENTRY_STATE: s->text = entry_state_name(entry.state); break;
+	case ENTRY_ACTION: s->number = entry.deny; break;
+	case ENTRY_VM: s->number = text_prefix(entry.vm); break;
+	case ENTRY_UNTIL: s->number = (uint64_t)entry.until; break;
+	case ENTRY_ALLOWED: s->number = t->allowed; break;
+	case ENTRY_DENIED: s->number = t->denied; break;
+	case ENTRY_LAST: s->number = t->last; break;
+	case ENTRY_ID: s->number = entry.id; break;
+	default: s->number = entry.line; break;
+	}
+}
+
+static bool
+entries_match(struct engine *e, const void *row, const char *filter)
+{
+	struct allow_entry entry;
+	char *text;
+	bool found;
+
+	if (!entry_at(e, row, &entry))
+		return false;
+	text = allow_entry_text(&entry);
+	found = contains(text, filter) || contains(entry_state_name(entry.state), filter);
+	free(text);
+	return found;
+}
+
+static json_t *
+entries_json(struct engine *e, const void *row)
+{
+	struct allow_entry entry;
+	const struct tally *t;
+
+	if (!entry_at(e, row, &entry))
+		return json_object();
+	t = model_entry(e->model, entry.id);
+	return json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
+	    "id", (json_int_t)entry.id, "line", (json_int_t)entry.line,
+	    "text", json_take(allow_entry_text(&entry)), "kind", kind_name(entry.kind),
+	    "state", entry_state_name(entry.state), "action", entry.deny ? "deny" : "allow",
+	    "explain", json_take(allow_entry_explain(&entry)), "vm", json_plain(entry.vm),
+	    "until", entry.until != 0 ? json_integer(entry.until) : json_null(),
+	    "allowed", (json_int_t)t->allowed, "denied", (json_int_t)t->denied,
+	    "last", json_time(t->last),
+	    "warning", json_take(allowlist_warning(e->policy.list, &entry)));
+}
+
+/* ---- drops ---- */
+
+enum { DROP_BY_LAST, DROP_BY_FIRST, DROP_BY_COUNT, DROP_BY_BYTES, DROP_BY_GUEST, DROP_BY_SRC,
+	DROP_BY_DST, DROP_BY_PROTO, DROP_BY_DPORT, DROP_BY_LABEL, DROP_BY_IN, DROP_BY_ID };
+
+static const void **
+drops_collect(struct engine *e, size_t *n)
+{
+	return collect_model(e, VIEW_DROPS, n);
+}
+
+static void
+drops_key(struct engine *e, const void *row, int key, struct sort_row *s)
+{
+	const struct drop_record *r = row;
+
+	switch (key) {
+	case DROP_BY_FIRST: s->number = r->drop.first; break;
+	case DROP_BY_COUNT: s->number = r->drop.count; break;
+	case DROP_BY_BYTES: s->number = r->drop.bytes; break;
+	case DROP_BY_GUEST: s->text = r->guest; break;
+	case DROP_BY_SRC: s->number = addr_number(&r->drop.src); break;
+	case DROP_BY_DST: s->number = addr_number(&r->drop.dst); break;
+	case DROP_BY_PROTO: s->number = r->drop.proto; break;
+	case DROP_BY_DPORT: s->number = r->drop.dport; break;
+	case DROP_BY_LABEL: s->text = r->drop.label; break;
+	case DROP_BY_IN: s->text = r->drop.in; break;
+	case DROP_BY_ID: s->number = r->id; break;
+	default: s->number = r->drop.last; break;
+	}
+}
+
+static bool
+drops_match(struct engine *e, const void *row, const char *filter)
+{
+	const struct drop_record *r = row;
+	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE], proto[16], service[32], note[64];
+
+	return contains(r->guest, filter) || contains(r->drop.label, filter) ||
+	    contains(addr_format(&r->drop.src, src), filter) ||
+	    contains(addr_format(&r->drop.dst, dst), filter) ||
+	    contains(proto_name(&r->drop, proto), filter) ||
+	    contains(drop_service(&r->drop, service), filter) ||
+	    contains(r->drop.in, filter) || contains(r->drop.out, filter) ||
+	    contains(drop_note(&r->drop, note), filter);
+}
+
+static json_t *
+drops_json(struct engine *e, const void *row)
+{
+	const struct drop_record *r = row;
+	const struct drop *d = &r->drop;
+	bool ports = d->flags & DROP_PORTS;
+	char proto[16], service[32], note[64], mac[18];
+
+	return json_pack("{s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o,"
+	    " s:o, s:o, s:o, s:o, s:b}",
+	    "id", (json_int_t)r->id, "first", json_time(d->first), "last", json_time(d->last),
+	    "count", (json_int_t)d->count, "bytes", (json_int_t)d->bytes,
+	    "guest", json_guest(r->guest), "src", json_addr(&d->src), "dst", json_addr(&d->dst),
+	    "proto", proto_name(d, proto), "sport", ports ? json_integer(d->sport) : json_null(),
+	    "dport", ports ? json_integer(d->dport) : json_null(),
+	    "service", drop_service(d, service), "label", json_guest(d->label),
+	    "in", json_guest(d->in), "out", json_guest(d->out),
+	    "mac", d->flags & DROP_MAC ? json_string(mac_format(d->mac, mac)) : json_null(),
+	    "uid", d->flags & DROP_UID ? json_integer(d->uid) : json_null(),
+	    "note", json_plain_or_null(drop_note(d, note)), "noise", drop_is_noise(d));
+}
+
+/* ---- events ---- */
+
+enum { EVENT_BY_TIME, EVENT_BY_KIND, EVENT_BY_SEVERITY, EVENT_BY_GUEST, EVENT_BY_TEXT,
+	EVENT_BY_COUNT, EVENT_BY_ID };
+
+static const void **
+events_collect(struct engine *e, size_t *n)
+{
+	return collect_model(e, VIEW_EVENTS, n);
+}
+
+static void
+events_key(struct engine *e, const void *row, int key, struct sort_row *s)
+{
+	const struct event_record *r = row;
+
+	switch (key) {
+	case EVENT_BY_KIND: s->text = event_kind_name(r->kind); break;
+	case EVENT_BY_SEVERITY: s->number = r->severity; break;
+	case EVENT_BY_GUEST: s->text = r->guest; break;
+	case EVENT_BY_TEXT: s->text = r->text; break;
+	case EVENT_BY_COUNT: s->number = r->count; break;
+	case EVENT_BY_ID: s->number = r->id; break;
+	default: s->number = r->time; break;
+	}
+}
+
+static bool
+events_match(struct engine *e, const void *row, const char *filter)
+{
+	const struct event_record *r = row;
+
+	return contains(r->guest, filter) || contains(r->text, filter) ||
+	    contains(event_kind_name(r->kind), filter) ||
+	    contains(event_severity_name(r->severity), filter);
+}
+
+static json_t *
+events_json(struct engine *e, const void *row)
+{
+	const struct event_record *r = row;
+
+	return json_pack("{s:I, s:o, s:o, s:I, s:s, s:s, s:o, s:o, s:o}",
+	    "id", (json_int_t)r->id, "time", json_time(r->time), "first", json_time(r->first),
+	    "count", (json_int_t)r->count, "kind", event_kind_name(r->kind),
+	    "severity", event_severity_name(r->severity), "guest", json_guest(r->guest),
+	    "text", json_guest(r->text), "hit_id", json_hit_id(r->hit_id));
+}
+
+static const struct view_ops view_table[VIEW_COUNT] = {
+	[VIEW_VMS] = { vms_collect, vms_key, vms_match, vms_json, VM_NAME, false,
+	    { "name", "by", "kind", "state", "addresses", "bridge", "port", "guard", "allowed",
+	    "denied", "dropped", "bytes", "connections", "first_seen", "last_seen", "id" } },
+	[VIEW_RULES] = { rules_collect, rules_key, rules_match, rules_json, -1, false,
+	    { "family", "chain", "label", "action", "rule", "packets", "bytes", "rate" } },
+	[VIEW_DOMAINS] = { domains_collect, domains_key, domains_match, domains_json, -1, false,
+	    { "name", "entry", "allowed", "denied", "bytes", "last", "last_guest", "last_verdict",
+	    "last_reason" } },
+	[VIEW_ENTRIES] = { entries_collect, entries_key, entries_match, entries_json, -1, false,
+	    { "line", "text", "kind", "state", "action", "vm", "until", "allowed", "denied", "last",
+	    "id" } },
+	[VIEW_DROPS] = { drops_collect, drops_key, drops_match, drops_json, DROP_BY_LAST, true,
+	    { "last", "first", "count", "bytes", "guest", "src", "dst", "proto", "dport", "label",
+	    "in", "id" } },
+	[VIEW_EVENTS] = { events_collect, events_key, events_match, events_json, EVENT_BY_TIME, true,
+	    { "time", "kind", "severity", "guest", "text", "count", "id" } },
+};
+
+/* ---- windows ---- */
+
+static char *
+keys_list(const struct view_ops *ops)
+{
+	char *list = xstrdup(ops->keys[0]);
+
+	for (size_t i = 1; i < KEYS_MAX && ops->keys[i] != NULL; i++) {
+		char *longer = xasprintf("%s, %s", list, ops->keys[i]);
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static char *
+sort_parse(enum view v, const json_t *j, struct window *w)
+{
+	const struct view_ops *ops = &view_table[v];
+	char *list, *cause;
+
+	w->sort = ops->sort;
+	w->desc = ops->desc;
+	if (j == NULL || json_is_null(j))
+		return NULL;
+	if (!json_is_string(j))
+		return xstrdup("\"sort\" must be a string");
+	w->desc = false;
+	for (w->sort = 0; w->sort < KEYS_MAX && ops->keys[w->sort] != NULL; w->sort++) {
+		if (strcmp(ops->keys[w->sort], json_string_value(j)) == 0)
+			return NULL;
+	}
+	list = keys_list(ops);
+	cause = xasprintf("%s cannot be sorted by that; there is: %s", view_name(v), list);
+	free(list);
+	return cause;
+}
+
+static char *
+number_parse(const json_t *params, const char *key, uint32_t max, uint32_t *out)
+{
+	const json_t *j = json_object_get(params, key);
+
+	if (j == NULL || json_is_null(j))
+		return NULL;
+	if (!json_is_integer(j) || json_integer_value(j) < 0 || json_integer_value(j) > max)
+		return xasprintf("\"%s\" must be a number from 0 to %u", key, (unsigned)max);
+	*out = (uint32_t)json_integer_value(j);
+	return NULL;
+}
+
+char *
+window_parse(enum view v, const json_t *params, struct window *w)
+{
+	const json_t *desc = json_object_get(params, "desc");
+	const json_t *filter = json_object_get(params, "filter");
+	char *cause;
+
+	*w = (struct window){ .limit = LIMIT_DEFAULT };
+	if ((cause = number_parse(params, "offset", INT32_MAX, &w->offset)) != NULL ||
+	    (cause = number_parse(params, "limit", CONTROL_ROWS_MAX, &w->limit)) != NULL ||
+	    (cause = sort_parse(v, json_object_get(params, "sort"), w)) != NULL)
+		return cause;
+	if (desc != NULL && !json_is_boolean(desc) && !json_is_null(desc))
+		return xstrdup("\"desc\" must be true or false");
+	if (json_is_boolean(desc))
+		w->desc = json_is_true(desc);
+	if (filter == NULL || json_is_null(filter))
+		return NULL;
+	if (!json_is_string(filter) || json_string_length(filter) >= FILTER_SIZE)
+		return xasprintf("\"filter\" must be a string of less than %d bytes", FILTER_SIZE);
+	copy_string(w->filter, json_string_value(filter), sizeof(w->filter));
+	for (char *p = w->filter; *p != '\0'; p++)
+		*p = lower(*p);
+	return NULL;
+}
+
+/* Whether a stands before b; never equal, since each has its own order. */
+static bool
+before(const struct sort_row *a, const struct sort_row *b, bool desc)
+{
+	int c = 0;
+
+	if (a->text != NULL && b->text != NULL)
+		c = strcmp(a->text, b->text);
+	else if (a->number != b->number)
+		c = a->number < b->number ? -1 : 1;
+	if (c == 0)
+		return a->order < b->order;
+	return desc ? c > 0 : c < 0;
+}
+
+static void
+swap(struct sort_row *a, struct sort_row *b)
+{
+	struct sort_row t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* Puts the row at a drawn place where it belongs in [from, to); returns where. */
+static size_t
+partition(struct sort_row *r, size_t from, size_t to, bool desc, uint64_t *draw)
+{
+	size_t at = from;
+
+	/* Drawn, so that no order of the rows is a bad one (xorshift64). */
+	*draw ^= *draw << 13;
+	*draw ^= *draw >> 7;
+	*draw ^= *draw << 17;
+	swap(&r[from + *draw % (to - from)], &r[to - 1]);
+	for (size_t i = from; i < to - 1; i++) {
+		if (before(&r[i], &r[to - 1], desc))
+			swap(&r[i], &r[at++]);
+	}
+	swap(&r[at], &r[to - 1]);
+	return at;
+}
+
+/* Sorts [from, to) as far as [lo, hi) needs it. */
+static void
+sort_window(struct sort_row *r, size_t from, size_t to, size_t lo, size_t hi, bool desc,
+    uint64_t *draw)
+{
+	while (to - from > 1 && from < hi && lo < to) {
+		size_t at = partition(r, from, to, desc, draw);
+
+		if (at - from < to - at) {
+			sort_window(r, from, at, lo, hi, desc, draw);
+			from = at + 1;
+		} else {
+			sort_window(r, at + 1, to, lo, hi, desc, draw);
+			to = at;
+		}
+		if (from >= to)
+			return;
+	}
+}
+
+/* The rows that pass the filter, with their keys. */
+static struct sort_row *
+rows_select(struct engine *e, const struct view_ops *ops, const struct window *w,
+    const void **rows, size_t *n)
+{
+	struct sort_row *s = xcalloc(*n, sizeof(*s));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (w->filter[0] != '\0' && !ops->matches(e, rows[i], w->filter))
+			continue;
+		s[kept].row = rows[i];
+		s[kept].order = i;
+		if (w->sort >= 0)
+			ops->key(e, rows[i], w->sort, &s[kept]);
+		kept++;
+	}
+	*n = kept;
+	return s;
+}
+
+json_t *
+window_rows(struct engine *e, enum view v, const struct window *w)
+{
+	const struct view_ops *ops = &view_table[v];
+	size_t total = 0, lo, hi;
+	const void **rows = ops->collect(e, &total);
+	struct sort_row *s = NULL;
+	json_t *list = json_array();
+	uint64_t draw = now_mono() | 1;
+
+	if (w->sort >= 0 || w->filter[0] != '\0')
+		s = rows_select(e, ops, w, rows, &total);
+	lo = w->offset < total ? w->offset : total;
+	hi = total - lo < w->limit ? total : lo + w->limit;
+	if (w->sort >= 0)
+		sort_window(s, 0, total, lo, hi, w->desc, &draw);
+	for (size_t i = lo; i < hi; i++) {
+		/* As kept, backwards, needs no sorting. */
+		size_t at = w->sort < 0 && w->desc ? total - 1 - i : i;
+
+		json_array_append_new(list, ops->json(e, s != NULL ? s[at].row : rows[at]));
+	}
+	free(s);
+	free(rows);
+	return json_pack("{s:I, s:I, s:o}", "total", (json_int_t)total, "offset",
+	    (json_int_t)w->offset, "rows", list);
+}
+
+uint64_t
+view_version(const struct engine *e, enum view v)
+{
+	return model_version(e->model, v);
+}
