@@ -1,0 +1,516 @@
+/*
+ * The command line: a command's words become a request, its result text or
+ * JSON on stdout.  What goes wrong is said on stderr, with what to do next.
+ *
+ * Following (-f) is a subscription: each update is printed as it comes; of
+ * drops and events only rows that were not printed yet.
+ */
+#include "config.h"
+
+#include <sys/ioctl.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "drops/drops.h"
+#include "engine.h"
+#include "firewall/firewall.h"
+#include "ui.h"
+#include "xmalloc.h"
+
+enum {
+	CALL_SECONDS = 40,	/* longer than the engine waits for priv */
+	FOLLOW_ROWS = 200,
+};
+
+struct options {
+	bool	json, follow;
+};
+
+static volatile int stop;	/* a signal says so */
+
+static enum exit_code
+fail(enum exit_code code, char *cause)
+{
+	fprintf(stderr, "gatehouse: %s\n", cause);
+	free(cause);
+	return code;
+}
+
+/* 0 where there is no terminal: every column whole. */
+static int
+columns(void)
+{
+	struct winsize ws;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
+}
+
+static void
+print_json(const json_t *j)
+{
+	char *text = json_dumps(j, JSON_COMPACT);
+
+	if (text != NULL)
+		printf("%s\n", text);
+	free(text);
+}
+
+/* Takes the words that every command knows out of argv. */
+static int
+options_take(int argc, char **argv, struct options *o)
+{
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			o->json = true;
+		else if (i > 0 && strcmp(argv[i], "-f") == 0)
+			o->follow = true;
+		else
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	return n;
+}
+
+/* One call on a connection of its own. */
+static json_t *
+call(const struct conf *conf, const char *method, json_t *params, enum exit_code *code,
+    char **cause)
+{
+	int fd = client_connect(conf->control, code, cause);
+	json_t *result;
+
+	if (fd == -1) {
+		json_decref(params);
+		return NULL;
+	}
+	result = client_call(fd, method, params, CALL_SECONDS, code, cause);
+	close(fd);
+	return result;
+}
+
+/* ---- views ---- */
+
+/* All rows, or as many as --limit says, however many windows that takes. */
+static json_t *
+view_call(const struct conf *conf, const char *view, json_t *params, enum exit_code *code,
+    char **cause)
+{
+	json_t *limit = json_object_get(params, "limit"), *all = NULL, *page = NULL;
+	json_int_t want = limit != NULL ? json_integer_value(limit) : INT32_MAX, got = 0;
+	json_int_t offset = json_integer_value(json_object_get(params, "offset"));
+	int fd = client_connect(conf->control, code, cause);
+
+	while (fd != -1) {
+		json_int_t n = want - got < CONTROL_ROWS_MAX ? want - got : CONTROL_ROWS_MAX;
+		size_t rows;
+
+		json_object_set_new(params, "limit", json_integer(n));
+		json_object_set_new(params, "offset", json_integer(offset + got));
+		page = client_call(fd, view, json_incref(params), CALL_SECONDS, code, cause);
+		if (page == NULL) {
+			json_decref(all);
+			all = NULL;
+			break;
+		}
+		rows = json_array_size(json_object_get(page, "rows"));
+		if (all == NULL)
+			all = json_incref(page);
+		else
+			json_array_extend(json_object_get(all, "rows"), json_object_get(page, "rows"));
+		json_decref(page);
+		got += (json_int_t)rows;
+		if (rows < CONTROL_ROWS_MAX || got >= want)
+			break;
+	}
+	if (fd != -1)
+		close(fd);
+	json_decref(params);
+	return all;
+}
+
+/* ---- following ---- */
+
+static json_int_t
+row_id(const json_t *row)
+{
+	return json_integer_value(json_object_get(row, "id"));
+}
+
+static const char *
+str(const json_t *row, const char *key)
+{
+	const char *s = json_string_value(json_object_get(row, key));
+
+	return s != NULL && *s != '\0' ? s : "-";
+}
+
+/* A row of drops or events as a line of a log. */
+static void
+print_line(const char *view, const json_t *row)
+{
+	bool drops = strcmp(view, "drops") == 0;
+	time_t when = (time_t)json_number_value(json_object_get(row, drops ? "last" : "time"));
+	char clock[16];
+	struct tm tm;
+
+	localtime_r(&when, &tm);
+	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	if (drops)
+		printf("%s %-12s %-5s %s %s %s %s\n", clock, str(row, "guest"), str(row, "proto"),
+		    str(row, "dst"), str(row, "service"), str(row, "label"), str(row, "note"));
+	else
+		printf("%s %-6s %-6s %-12s %s\n", clock, str(row, "severity"), str(row, "kind"),
+		    str(row, "guest"), str(row, "text"));
+}
+
+/* Rows come newest first; prints those after *last, oldest first. */
+static void
+follow_rows(const char *view, const json_t *rows, const struct options *o, json_int_t *last)
+{
+	json_int_t newest = *last;
+
+	for (size_t i = json_array_size(rows); i > 0; i--) {
+		const json_t *row = json_array_get(rows, i - 1);
+
+		if (row_id(row) <= *last)
+			continue;
+		newest = row_id(row);
+		if (o->json)
+			print_json(row);
+		else
+			print_line(view, row);
+	}
+	*last = newest;
+}
+
+static bool
+is_stream(const char *view)
+{
+	return strcmp(view, "drops") == 0 || strcmp(view, "events") == 0;
+}
+
+static void
+follow_update(const struct command *c, const json_t *params, const struct options *o,
+    json_int_t *last)
+{
+	const json_t *view = json_object_get(json_object_get(params, "views"), c->method);
+	const json_t *status = json_object_get(params, "status");
+	char *text;
+
+	if (strcmp(c->method, "status") == 0) {
+		if (status == NULL)
+			return;
+		if (o->json)
+			print_json(status);
+		else {
+			text = c->to_text(status);
+			printf("%s\n", text);
+			free(text);
+		}
+	} else if (view == NULL)
+		return;
+	else if (is_stream(c->method))
+		follow_rows(c->method, json_object_get(view, "rows"), o, last);
+	else if (o->json)
+		print_json(view);
+	else {
+		ui_table(c->method, view, stdout, columns());
+		printf("\n");
+	}
+	fflush(stdout);
+}
+
+static json_t *
+follow_request(const struct command *c, json_t *params)
+{
+	json_t *views = json_object();
+
+	if (strcmp(c->method, "status") != 0) {
+		if (is_stream(c->method)) {
+			json_object_set_new(params, "sort", json_string("id"));
+			json_object_set_new(params, "desc", json_true());
+		}
+		if (json_object_get(params, "limit") == NULL)
+			json_object_set_new(params, "limit", json_integer(FOLLOW_ROWS));
+		json_object_set(views, c->method, params);
+	}
+	json_decref(params);
+	return json_pack("{s:s, s:i, s:s, s:{s:o}}", "jsonrpc", "2.0", "id", 1, "method", "subscribe",
+	    "params", "views", views);
+}
+
+/* One line of the daemon; false ends the following. */
+static bool
+follow_line(const struct command *c, const char *line, const struct options *o, json_int_t *last,
+    enum exit_code *code)
+{
+	json_t *message = json_loads(line, 0, NULL), *error = json_object_get(message, "error");
+	const char *method = json_string_value(json_object_get(message, "method"));
+	const char *text = json_string_value(json_object_get(error, "message"));
+	bool go_on = message != NULL && error == NULL;
+
+	if (error != NULL) {
+		*code = json_integer_value(json_object_get(error, "code")) == CONTROL_NOT_PERMITTED ?
+		    EXIT_NOT_PERMITTED : EXIT_USAGE;
+		fail(*code, xstrdup(text != NULL ? text : "the daemon refused"));
+	} else if (method != NULL && strcmp(method, "update") == 0)
+		follow_update(c, json_object_get(message, "params"), o, last);
+	json_decref(message);
+	return go_on && !ferror(stdout);
+}
+
+static enum exit_code
+follow(const struct conf *conf, const struct command *c, json_t *params, const struct options *o)
+{
+	enum exit_code code = EXIT_NO_DAEMON;
+	char *cause, *line = NULL;
+	size_t size = 0;
+	json_int_t last = 0;
+	json_t *request = follow_request(c, params != NULL ? params : json_object());
+	int fd = client_connect(conf->control, &code, &cause);
+	FILE *f;
+
+	if (fd == -1) {
+		json_decref(request);
+		return fail(code, cause);
+	}
+	if ((f = fdopen(fd, "r+")) == NULL) {
+		close(fd);
+		json_decref(request);
+		return fail(EXIT_NO, xasprintf("cannot read from the daemon: %s", strerror(errno)));
+	}
+	json_dumpf(request, f, JSON_COMPACT);
+	fputc('\n', f);
+	fflush(f);
+	json_decref(request);
+	while (getline(&line, &size, f) != -1 && follow_line(c, line, o, &last, &code))
+		continue;
+	if (feof(f))
+		fail(code, xstrdup("the daemon has gone; start it again with \"gatehouse daemon\""));
+	free(line);
+	fclose(f);
+	return code;
+}
+
+/* ---- what needs no daemon ---- */
+
+static enum exit_code
+rules_text_print(const struct conf *conf, const char *name)
+{
+	enum profile profile = (enum profile)conf->profile;
+	char *cause = NULL, *text;
+
+	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
+		return fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
+		    "observe", name));
+	if ((text = nft_render(conf, profile != PROFILE_NONE ? profile : PROFILE_FILTERED,
+	    &cause)) == NULL)
+		return fail(EXIT_NO, cause);
+	fputs(text, stdout);
+	free(text);
+	return EXIT_DONE;
+}
+
+/* A packet of a file, as the row that the engine would make of it. */
+static json_t *
+packet_json(const struct drop *d)
+{
+	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE], proto[16], service[32], note[64];
+
+	return json_pack("{s:o, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b}",
+	    "first", json_time(d->first), "last", json_time(d->last), "count", (json_int_t)d->count,
+	    "bytes", (json_int_t)d->bytes, "guest", "", "src", addr_format(&d->src, src),
+	    "dst", addr_format(&d->dst, dst), "proto", proto_name(d, proto),
+	    "service", drop_service(d, service), "label", d->label,
+	    "dport", d->flags & DROP_PORTS ? json_integer(d->dport) : json_null(),
+	    "in", d->in, "out", d->out, "note", drop_note(d, note), "noise", drop_is_noise(d));
+}
+
+struct packets {
+	bool	json;
+	json_t	*rows;
+};
+
+static void
+packet_emit(const struct drop *d, void *arg)
+{
+	struct packets *p = arg;
+	json_t *row = packet_json(d);
+
+	/* Labels and interfaces of a file may be any bytes. */
+	if (row == NULL)
+		return;
+	if (p->json)
+		print_json(row);
+	else
+		json_array_append(p->rows, row);
+	json_decref(row);
+}
+
+static enum exit_code
+drops_read(const char *path, bool json)
+{
+	struct packets p = { json, json_array() };
+	char *cause = capture_read_file(path, packet_emit, &p);
+	json_t *result = json_pack("{s:I, s:i, s:o}", "total", (json_int_t)json_array_size(p.rows),
+	    "offset", 0, "rows", p.rows);
+
+	if (!json)
+		ui_table("drops", result, stdout, columns());
+	json_decref(result);
+	return cause != NULL ? fail(EXIT_NO, cause) : EXIT_DONE;
+}
+
+static void
+on_signal(int sig)
+{
+	stop = 1;
+}
+
+static enum exit_code
+drops_write(const struct conf *conf, const char *path)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct capture_stats stats = { 0 };
+	char *cause;
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	cause = capture_write_file(conf, path, 0, &stop, &stats);
+	fprintf(stderr, "gatehouse: %llu packets written, %llu missed\n",
+	    (unsigned long long)stats.seen, (unsigned long long)stats.missed);
+	return cause != NULL ? fail(EXIT_NO, cause) : EXIT_DONE;
+}
+
+/* True if it was one of these: then *code is set. */
+static bool
+without_daemon(const struct conf *conf, int argc, char **argv, const struct options *o,
+    enum exit_code *code)
+{
+	if (argc >= 2 && strcmp(argv[0], "rules") == 0 && strcmp(argv[1], "--text") == 0) {
+		*code = argc > 3 ? fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[3])) :
+		    rules_text_print(conf, argv[2]);
+		return true;
+	}
+	if (argc < 2 || strcmp(argv[0], "drops") != 0 ||
+	    (strcmp(argv[1], "-r") != 0 && strcmp(argv[1], "-w") != 0))
+		return false;
+	if (argc != 3)
+		*code = fail(EXIT_USAGE, xasprintf("drops: %s needs the name of a pcap file", argv[1]));
+	else
+		*code = argv[1][1] == 'r' ? drops_read(argv[2], o->json) : drops_write(conf, argv[2]);
+	return true;
+}
+
+/* ---- asking ---- */
+
+/* Whether flushing is meant. Without --yes someone must be there to say so. */
+static bool
+flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *code)
+{
+	json_t *status;
+	char answer[16], *cause = NULL;
+	json_int_t running;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--yes") == 0)
+			return true;
+	}
+	if (!isatty(STDIN_FILENO)) {
+		*code = fail(EXIT_USAGE, xstrdup("flush opens the way for every guest, and nobody is here "
+		    "to confirm it: use \"gatehouse flush --yes\""));
+		return false;
+	}
+	if ((status = call(conf, "status", NULL, code, &cause)) == NULL) {
+		*code = fail(*code, cause);
+		return false;
+	}
+	running = json_integer_value(json_object_get(json_object_get(status, "counts"), "running"));
+	json_decref(status);
+	fprintf(stderr, "Without rules %d running guests reach everything: the internet, this host and "
+	    "your network.\nFlush? [y/N] ", (int)running);
+	if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+		return true;
+	fprintf(stderr, "gatehouse: nothing was changed\n");
+	*code = EXIT_NO;
+	return false;
+}
+
+static enum exit_code
+usage_of(const struct command *c, char *cause)
+{
+	char *usage = command_usage(c);
+
+	fprintf(stderr, "gatehouse: %s\n%s\n", cause, usage);
+	free(usage);
+	free(cause);
+	return EXIT_USAGE;
+}
+
+static void
+print_result(const struct command *c, const json_t *result, const struct options *o)
+{
+	char *text;
+
+	if (o->json)
+		print_json(result);
+	else if (c->to_text == NULL)
+		ui_table(c->method, result, stdout, columns());
+	else if ((text = c->to_text(result)) != NULL) {
+		fputs(text, stdout);
+		free(text);
+	}
+}
+
+void
+cli_help(FILE *f)
+{
+	fprintf(f, "usage: gatehouse [-b] [-f FILE] [COMMAND]\n"
+	    "  without a command: the console; -b prints its panes once, as text\n\n");
+	for (const struct command *c = command_table; c->name != NULL; c++)
+		fprintf(f, "  %-9s %s\n            %s\n", c->name, c->args, c->help);
+}
+
+int
+cli_main(const struct conf *conf, int argc, char **argv)
+{
+	const struct command *c = argc > 0 ? command_find(argv[0]) : NULL;
+	struct options o = { false, false };
+	enum exit_code code = EXIT_DONE;
+	json_t *params = NULL, *result;
+	char *cause = NULL;
+
+	if (c == NULL || c->method == NULL)
+		return fail(EXIT_USAGE, xasprintf("there is no command \"%s\"; "
+		    "\"gatehouse --help\" lists them", argc > 0 ? argv[0] : ""));
+	argc = options_take(argc, argv, &o);
+	if (without_daemon(conf, argc, argv, &o, &code))
+		return code;
+	if ((cause = c->to_request(argc, argv, &params)) != NULL)
+		return usage_of(c, cause);
+	if (o.follow && c->to_text != NULL && strcmp(c->name, "status") != 0) {
+		json_decref(params);
+		return usage_of(c, xasprintf("%s cannot be followed", c->name));
+	}
+	if (o.follow)
+		return follow(conf, c, params, &o);
+	if (strcmp(c->name, "flush") == 0 && !flush_confirmed(conf, argc, argv, &code))
+		return code;
+	result = c->to_text == NULL ? view_call(conf, c->method, params, &code, &cause) :
+	    call(conf, c->method, params, &code, &cause);
+	if (result == NULL)
+		return fail(code, cause);
+	print_result(c, result, &o);
+	code = strcmp(c->name, "check") == 0 && strcmp("allow",
+	    json_string_value(json_object_get(result, "verdict"))) != 0 ? EXIT_NO : EXIT_DONE;
+	json_decref(result);
+	return code;
+}

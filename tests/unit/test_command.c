@@ -1,0 +1,146 @@
+/* Commands: words to requests, results to text. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+
+enum { WORDS_MAX = 8 };
+
+/* The request of a command line as JSON text, or the cause after "! ". */
+static char *
+request_of(const char *line)
+{
+	char *words[WORDS_MAX + 1], *copy = strdup(line), *save = NULL, *cause, *text;
+	const struct command *c;
+	json_t *params = NULL;
+	int n = 0;
+
+	for (char *w = strtok_r(copy, " ", &save); w != NULL && n < WORDS_MAX;
+	    w = strtok_r(NULL, " ", &save))
+		words[n++] = w;
+	words[n] = NULL;
+	c = command_find(words[0]);
+	assert_non_null(c);
+	cause = c->to_request(n, words, &params);
+	if (cause != NULL) {
+		assert_null(params);
+		text = malloc(strlen(cause) + 3);
+		sprintf(text, "! %s", cause);
+		free(cause);
+	} else
+		text = params != NULL ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : strdup("-");
+	json_decref(params);
+	free(copy);
+	return text;
+}
+
+static void
+words_become_requests(void **state)
+{
+	static const struct {
+		const char	*line, *request;
+	} rows[] = {
+		{ "status", "-" },
+		{ "status now", "! status takes no words: now" },
+		{ "vms", "{}" },
+		{ "domains npm --sort bytes --desc --limit 20",
+		    "{\"desc\":true,\"filter\":\"npm\",\"limit\":20,\"sort\":\"bytes\"}" },
+		{ "domains --limit many", "! domains: --limit many: not a number" },
+		{ "domains --limit", "! domains: --limit needs a value" },
+		{ "domains --frobnicate", "! domains: unknown option --frobnicate" },
+		{ "domains a b", "! domains: one word too many: b" },
+		{ "apply", "{\"dry_run\":false}" },
+		{ "apply lockdown --dry-run", "{\"dry_run\":true,\"profile\":\"lockdown\"}" },
+		{ "flush --yes", "-" },
+		{ "freeze", "{}" },
+		{ "freeze agent-1", "{\"vm\":\"agent-1\"}" },
+		{ "proxy start", "{\"action\":\"start\"}" },
+		{ "proxy", "! proxy: a word is missing" },
+		{ "proxy sideways", "! proxy: say start or stop, not sideways" },
+		{ "allow .pypi.org --vm agent-* --for 30m",
+		    "{\"for\":\"30m\",\"text\":\".pypi.org\",\"vm\":\"agent-*\"}" },
+		{ "allow", "! allow: a word is missing" },
+		{ "disable .docker.io", "{\"entry\":\".docker.io\",\"state\":\"off\"}" },
+		{ "enable 7", "{\"entry\":\"7\",\"state\":\"on\"}" },
+		{ "remove .docker.io", "{\"entry\":\".docker.io\"}" },
+		{ "remove -- -odd", "{\"entry\":\"-odd\"}" },
+		{ "undo", "-" },
+		{ "check github.com", "{\"host\":\"github.com\"}" },
+		{ "check github.com:8443 --vm a", "{\"host\":\"github.com\",\"port\":8443,\"vm\":\"a\"}" },
+		{ "check 10.0.0.1:80", "{\"host\":\"10.0.0.1\",\"port\":80}" },
+		{ "check fd00::1", "{\"host\":\"fd00::1\"}" },
+		{ "check [fd00::1]:443", "{\"host\":\"fd00::1\",\"port\":443}" },
+		{ "check github.com:0", "! check: 0 is no port: too small" },
+		{ "check github.com:", "! check:  is no port: a number is missing" },
+		{ "why 3-1042", "{\"id\":\"3-1042\"}" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text = request_of(rows[i].line);
+
+		assert_string_equal(text, rows[i].request);
+		free(text);
+	}
+}
+
+static void
+every_command_has_help_and_fits_its_row(void **state)
+{
+	for (const struct command *c = command_table; c->name != NULL; c++) {
+		char *usage = command_usage(c);
+
+		assert_ptr_equal(command_find(c->name), c);
+		assert_true(strlen(c->help) > 0);
+		assert_true(c->method == NULL || c->to_request != NULL);
+		assert_memory_equal(usage, "usage: gatehouse ", 17);
+		free(usage);
+	}
+	assert_null(command_find("frobnicate"));
+}
+
+static void
+results_become_text_and_never_crash_on_odd_ones(void **state)
+{
+	static const char *const odd[] = { "{}", "{\"diff\":5,\"entry\":[],\"roles\":7,\"alerts\":{}}",
+		"{\"firewall\":[],\"proxy\":\"x\",\"time\":\"then\",\"vms\":[{}],\"line\":-1}" };
+
+	for (const struct command *c = command_table; c->name != NULL; c++) {
+		for (size_t i = 0; c->to_text != NULL && i < sizeof(odd) / sizeof(odd[0]); i++) {
+			json_t *j = json_loads(odd[i], 0, NULL);
+
+			free(c->to_text(j));
+			json_decref(j);
+		}
+	}
+}
+
+static void
+a_verdict_is_told_with_the_entry_that_decided(void **state)
+{
+	json_t *j = json_loads("{\"verdict\":\"allow\",\"name\":\"registry.npmjs.org\",\"port\":443,"
+	    "\"reason\":\"listed\",\"entry\":\".npmjs.org\",\"line\":5,\"advice\":\"An entry.\"}", 0, NULL);
+	char *text = command_find("check")->to_text(j);
+
+	assert_string_equal(text, "allow registry.npmjs.org:443: listed\n"
+	    "  by .npmjs.org (line 5 of the allowlist)\n  An entry.\n");
+	free(text);
+	json_decref(j);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_become_requests),
+		cmocka_unit_test(every_command_has_help_and_fits_its_row),
+		cmocka_unit_test(results_become_text_and_never_crash_on_odd_ones),
+		cmocka_unit_test(a_verdict_is_told_with_the_entry_that_decided),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
