@@ -331,7 +331,8 @@ name_claim(struct node *n, const struct sighting *s)
 	copy_string(n->wanted_by, s->provider, sizeof(n->wanted_by));
 }
 
-/* Without a claim: the address, never a link-local one, else the MAC. */
+/* Without a claim: the address, never a link-local one, else the MAC.  All of
+ * them hold what sighting_name() lets into no name, so they stay unique. */
 static void
 name_own(struct node *n)
 {
@@ -345,7 +346,7 @@ name_own(struct node *n)
 	else if (n->g.has_mac)
 		copy_string(n->g.name, mac_format(n->g.mac, mac), sizeof(n->g.name));
 	else
-		snprintf(n->g.name, sizeof(n->g.name), "guest-%u", (unsigned)n->g.id);
+		snprintf(n->g.name, sizeof(n->g.name), "guest:%u", (unsigned)n->g.id);
 	copy_string(n->g.by, "neighbours", sizeof(n->g.by));
 }
 

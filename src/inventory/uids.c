@@ -8,7 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "inventory/provider.h"
 #include "xmalloc.h"
@@ -50,7 +50,7 @@ uids_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t m
 		s->kind = GUEST_UID;
 		s->uid = conf->uids[i].uid;
 		s->state = running[i] ? GUEST_RUNNING : GUEST_STOPPED;
-		copy_string(s->name, conf->uids[i].user, sizeof(s->name));
+		sighting_name(s->name, conf->uids[i].user, strlen(conf->uids[i].user));
 	}
 	return NULL;
 }
