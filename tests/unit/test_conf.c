@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +246,28 @@ a_refused_file_changes_nothing(void **state)
 	assert_memory_equal(&c, &before, sizeof(c));
 }
 
+static void
+root_takes_no_file_that_anyone_can_write(void **state)
+{
+	char path[] = "/tmp/gatehouse-conf-XXXXXX", *cause;
+	const int fd = mkstemp(path);
+	struct conf c;
+
+	assert_true(fd != -1);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	assert_null(conf_load(&c, path));
+	assert_string_equal(c.path, path);
+	assert_int_equal(fchmod(fd, 0666), 0);
+	cause = conf_load(&c, path);
+	if (geteuid() == 0)
+		assert_non_null(strstr(cause, "anyone can write it"));
+	else
+		assert_null(cause);
+	free(cause);
+	close(fd);
+	unlink(path);
+}
+
 static char *
 printed(const struct conf *c)
 {
@@ -376,6 +400,7 @@ main(void)
 		cmocka_unit_test(what_contradicts_itself_is_refused),
 		cmocka_unit_test(a_line_too_long_is_an_error_and_never_cut),
 		cmocka_unit_test(a_refused_file_changes_nothing),
+		cmocka_unit_test(root_takes_no_file_that_anyone_can_write),
 		cmocka_unit_test(print_back_gives_the_same_configuration),
 		cmocka_unit_test(the_sample_is_the_table),
 		cmocka_unit_test(the_sample_uncommented_is_the_default),
