@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "control.h"
 #include "gatehouse.h"
 
 enum { PAGE_SIZE = 256 << 10, WORD = 512 };
@@ -150,12 +151,52 @@ every_reason_is_in_the_manual_with_its_meaning(void **state)
 	}
 }
 
+/* The options in a command's arguments: "--json", "-r". */
+static void
+options_are_documented(const char *section, const struct command *c)
+{
+	char want[WORD];
+	size_t len;
+
+	for (const char *at = c->args; (at = strchr(at, '-')) != NULL; at += len) {
+		len = strspn(at, "-abcdefghijklmnopqrstuvwxyz");
+		if (at != c->args && strchr(" [|", at[-1]) == NULL)
+			continue;
+		snprintf(want, sizeof(want), "Fl %.*s", (int)len - 1, at + 1);
+		if (strstr(section, want) == NULL)
+			fail_msg("gatehouse.1 lacks %.*s of %s", (int)len, at, c->name);
+	}
+}
+
+static void
+every_command_is_in_the_manual_and_no_other(void **state)
+{
+	char copy[PAGE_SIZE], want[WORD], *section, *at;
+
+	snprintf(copy, sizeof(copy), "%s", page("gatehouse.1"));
+	section = part(copy, "\n.Sh COMMANDS\n", "\n.Sh ");
+	for (const struct command *c = command_table; c->name != NULL; c++) {
+		snprintf(want, sizeof(want), "\n.It Ic %s", c->name);
+		at = strstr(section, want);
+		if (at == NULL || strchr(" \n", at[strlen(want)]) == NULL)
+			fail_msg("gatehouse.1 lacks %s", c->name);
+		options_are_documented(section, c);
+	}
+	for (at = section; (at = strstr(at, "\n.It Ic ")) != NULL;) {
+		at += 8;
+		snprintf(want, sizeof(want), "%.*s", (int)strcspn(at, " \n"), at);
+		if (command_find(want) == NULL)
+			fail_msg("there is no command %s", want);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_option_is_in_the_manual_with_its_default),
 		cmocka_unit_test(the_manual_has_no_option_of_its_own),
+		cmocka_unit_test(every_command_is_in_the_manual_and_no_other),
 		cmocka_unit_test(every_reason_is_in_the_manual_with_its_meaning),
 	};
 
