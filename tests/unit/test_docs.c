@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "control.h"
 #include "gatehouse.h"
+#include "ui.h"
 
 enum { PAGE_SIZE = 256 << 10, WORD = 512 };
 
@@ -190,6 +191,42 @@ every_command_is_in_the_manual_and_no_other(void **state)
 	}
 }
 
+/* Without "\\&", which a page needs before a key that is punctuation. */
+static void
+unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from != '\0'; from++) {
+		if (from[0] == '\\' && from[1] == '&')
+			from++;
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
+static void
+the_keys_in_the_manual_are_those_of_the_table(void **state)
+{
+	char copy[PAGE_SIZE], *keys = NULL, *section;
+	size_t size;
+	FILE *f = open_memstream(&keys, &size);
+
+	assert_non_null(f);
+	ui_keys_print(f);
+	fclose(f);
+	unescape(keys);
+	snprintf(copy, sizeof(copy), "%s", page("gatehouse.1"));
+	section = part(copy, "\n.\\\" Keys, as the program has them.\n", "\n.El");
+	section = strchr(section, '\n') + 1;
+	unescape(section);
+	/* part() took the last newline. */
+	keys[strlen(keys) - 1] = '\0';
+	assert_string_equal(section, keys);
+	free(keys);
+}
+
 int
 main(void)
 {
@@ -197,6 +234,7 @@ main(void)
 		cmocka_unit_test(every_option_is_in_the_manual_with_its_default),
 		cmocka_unit_test(the_manual_has_no_option_of_its_own),
 		cmocka_unit_test(every_command_is_in_the_manual_and_no_other),
+		cmocka_unit_test(the_keys_in_the_manual_are_those_of_the_table),
 		cmocka_unit_test(every_reason_is_in_the_manual_with_its_meaning),
 	};
 
