@@ -29,12 +29,8 @@ name_slot(const struct list_index *x, const char *name)
 {
 	/* The operator's own names: nobody is to be kept from choosing them. */
 	static const uint64_t key[2] = { 0, 0 };
-	struct name_hash h;
 
-	name_hash_start(&h, key);
-	for (const char *s = name; *s != '\0'; s++)
-		name_hash_add(&h, (uint8_t)*s);
-	return name_hash_end(&h) & x->mask;
+	return name_hash(key, name, strlen(name)) & x->mask;
 }
 
 static struct list_index *

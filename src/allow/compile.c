@@ -50,16 +50,12 @@ static void
 prepare(struct builder *b, struct pending *p)
 {
 	const struct allow_entry *e = &p->e;
-	struct name_hash h;
 	unsigned labels = 1;
 
 	p->name_len = (uint8_t)strlen(e->name);
-	name_hash_start(&h, b->h.key);
-	for (size_t i = p->name_len; i-- > 0;) {
+	for (size_t i = 0; i < p->name_len; i++)
 		labels += e->name[i] == '.';
-		name_hash_add(&h, (uint8_t)e->name[i]);
-	}
-	p->hash = name_hash_end(&h);
+	p->hash = name_hash(b->h.key, e->name, p->name_len);
 	p->flags = (uint8_t)(e->kind | (e->deny ? IMAGE_DENY : 0) |
 	    (e->state == ALLOW_OFF ? IMAGE_OFF : 0) | (entry_in_force(e) ? 0 : IMAGE_PENDING));
 	b->h.depths[labels / 64] |= UINT64_C(1) << labels % 64;

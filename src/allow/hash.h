@@ -1,18 +1,17 @@
 /*
- * SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF"), fed
- * byte by byte so that it can be finished at any point and go on.  Host names
- * are fed from their last byte to their first: then every suffix of a name
- * is a beginning of what is fed, and one pass gives the hashes of all of them.
+ * SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") of
+ * host names, read from their last byte to their first: then every suffix of
+ * a name is a beginning of what is read, and one pass, eight bytes at a time,
+ * gives the hashes of all of them.
  */
 #ifndef HASH_H
 #define HASH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct name_hash {
 	uint64_t	v0, v1, v2, v3;
-	uint64_t	word;		/* bytes not yet mixed in, the first lowest */
-	unsigned	len;
 };
 
 static inline uint64_t
@@ -36,40 +35,73 @@ name_hash_round(struct name_hash *h)
 	h->v2 = name_hash_rotate(h->v2, 32);
 }
 
-static inline void
-name_hash_start(struct name_hash *h, const uint64_t key[2])
+static inline struct name_hash
+name_hash_start(const uint64_t key[2])
 {
-	*h = (struct name_hash){ .v0 = key[0] ^ 0x736f6d6570736575u,
+	return (struct name_hash){ .v0 = key[0] ^ 0x736f6d6570736575u,
 		.v1 = key[1] ^ 0x646f72616e646f6du, .v2 = key[0] ^ 0x6c7967656e657261u,
 		.v3 = key[1] ^ 0x7465646279746573u };
 }
 
-static inline void
-name_hash_add(struct name_hash *h, uint8_t byte)
+/* Eight bytes, the last one lowest; compilers make one load of it. */
+static inline uint64_t
+name_hash_load(const char *name)
 {
-	h->word |= (uint64_t)byte << 8 * (h->len & 7);
-	if ((++h->len & 7) != 0)
-		return;
-	h->v3 ^= h->word;
-	name_hash_round(h);
-	h->v0 ^= h->word;
-	h->word = 0;
+	const uint8_t *p = (const uint8_t *)name;
+
+	return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+	    (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+	    (uint64_t)p[6] << 8 | (uint64_t)p[7];
 }
 
-/* The hash of what was fed so far; feeding may go on. */
+/* The last up to eight bytes of name[0, left), the last one lowest, above
+ * them zeroes.  len is that of the whole name: what may be read. */
 static inline uint64_t
-name_hash_end(const struct name_hash *so_far)
+name_hash_read(const char *name, size_t left, size_t len)
 {
-	struct name_hash h = *so_far;
-	const uint64_t last = (uint64_t)h.len << 56 | h.word;
+	uint64_t word = 0;
 
-	h.v3 ^= last;
-	name_hash_round(&h);
-	h.v0 ^= last;
+	if (left >= 8)
+		return name_hash_load(name + left - 8);
+	if (left == 0)
+		return 0;
+	if (len >= 8)
+		return name_hash_load(name) >> 8 * (8 - left);
+	for (size_t i = 0; i < left; i++)
+		word = word << 8 | (uint8_t)name[i];
+	return word;
+}
+
+static inline void
+name_hash_add(struct name_hash *h, uint64_t word)
+{
+	h->v3 ^= word;
+	name_hash_round(h);
+	h->v0 ^= word;
+}
+
+/* The hash of len bytes: of the words added, and the len % 8 lowest of tail. */
+static inline uint64_t
+name_hash_end(struct name_hash h, uint64_t tail, size_t len)
+{
+	const uint64_t mask = (UINT64_C(1) << 8 * (len & 7)) - 1;
+
+	name_hash_add(&h, (uint64_t)len << 56 | (tail & mask));
 	h.v2 ^= 0xff;
 	for (int i = 0; i < 3; i++)
 		name_hash_round(&h);
 	return h.v0 ^ h.v1 ^ h.v2 ^ h.v3;
+}
+
+static inline uint64_t
+name_hash(const uint64_t key[2], const char *name, size_t len)
+{
+	struct name_hash h = name_hash_start(key);
+	size_t left = len;
+
+	for (; left >= 8; left -= 8)
+		name_hash_add(&h, name_hash_read(name, left, len));
+	return name_hash_end(h, name_hash_read(name, left, len), len);
 }
 
 #endif

@@ -25,7 +25,14 @@ struct allow_image {
 	const uint8_t			*keys;
 	const struct image_rule		*rules;
 	const char			*vms;
+	size_t				 labels_max;	/* of a listed name */
 };
+
+static bool
+bit(const uint64_t *set, size_t n)
+{
+	return set[n / 64] >> n % 64 & 1;
+}
 
 /* ---- checking ---- */
 
@@ -46,6 +53,9 @@ check_header(struct allow_image *im, size_t size)
 	im->keys = im->map + at.keys;
 	im->rules = (const struct image_rule *)(const void *)(im->map + at.rules);
 	im->vms = (const char *)im->map + at.vms;
+	for (size_t n = 1; n <= LABELS_MAX; n++)
+		if (bit(im->h.depths, n))
+			im->labels_max = n;
 	return NULL;
 }
 
@@ -109,21 +119,29 @@ check_rules(const struct allow_image *im)
 }
 
 struct allow_image *
+image_over(const void *bytes, size_t size, const char **cause)
+{
+	struct allow_image *im = xcalloc(1, sizeof(*im));
+
+	im->map = bytes;
+	if ((*cause = check_header(im, size)) != NULL || (*cause = check_buckets(im)) != NULL ||
+	    (*cause = check_rules(im)) != NULL) {
+		free(im);
+		return NULL;
+	}
+	return im;
+}
+
+struct allow_image *
 allow_image_open(int fd, size_t size, const char **cause)
 {
-	struct allow_image *im;
 	const void *map = memfile_map(fd, size, cause);
+	struct allow_image *im;
 
 	if (map == NULL)
 		return NULL;
-	im = xcalloc(1, sizeof(*im));
-	im->map = map;
-	if ((*cause = check_header(im, size)) != NULL || (*cause = check_buckets(im)) != NULL ||
-	    (*cause = check_rules(im)) != NULL) {
-		im->h.size = size;
-		allow_image_close(im);
-		return NULL;
-	}
+	if ((im = image_over(map, size, cause)) == NULL)
+		memfile_unmap(map, size);
 	return im;
 }
 
@@ -255,16 +273,20 @@ find_key(const struct allow_image *im, uint64_t hash, const char *name, size_t l
 	}
 }
 
-static bool
-bit(const uint64_t *set, size_t n)
-{
-	return set[n / 64] >> n % 64 & 1;
-}
-
 struct probe {
 	uint64_t	hash;
 	size_t		start;	/* of the suffix in the name */
 };
+
+/* A bit in each byte that is a dot. */
+static uint64_t
+dots_in(uint64_t word)
+{
+	const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+	const uint64_t x = word ^ UINT64_C(0x2e2e2e2e2e2e2e2e);
+
+	return ~(((x & low) + low) | x | low);
+}
 
 /*
  * One pass from the last byte to the first gives the hash of every suffix
@@ -275,26 +297,30 @@ static size_t
 find_probes(const struct allow_image *im, const char *name, size_t len,
     struct probe probes[LABELS_MAX])
 {
-	const uint64_t *depths = im->h.depths;
-	size_t labels = 0, n = 0;
-	struct name_hash h;
+	struct name_hash h = name_hash_start(im->h.key);
+	size_t labels = 0, n = 0, size;
+	uint64_t word, ends;
 
-	name_hash_start(&h, im->h.key);
-	for (size_t i = len; i-- > 0;) {
-		name_hash_add(&h, (uint8_t)name[i]);
-		if (i != 0 && name[i - 1] != '.')
-			continue;
-		if (++labels > LABELS_MAX)
-			break;
-		/* No listed name has more labels: the rest need not be hashed. */
-		if ((depths[1] >> (labels >= 64 ? labels - 64 : 0)) == 0 &&
-		    (labels >= 64 || depths[0] >> labels == 0))
-			break;
-		if (!bit(depths, labels) || !bit(im->h.lengths, len - i))
-			continue;
-		probes[n] = (struct probe){ .hash = name_hash_end(&h), .start = i };
-		__builtin_prefetch(&im->buckets[image_bucket_of(probes[n].hash, im->h.nbuckets)]);
-		n++;
+	for (size_t done = 0; done <= len; done += 8) {
+		word = name_hash_read(name, len - done, len);
+		ends = dots_in(word);
+		if (len - done < 8)	/* the name ends as a label does */
+			ends = (ends & ((UINT64_C(1) << 8 * (len - done)) - 1)) |
+			    UINT64_C(0x80) << 8 * (len - done);
+		for (; ends != 0; ends &= ends - 1) {
+			/* No listed name has more labels. */
+			if (++labels > im->labels_max)
+				return n;
+			size = done + (size_t)__builtin_ctzll(ends) / 8;
+			if (!bit(im->h.depths, labels) || !bit(im->h.lengths, size))
+				continue;
+			probes[n].hash = name_hash_end(h, word, size);
+			probes[n].start = len - size;
+			__builtin_prefetch(&im->buckets[image_bucket_of(probes[n].hash,
+			    im->h.nbuckets)]);
+			n++;
+		}
+		name_hash_add(&h, word);
 	}
 	return n;
 }

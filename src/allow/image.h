@@ -23,6 +23,7 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define IMAGE_MAGIC "GHALLOW1"
@@ -94,6 +95,14 @@ image_layout(const struct image_header *h)
 	at.size = at.vms + h->vms_len;
 	return at;
 }
+
+struct allow_image;
+/*
+ * Checks an image that lies in memory, aligned to 8, and makes a handle on
+ * it, which one free() ends; the bytes must outlive it and not change.  NULL
+ * and a static phrase if the image lies.
+ */
+struct allow_image	*image_over(const void *, size_t size, const char **cause);
 
 static inline uint32_t
 image_bucket_of(uint64_t hash, uint32_t nbuckets)

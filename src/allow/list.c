@@ -135,17 +135,11 @@ struct old_entries {
 static uint64_t
 entry_hash(const struct allow_entry *e)
 {
-	static const uint64_t key[2] = { 0x6761746568, 0x6f757365 };
-	struct name_hash h;
+	static const uint64_t key[2] = { 0, 0 }, vm_key[2] = { 1, 0 };
 
-	name_hash_start(&h, key);
-	for (const char *s = e->name; *s != '\0'; s++)
-		name_hash_add(&h, (uint8_t)*s);
-	for (const char *s = e->vm; *s != '\0'; s++)
-		name_hash_add(&h, (uint8_t)*s);
-	for (size_t i = 0; i < sizeof(e->prefix.bytes); i++)
-		name_hash_add(&h, e->prefix.bytes[i]);
-	return name_hash_end(&h);
+	return name_hash(key, e->name, strlen(e->name)) ^
+	    name_hash(vm_key, e->vm, strlen(e->vm)) ^
+	    name_hash(key, (const char *)e->prefix.bytes, sizeof(e->prefix.bytes));
 }
 
 static void
@@ -221,9 +215,10 @@ take_ids(struct allowlist *l, const struct allowlist *old)
 	if (old_end > first)
 		old_entries_make(&o, old, first, old_end - first);
 	for (size_t i = first; i < l_end; i++) {
-		list_fill(l, i, &e);
-		if (o.n > 0)
+		if (o.n > 0) {
+			list_fill(l, i, &e);
 			l->items[i].id = old_entries_take(&o, &e);
+		}
 		if (l->items[i].id == 0)
 			l->items[i].id = l->next_id++;
 	}
