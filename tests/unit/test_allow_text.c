@@ -988,6 +988,29 @@ what_cannot_be_read_or_written_is_told(void **state)
 	allowlist_free(l);
 }
 
+static void
+the_shipped_list_names_what_the_manual_promises(void **state)
+{
+	static const char *const names[] = { ".github.com", ".githubusercontent.com", ".npmjs.org",
+		".npmjs.com", ".yarnpkg.com", ".pypi.org", ".pythonhosted.org", ".docker.io",
+		".docker.com", ".anthropic.com", ".googleapis.com", ".ubuntu.com" };
+	const char *srcdir = getenv("abs_srcdir");
+	char path[4096];
+	struct allow_entry e;
+	struct allowlist *l;
+
+	snprintf(path, sizeof(path), "%s/conf/allowlist", srcdir != NULL ? srcdir : ".");
+	l = load(path);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		assert_done(allowlist_named(l, names[i], &e));
+		assert_int_equal(e.state, ALLOW_ON);
+	}
+	assert_done(allowlist_named(l, ".cloudfront.net", &e));
+	assert_int_equal(e.state, ALLOW_OFF);
+	assert_int_equal(allowlist_count(l), COUNT(names) + 1);
+	allowlist_free(l);
+}
+
 int
 main(void)
 {
@@ -1027,6 +1050,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_link_stays_a_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hand_edit_meanwhile_is_not_overwritten, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_read_or_written_is_told, setup, teardown),
+		cmocka_unit_test(the_shipped_list_names_what_the_manual_promises),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
