@@ -125,11 +125,3 @@ drop_is_noise(const struct drop *d)
 		    memcmp(d->dst.bytes, broadcast, sizeof(broadcast)) == 0;
 	return d->dst.family == 6 && d->dst.bytes[0] == 0xff;
 }
-
-char *
-mac_format(const uint8_t mac[6], char dst[18])
-{
-	snprintf(dst, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-	    mac[5]);
-	return dst;
-}

@@ -264,6 +264,5 @@ const char	*drop_service(const struct drop *, char[32]);
 bool		 drop_is_noise(const struct drop *);
 /* What was unusual about it, "" if nothing. */
 const char	*drop_note(const struct drop *, char[64]);
-char		*mac_format(const uint8_t[6], char[18]);
 
 #endif

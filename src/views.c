@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "engine.h"
+#include "inventory/provider.h"
 #include "json_text.h"
 #include "text.h"
 #include "xmalloc.h"
