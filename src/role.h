@@ -23,6 +23,7 @@ struct daemon_options {
 	const char	*conf_path;
 	bool		 foreground;	/* -d */
 	const char	*role_exe;	/* NULL: this binary; tests put their own */
+	int		 answer_fd;	/* gets "" once it serves, or a cause; -1: none */
 };
 
 /* Each returns the process's exit status. */

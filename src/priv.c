@@ -1,0 +1,528 @@
+/*
+ * The role that keeps its privilege.  It runs the verbs of enum fw_verb, each
+ * with the fixed arguments of one frame, starts and watches the other roles,
+ * and remembers what must hold over restarts.  No rule text, no path and no
+ * shell string reaches it from another role; the rules it loads are rendered
+ * here from root's own files.
+ *
+ * Rules are in force before net is started, and stay when priv ends.  While a
+ * role is down the redirect leads to a closed port, so guests get nothing.
+ */
+#include "config.h"
+
+#include "priv.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "firewall/nft.h"
+#include "log.h"
+#include "priv_check.h"
+#include "xmalloc.h"
+
+enum { STOP_SECONDS = 3, START_SECONDS = 30 };
+
+struct priv {
+	const struct daemon_options *options;
+	char			*conf_path;	/* absolute */
+	struct conf		 conf;
+	struct event_base	*base;
+	struct firewall		*fw;
+	struct roles		*roles;
+	struct state		 state;
+	int			 lock, parent;	/* -1: none; parent waits for an answer */
+	bool			 serving;
+	int			 code;		/* exit status */
+	struct event		*tick, *links, *deadline, *signals[3];
+};
+
+/* ---- what is remembered ---- */
+
+/* Returns a cause: what was done will not outlive a restart. */
+static char *
+remember(struct priv *p)
+{
+	const struct fw_guest *frozen;
+	char *cause;
+
+	p->state.profile = firewall_profile(p->fw);
+	p->state.nfrozen = (uint32_t)firewall_frozen(p->fw, &frozen, &p->state.frozen_all);
+	memcpy(p->state.frozen, frozen, p->state.nfrozen * sizeof(*frozen));
+	cause = state_save(&p->conf, &p->state);
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	return cause;
+}
+
+static uint32_t
+next_generation(void *arg)
+{
+	struct priv *p = arg;
+
+	p->state.generation++;
+	free(remember(p));
+	return p->state.generation;
+}
+
+/* ---- the firewall ---- */
+
+static void
+send_status(struct priv *p, const struct fw_status *status)
+{
+	if (roles_up(p->roles, ROLE_ENGINE))
+		roles_send(p->roles, ROLE_ENGINE, FRAME_FW_STATUS, status);
+}
+
+/* Looks, tells, and on drift repairs if that is wanted. */
+static void
+check(struct priv *p)
+{
+	struct fw_status status;
+	char *cause;
+
+	firewall_check(p->fw, &status);
+	send_status(p, &status);
+	if (!status.drift || !p->conf.repair || status.profile == PROFILE_NONE)
+		return;
+	log_warnx("%s: loading %s again", status.cause, profile_name(status.profile));
+	cause = firewall_apply(p->fw, (enum profile)status.profile);
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
+	firewall_check(p->fw, &status);
+	send_status(p, &status);
+}
+
+/* Sends a text in pieces; the last says so. */
+static void
+send_text(struct priv *p, uint32_t serial, const char *text)
+{
+	size_t left = strlen(text);
+	struct msg_fw_text m;
+
+	do {
+		memset(&m, 0, sizeof(m));
+		m.serial = serial;
+		m.len = left < FRAME_TEXT_MAX ? (uint32_t)left : FRAME_TEXT_MAX;
+		memcpy(m.text, text, m.len);
+		text += m.len;
+		left -= m.len;
+		m.last = left == 0;
+	} while (roles_send(p->roles, ROLE_ENGINE, FRAME_FW_TEXT, &m) && left > 0);
+}
+
+static void
+send_result(struct priv *p, uint32_t serial, const char *cause)
+{
+	struct msg_fw_result m = { .serial = serial, .ok = cause == NULL };
+
+	copy_string(m.cause, cause != NULL ? cause : "", sizeof(m.cause));
+	roles_send(p->roles, ROLE_ENGINE, FRAME_FW_RESULT, &m);
+}
+
+/* The verbs. What changes rules is remembered and told. */
+static void
+verb_run(struct priv *p, const struct msg_fw_request *r)
+{
+	char *cause = NULL, *text = NULL;
+	bool changes = true;
+
+	switch ((enum fw_verb)r->verb) {
+	case FW_APPLY:
+		cause = firewall_apply(p->fw, (enum profile)r->profile);
+		break;
+	case FW_FLUSH:
+		cause = firewall_flush(p->fw);
+		break;
+	case FW_FREEZE:
+		cause = firewall_freeze(p->fw, &r->guest, true);
+		break;
+	case FW_THAW:
+		cause = firewall_freeze(p->fw, &r->guest, false);
+		break;
+	case FW_LIST:
+		text = firewall_list(p->fw, &cause);
+		changes = false;
+		break;
+	case FW_DIFF:
+		text = firewall_diff(p->fw, (enum profile)r->profile, &cause);
+		changes = false;
+		break;
+	case FW_NONE:
+	case FW_VERB_COUNT:
+		return;		/* request_check() lets neither by */
+	}
+	if (changes) {
+		log_info("%s%s%s: %s", fw_verb_name((enum fw_verb)r->verb),
+		    r->verb == FW_APPLY ? " " : "",
+		    r->verb == FW_APPLY ? profile_name((enum profile)r->profile) : "",
+		    cause != NULL ? cause : "done");
+		if (cause == NULL)
+			cause = remember(p);
+	}
+	if (text != NULL)
+		send_text(p, r->serial, text);
+	send_result(p, r->serial, cause);
+	if (changes)
+		check(p);
+	free(text);
+	free(cause);
+}
+
+/* ---- reload ---- */
+
+/* What net reads only at its start, in a root directory of its own. */
+static bool
+net_conf_differs(const struct conf *a, const struct conf *b)
+{
+	if (a->proxy_port != b->proxy_port || a->max_connections != b->max_connections ||
+	    a->max_per_guest != b->max_per_guest || a->head_seconds != b->head_seconds ||
+	    a->connect_seconds != b->connect_seconds || a->idle_seconds != b->idle_seconds ||
+	    a->head_bytes != b->head_bytes || a->hello_bytes != b->hello_bytes ||
+	    a->dns_port != b->dns_port || a->nflog_group != b->nflog_group ||
+	    strcmp(a->resolv_conf, b->resolv_conf) != 0 || a->nreach != b->nreach)
+		return true;
+	for (uint32_t i = 0; i < a->nreach; i++) {
+		if (strcmp(a->reach[i], b->reach[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where the daemon lives cannot change under it. */
+static char *
+fixed_differs(const struct conf *a, const struct conf *b)
+{
+	if (strcmp(a->state, b->state) == 0 && strcmp(a->control, b->control) == 0 &&
+	    strcmp(a->user, b->user) == 0)
+		return NULL;
+	return xasprintf("%s: control, state and user in section [daemon] change only when the "
+	    "daemon is started again; nothing was changed now", b->path);
+}
+
+/* All of the new configuration, or none of it. */
+static char *
+reload(struct priv *p)
+{
+	struct conf next;
+	char *cause;
+
+	conf_defaults(&next);
+	cause = conf_load(&next, p->conf_path);
+	if (cause == NULL)
+		cause = fixed_differs(&p->conf, &next);
+	if (cause != NULL)
+		return cause;
+	firewall_reconf(p->fw, &next);
+	if (firewall_profile(p->fw) != PROFILE_NONE)
+		cause = firewall_apply(p->fw, firewall_profile(p->fw));
+	if (cause != NULL) {
+		firewall_reconf(p->fw, &p->conf);
+		return cause;
+	}
+	if (net_conf_differs(&p->conf, &next))
+		roles_restart(p->roles, ROLE_NET, "started again with its new configuration");
+	p->conf = next;
+	return NULL;
+}
+
+static void
+reload_and_tell(struct priv *p)
+{
+	struct msg_reloaded m = { .ok = 0 };
+	char *cause = reload(p);
+
+	if (cause != NULL)
+		log_warnx("not reloaded: %s", cause);
+	else
+		log_info("reloaded %s", p->conf_path);
+	m.ok = cause == NULL;
+	copy_string(m.cause, cause != NULL ? cause : "", sizeof(m.cause));
+	if (roles_up(p->roles, ROLE_ENGINE))
+		roles_send(p->roles, ROLE_ENGINE, FRAME_RELOADED, &m);
+	check(p);
+	free(cause);
+}
+
+/* ---- starting and ending ---- */
+
+/* Tells the process that waits for the daemon to serve: "" or a cause. */
+static void
+answer_parent(struct priv *p, const char *cause)
+{
+	ssize_t n;
+
+	if (p->parent == -1)
+		return;
+	n = write(p->parent, cause, strlen(cause) + 1);
+	if (n == -1)
+		log_warn("nobody waits for the daemon any more");
+	close(p->parent);
+	p->parent = -1;
+}
+
+static void
+stop(struct priv *p, int code)
+{
+	const struct timeval patience = { .tv_sec = STOP_SECONDS };
+
+	p->code = code;
+	if (roles_stop(p->roles, SIGTERM))
+		event_base_loopbreak(p->base);
+	else
+		event_add(p->deadline, &patience);
+}
+
+static void
+start_failed(struct priv *p, const char *cause)
+{
+	log_warnx("not started: %s", cause);
+	answer_parent(p, cause);
+	stop(p, 1);
+}
+
+static void
+on_deadline(int fd, short what, void *arg)
+{
+	struct priv *p = arg;
+
+	if (!roles_stopping(p->roles)) {
+		start_failed(p, "the roles took too long to get ready; the log says what they did");
+		return;
+	}
+	roles_stop(p->roles, SIGKILL);
+	event_base_loopbreak(p->base);
+}
+
+static void
+on_ready(void *arg)
+{
+	struct priv *p = arg;
+
+	p->serving = true;
+	event_del(p->deadline);
+	log_info("serving, rules in force: %s", profile_name(firewall_profile(p->fw)));
+	answer_parent(p, "");
+}
+
+static void
+on_role(const struct msg_role *m, void *arg)
+{
+	struct priv *p = arg;
+	const struct msg_proxy saved = { .run = p->state.proxy_run };
+	char cause[GH_CAUSE_SIZE * 2];
+
+	if (m->up && m->role == ROLE_ENGINE) {
+		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
+		check(p);
+	}
+	if (m->up)
+		return;
+	if (roles_stopping(p->roles)) {
+		if (!roles_up(p->roles, ROLE_ENGINE) && !roles_up(p->roles, ROLE_NET))
+			event_base_loopbreak(p->base);
+	} else if (!p->serving) {
+		snprintf(cause, sizeof(cause), "%s %s; what it said before is in the log (run "
+		    "\"gatehouse daemon -d\" to see it here)", role_name((enum role)m->role), m->why);
+		start_failed(p, cause);
+	}
+}
+
+/* ---- frames and events ---- */
+
+static void
+on_frame(enum role from, enum frame type, const void *body, void *arg)
+{
+	struct priv *p = arg;
+	const struct msg_proxy *proxy = body;
+	const char *why = frame_check(type, body);
+
+	if (why != NULL) {
+		roles_punish(p->roles, from, why);
+		return;
+	}
+	switch (type) {
+	case FRAME_FW_REQUEST:
+		verb_run(p, body);
+		break;
+	case FRAME_RELOAD:
+		reload_and_tell(p);
+		break;
+	case FRAME_SHUTDOWN:
+		log_info("asked to end; the rules stay in force");
+		stop(p, 0);
+		break;
+	case FRAME_PROXY_SAVE:
+		p->state.proxy_run = proxy->run != 0;
+		free(remember(p));
+		break;
+	default:
+		break;		/* msg.c delivers nothing else */
+	}
+}
+
+static void
+on_tick(int fd, short what, void *arg)
+{
+	struct priv *p = arg;
+	const struct timeval next = { .tv_sec = p->conf.check_seconds };
+
+	roles_check(p->roles);
+	check(p);
+	event_add(p->tick, &next);
+}
+
+static void
+on_links(int fd, short what, void *arg)
+{
+	struct priv *p = arg;
+	char *cause = firewall_links(p->fw);
+
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
+}
+
+static void
+on_signal(int signo, short what, void *arg)
+{
+	struct priv *p = arg;
+
+	if (signo == SIGHUP) {
+		reload_and_tell(p);
+		return;
+	}
+	log_info("ending on signal %d; the rules stay in force", signo);
+	stop(p, 0);
+}
+
+static struct event *
+add_event(struct event *e)
+{
+	if (e == NULL || event_add(e, NULL) == -1)
+		fatalx("cannot watch for events");
+	return e;
+}
+
+static void
+watch(struct priv *p)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const struct timeval start = { .tv_sec = START_SECONDS }, soon = { .tv_sec = 1 };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		p->signals[i] = add_event(evsignal_new(p->base, signals[i], on_signal, p));
+	p->tick = evtimer_new(p->base, on_tick, p);
+	p->deadline = evtimer_new(p->base, on_deadline, p);
+	if (p->tick == NULL || p->deadline == NULL || event_add(p->tick, &soon) == -1 ||
+	    event_add(p->deadline, &start) == -1)
+		fatalx("cannot watch for events");
+	if (firewall_watch_fd(p->fw) != -1)
+		p->links = add_event(event_new(p->base, firewall_watch_fd(p->fw),
+		    EV_READ | EV_PERSIST, on_links, p));
+}
+
+/* Puts in force what was in force before, frozen guests included. */
+static char *
+restore(struct priv *p)
+{
+	const struct fw_guest everyone = { 0 };
+	char *cause = state_load(&p->conf, &p->state);
+
+	if (cause != NULL)
+		log_warnx("%s: every guest is frozen until an operator thaws them", cause);
+	free(cause);
+	cause = NULL;
+	for (uint32_t i = 0; cause == NULL && i < p->state.nfrozen; i++)
+		cause = firewall_freeze(p->fw, &p->state.frozen[i], true);
+	if (cause == NULL && p->state.frozen_all)
+		cause = firewall_freeze(p->fw, &everyone, true);
+	if (cause == NULL && p->state.profile == PROFILE_NONE)
+		log_warnx("the rules were flushed and stay so: guests are open (gatehouse apply)");
+	else if (cause == NULL)
+		cause = firewall_apply(p->fw, p->state.profile);
+	return cause;
+}
+
+static char *
+start(struct priv *p)
+{
+	const struct roles_events events = { on_frame, on_role, on_ready, next_generation, p };
+	char *cause;
+
+	p->conf_path = realpath(p->options->conf_path, NULL);
+	if (p->conf_path == NULL)
+		return xasprintf("%s: %s", p->options->conf_path, strerror(errno));
+	conf_defaults(&p->conf);
+	cause = conf_load(&p->conf, p->conf_path);
+	if (cause == NULL)
+		cause = state_prepare(&p->conf, &p->lock);
+	if (cause == NULL)
+		p->fw = firewall_open(&p->conf, &cause);
+	if (cause == NULL)
+		cause = restore(p);
+	if (cause != NULL)
+		return cause;
+	p->base = event_base_new();
+	if (p->base == NULL)
+		return xstrdup("cannot make an event loop");
+	p->roles = roles_new(p->base, p->options->role_exe != NULL ? p->options->role_exe :
+	    "/proc/self/exe", p->conf_path, p->options->foreground, &events);
+	watch(p);
+	return NULL;
+}
+
+static void
+finish(struct priv *p)
+{
+	roles_free(p->roles);
+	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
+		if (p->signals[i] != NULL)
+			event_free(p->signals[i]);
+	}
+	if (p->tick != NULL)
+		event_free(p->tick);
+	if (p->deadline != NULL)
+		event_free(p->deadline);
+	if (p->links != NULL)
+		event_free(p->links);
+	if (p->base != NULL)
+		event_base_free(p->base);
+	firewall_close(p->fw);
+	if (p->lock != -1)
+		close(p->lock);
+	free(p->conf_path);
+	free(p);
+}
+
+int
+priv_main(const struct daemon_options *options)
+{
+	struct priv *p = xcalloc(1, sizeof(*p));
+	char *cause;
+	int code;
+
+	p->options = options;
+	p->lock = -1;
+	p->parent = options->answer_fd;
+	signal(SIGPIPE, SIG_IGN);
+	cause = start(p);
+	if (cause != NULL) {
+		log_warnx("not started: %s", cause);
+		answer_parent(p, cause);
+		free(cause);
+		finish(p);
+		return 1;
+	}
+	roles_start(p->roles);
+	event_base_dispatch(p->base);
+	code = p->code;
+	finish(p);
+	return code;
+}

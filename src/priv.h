@@ -1,0 +1,71 @@
+/*
+ * The rooms inside priv, the role that keeps its privilege.
+ *
+ *   priv.c         verbs: which frame may do what; signals; readiness
+ *   priv_check.c   every field of a frame
+ *   priv_roles.c   the other two roles: started, watched, ended, started again
+ *   priv_state.c   what is remembered over restarts; directories; the lock
+ */
+#ifndef PRIV_H
+#define PRIV_H
+
+#include "conf.h"
+#include "firewall/firewall.h"
+#include "msg.h"
+#include "role.h"
+
+/* ---- priv_state.c ---- */
+struct state {
+	enum profile	profile;
+	bool		proxy_run;
+	uint32_t	generation;	/* of net; grows with each of its starts */
+	bool		frozen_all;
+	uint32_t	nfrozen;
+	struct fw_guest	frozen[FW_FROZEN_MAX];
+};
+
+/* Makes the directories and takes the lock that keeps a second daemon away.
+ * The lock lasts as long as *lock is open. NULL or a cause. */
+char	*state_prepare(const struct conf *, int *lock);
+/*
+ * What was saved; without a file what the configuration says for the first
+ * start.  A file that cannot be read or understood is a cause, and then *s
+ * is the strictest there is: nothing of what was frozen may be forgotten.
+ */
+char	*state_load(const struct conf *, struct state *);
+char	*state_save(const struct conf *, const struct state *);
+/* The file's text and back; pure. False: not understood. */
+bool	 state_parse(const char *text, struct state *);
+char	*state_format(const struct state *);
+
+/* ---- priv_roles.c ---- */
+struct roles;
+struct roles_events {
+	void	 (*frame)(enum role, enum frame, const void *body, void *arg);
+	/* A role started or ended; engine has been told. */
+	void	 (*changed)(const struct msg_role *, void *arg);
+	/* Both have sent FRAME_READY, for the first time. */
+	void	 (*ready)(void *arg);
+	/* A number for net's next start, already saved. */
+	uint32_t (*generation)(void *arg);
+	void	*arg;
+};
+struct roles	*roles_new(struct event_base *, const char *exe, const char *conf_path,
+		    bool foreground, const struct roles_events *);
+void		 roles_free(struct roles *);	/* kills what still runs */
+void		 roles_start(struct roles *);
+/* Ends them all and does not start them again; true once none is left. */
+bool		 roles_stop(struct roles *, int signal);
+/* Ends one, to be started again at once. */
+void		 roles_restart(struct roles *, enum role, const char *why);
+/* Kills a role that broke a rule. */
+void		 roles_punish(struct roles *, enum role, const char *why);
+/* False, and the role is punished, if it reads too slowly. */
+bool		 roles_send(struct roles *, enum role, enum frame, const void *body);
+/* Punishes a role that has not read for long; call it each second or so. */
+void		 roles_check(struct roles *);
+bool		 roles_up(const struct roles *, enum role);
+/* roles_stop() was called. */
+bool		 roles_stopping(const struct roles *);
+
+#endif

@@ -1,0 +1,108 @@
+#include "config.h"
+
+#include "priv_check.h"
+
+#include <string.h>
+
+#include "firewall/nft.h"
+
+static const struct {
+	const char	*name;
+	bool		 profile, guest;	/* which arguments it takes */
+} verb_table[FW_VERB_COUNT] = {
+	[FW_NONE] = { "none", false, false },
+	[FW_APPLY] = { "apply", true, false },
+	[FW_FLUSH] = { "flush", false, false },
+	[FW_LIST] = { "list", false, false },
+	[FW_DIFF] = { "diff", true, false },
+	[FW_FREEZE] = { "freeze", false, true },
+	[FW_THAW] = { "thaw", false, true },
+};
+
+const char *
+fw_verb_name(enum fw_verb verb)
+{
+	return verb < FW_VERB_COUNT ? verb_table[verb].name : "unknown";
+}
+
+static bool
+all_zero(const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *
+addr_check(const struct addr *a)
+{
+	if (a->family != 4 && a->family != 6)
+		return "a guest's address has an unknown family";
+	if (!all_zero(a->pad, sizeof(a->pad)) ||
+	    (a->family == 4 && !all_zero(a->bytes + 4, sizeof(a->bytes) - 4)))
+		return "a guest's address has stray bytes";
+	return NULL;
+}
+
+static const char *
+guest_check(const struct fw_guest *g)
+{
+	const char *why;
+
+	if (g->naddrs > FW_GUEST_ADDRS)
+		return "a guest has too many addresses";
+	if (g->has_mac > 1 || g->pad != 0)
+		return "a flag of a guest is neither 0 nor 1";
+	if (!g->has_mac && !all_zero(g->mac, sizeof(g->mac)))
+		return "a guest has a hardware address and says it has none";
+	if (memchr(g->port, '\0', sizeof(g->port)) == NULL)
+		return "a guest's port is not terminated";
+	if (g->port[0] != '\0' && !nft_name_ok(g->port))
+		return "a guest's port is no interface name";
+	for (uint32_t i = 0; i < g->naddrs; i++) {
+		if ((why = addr_check(&g->addrs[i])) != NULL)
+			return why;
+	}
+	if (!all_zero(g->addrs + g->naddrs, (FW_GUEST_ADDRS - g->naddrs) * sizeof(g->addrs[0])))
+		return "a guest has more addresses than it says";
+	return NULL;
+}
+
+static const char *
+request_check(const struct msg_fw_request *r)
+{
+	if (r->verb <= FW_NONE || r->verb >= FW_VERB_COUNT)
+		return "a firewall verb is unknown";
+	if (r->pad != 0)
+		return "a firewall request has stray bytes";
+	if (verb_table[r->verb].profile ?
+	    r->profile <= PROFILE_NONE || r->profile >= PROFILE_COUNT : r->profile != 0)
+		return "a firewall request has a profile that is none, or that it does not take";
+	if (!verb_table[r->verb].guest && !all_zero(&r->guest, sizeof(r->guest)))
+		return "a firewall request has a guest that it does not take";
+	return guest_check(&r->guest);
+}
+
+const char *
+frame_check(enum frame type, const void *body)
+{
+	const struct msg_proxy *proxy = body;
+	const struct msg_empty *empty = body;
+
+	switch (type) {
+	case FRAME_FW_REQUEST:
+		return request_check(body);
+	case FRAME_PROXY_SAVE:
+		return proxy->run > 1 || proxy->pad != 0 ? "proxy-save is neither run nor stop" : NULL;
+	case FRAME_RELOAD:
+	case FRAME_SHUTDOWN:
+	case FRAME_READY:
+		return empty->zero != 0 ? "an empty frame is not empty" : NULL;
+	default:
+		return "this type of frame is not for priv";
+	}
+}

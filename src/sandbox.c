@@ -1,0 +1,154 @@
+/*
+ * How a role gives up its privilege for good, in an order that leaves no step
+ * which a later one could undo: limits, root directory, the chance to gain
+ * capabilities, groups and user, capabilities, system calls.
+ *
+ * In the lab, and for a user who tries gatehouse, root is the root of an
+ * unprivileged user namespace that may hold one id only.  There is no other
+ * user to become then, and none is needed: that root has no power outside.
+ *
+ * What the roles may write is a matter of files' owners: the allowlist's
+ * directory is root:_gatehouse, mode 1775, so that the engine can save the
+ * allowlist by renaming a new file over its old one, but, because of the
+ * sticky bit, cannot replace what root owns beside it (gatehouse.conf, rules/).
+ */
+#include "config.h"
+
+#include "sandbox.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "role.h"
+#include "userns.h"
+#include "xmalloc.h"
+
+char *
+sandbox_account(const struct conf *conf, struct account *a)
+{
+	const struct passwd *pw;
+
+	*a = (struct account){ .change = false, .uid = geteuid(), .gid = getegid() };
+	if (geteuid() != 0)
+		return NULL;
+	errno = 0;
+	pw = getpwnam(conf->user);
+	if (pw == NULL && !userns_is_initial())
+		return NULL;
+	if (pw == NULL)
+		return xasprintf("there is no user \"%s\" for the roles that face guests; create it: "
+		    "useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s",
+		    conf->user, conf->user);
+	if (pw->pw_uid == 0)
+		return xasprintf("user \"%s\" is root: the roles that face guests need a user "
+		    "without privilege", conf->user);
+	if (!userns_has_uid(pw->pw_uid) || !userns_has_gid(pw->pw_gid))
+		return NULL;
+	*a = (struct account){ .change = true, .uid = pw->pw_uid, .gid = pw->pw_gid };
+	return NULL;
+}
+
+static char *
+limits(void)
+{
+	struct rlimit none = { 0, 0 }, files;
+
+	/* A core would hold guests' bytes and the operator's list. */
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		return xasprintf("cannot switch core files off: %s", strerror(errno));
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	return NULL;
+}
+
+static char *
+empty_root(const struct conf *conf)
+{
+	char path[CONF_PATH_SIZE + 8];
+
+	snprintf(path, sizeof(path), "%s/empty", conf->state);
+	if (chroot(path) == -1 || chdir("/") == -1)
+		return xasprintf("cannot make %s the root directory: %s", path, strerror(errno));
+	return NULL;
+}
+
+/* Also for whatever would be executed: nothing can give a capability back. */
+static char *
+drop_bounding_set(void)
+{
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1) {
+			if (errno == EINVAL)	/* past the last one this kernel knows */
+				break;
+			return xasprintf("cannot drop capability %lu: %s", cap, strerror(errno));
+		}
+	}
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return NULL;
+}
+
+static char *
+become(const struct account *a)
+{
+	if (!a->change)
+		return NULL;
+	if (setgroups(1, &a->gid) == -1 || setresgid(a->gid, a->gid, a->gid) == -1 ||
+	    setresuid(a->uid, a->uid, a->uid) == -1)
+		return xasprintf("cannot become uid %lu: %s", (unsigned long)a->uid, strerror(errno));
+	if (setuid(0) == 0 || seteuid(0) == 0)
+		return xstrdup("root could be had back after it was given up");
+	return NULL;
+}
+
+static char *
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+
+	if (syscall(SYS_capset, &head, none) == -1)
+		return xasprintf("cannot drop capabilities: %s", strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return xasprintf("cannot set no_new_privs: %s", strerror(errno));
+	return NULL;
+}
+
+char *
+sandbox_enter(const struct conf *conf, enum role role)
+{
+	struct account account;
+	char *cause;
+
+	cause = sandbox_account(conf, &account);
+	if (cause == NULL)
+		cause = limits();
+	if (geteuid() == 0) {
+		if (cause == NULL && role == ROLE_NET)
+			cause = empty_root(conf);
+		if (cause == NULL)
+			cause = drop_bounding_set();
+		if (cause == NULL)
+			cause = become(&account);
+	}
+	if (cause == NULL)
+		cause = drop_capabilities();
+	if (cause == NULL)
+		cause = seccomp_enter(role == ROLE_NET);
+	/* Nobody reads our memory; and a change of user took the wish back to
+	 * end with priv. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return cause;
+}
