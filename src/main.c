@@ -2,17 +2,125 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "conf.h"
 #include "control.h"
+#include "daemon.h"
+#include "log.h"
+#include "role.h"
+#include "ui.h"
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: gatehouse [-f FILE] [-b | COMMAND [ARG ...]]\n"
+	    "       gatehouse --help lists the commands\n");
+	return EXIT_USAGE;
+}
+
+/* The configuration, or an exit code other than EXIT_DONE. */
+static int
+load(struct conf *conf, const char *path)
+{
+	char *cause;
+
+	conf_defaults(conf);
+	cause = conf_load(conf, path);
+	if (cause == NULL)
+		return EXIT_DONE;
+	fprintf(stderr, "gatehouse: %s\n", cause);
+	free(cause);
+	return EXIT_NO;
+}
+
+/* --role NAME -f FILE [-d], as priv executes it (role.h). */
+static int
+role_verb(int argc, char **argv)
+{
+	static struct conf conf;
+	const bool foreground = argc == 6 && strcmp(argv[5], "-d") == 0;
+	int code;
+
+	if ((argc != 5 && !foreground) || strcmp(argv[3], "-f") != 0)
+		return usage();
+	log_init(argv[2], foreground, LOG_LEVEL_INFO);
+	if ((code = load(&conf, argv[4])) != EXIT_DONE)
+		return code;
+	if (strcmp(argv[2], "engine") == 0)
+		return engine_main(&conf);
+	return usage();
+}
+
+/* The console; as tmux does, root's first call starts the daemon. */
+static int
+console(const struct conf *conf, const char *conf_path)
+{
+	enum exit_code code;
+	char *cause;
+	int fd;
+
+	fd = client_connect(conf->control, &code, &cause);
+	if (fd != -1)
+		close(fd);
+	else {
+		free(cause);
+		if (code == EXIT_NO_DAEMON && geteuid() == 0 &&
+		    daemon_start(conf_path) != EXIT_DONE)
+			return EXIT_NO;
+	}
+	return ui_run(conf);
+}
+
+/* Of the terminal that -b writes to; what fits a page where it is none. */
+static int
+columns(void)
+{
+	enum { PAGE = 120 };
+	struct winsize ws;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == -1 || ws.ws_col == 0)
+		return PAGE;
+	return ws.ws_col;
+}
 
 int
 main(int argc, char **argv)
 {
+	static struct conf conf;
+	const char *path = conf_default_path();
+	bool batch = false;
+	int opt, code;
+
+	if (argc > 2 && strcmp(argv[1], "--role") == 0)
+		return role_verb(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("gatehouse %s\n", PACKAGE_VERSION);
 		return EXIT_DONE;
 	}
-	fprintf(stderr, "usage: gatehouse --version\n");
-	return EXIT_USAGE;
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		cli_help(stdout);
+		return EXIT_DONE;
+	}
+	/* "+": what follows the verb is the verb's own. */
+	while ((opt = getopt(argc, argv, "+bf:")) != -1) {
+		if (opt == 'f')
+			path = optarg;
+		else if (opt == 'b')
+			batch = true;
+		else
+			return usage();
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc > 0 && strcmp(argv[0], "daemon") == 0)
+		return batch ? usage() : daemon_verb(path, argc, argv);
+	if ((code = load(&conf, path)) != EXIT_DONE)
+		return code;
+	if (argc > 0)
+		return batch ? usage() : cli_main(&conf, argc, argv);
+	return batch ? ui_batch(&conf, stdout, columns()) : console(&conf, path);
 }
