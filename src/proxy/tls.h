@@ -1,0 +1,46 @@
+/*
+ * The TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3), read
+ * without touching it: what it says goes to the verdict, the bytes
+ * themselves go on to the server as they came.
+ */
+#ifndef TLS_H
+#define TLS_H
+
+#include "gatehouse.h"
+#include "parse.h"
+
+enum {
+	TLS_RECORD_HANDSHAKE = 22,	/* the first byte of every TLS connection */
+	TLS_ALERT_SIZE = 7,
+};
+
+/* How far the records of a hello were walked; all zero at the start. */
+struct tls_scan {
+	size_t	next;		/* where the next record header starts */
+	size_t	have;		/* handshake bytes in the whole records before it */
+	size_t	need;		/* size of the hello with its header, 0: not known */
+};
+
+struct tls_hello {
+	bool		has_name;
+	bool		ech;		/* Encrypted Client Hello, real or GREASE */
+	uint16_t	version;	/* the highest offered */
+	size_t		name_len;	/* at most GH_NAME_SIZE - 1 of it are kept */
+	uint8_t		name[GH_NAME_SIZE];	/* as sent: any bytes at all */
+	uint8_t		alpn_len;
+	uint8_t		alpn[15];	/* of the first protocol, cut to what fits */
+};
+
+/*
+ * Looks at all bytes received so far (len of them, each call the same ones
+ * and more); each is walked once however they arrive.  PARSE_DONE fills
+ * *hello; PARSE_REFUSE sets *why to REASON_MALFORMED or REASON_TOO_LARGE
+ * and *what to a static phrase.  max bounds records and hello together.
+ */
+enum parse	 tls_hello_parse(struct tls_scan *, const uint8_t *, size_t len, size_t max,
+		    struct tls_hello *, enum reason *why, const char **what);
+
+/* The fatal alert that fits a refusal (RFC 8446 section 6.2). */
+void		 tls_alert(uint8_t dst[TLS_ALERT_SIZE], enum reason);
+
+#endif
