@@ -1,0 +1,98 @@
+/*
+ * Whatever a guest or a server sends as HTTP: heads and bodies end at the
+ * same byte however the bytes were cut, and what is kept of a head lies
+ * inside it.  The first input byte says whose bytes they are (even: a
+ * request's), the second where they are cut.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/http.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+enum { LIMIT = 8 << 10 };
+
+static enum parse
+scan_in_steps(const uint8_t *b, size_t len, size_t step, size_t *head_len, enum reason *why)
+{
+	struct http_scan scan = { 0 };
+	enum parse result = PARSE_MORE;
+	const char *what;
+
+	for (size_t at = step; at < len && result == PARSE_MORE; at += step)
+		result = http_head_scan(&scan, b, at, LIMIT, head_len, why, &what);
+	if (result == PARSE_MORE)
+		result = http_head_scan(&scan, b, len, LIMIT, head_len, why, &what);
+	return result;
+}
+
+static enum parse
+feed_in_steps(struct http_body body, const uint8_t *b, size_t len, size_t step, size_t *end)
+{
+	enum parse result = PARSE_MORE;
+	const char *what;
+	size_t used;
+
+	*end = 0;
+	do {
+		size_t n = len - *end < step ? len - *end : step;
+
+		result = http_body_feed(&body, b + *end, n, &used, &what);
+		if (used > n)
+			abort();
+		*end += used;
+	} while (result == PARSE_MORE && *end < len);
+	return result;
+}
+
+static void
+check_body(struct http_body body, const uint8_t *b, size_t len, size_t step)
+{
+	size_t one, many;
+	enum parse result = feed_in_steps(body, b, len, len + 1, &one);
+
+	if (feed_in_steps(body, b, len, step, &many) != result || one != many)
+		abort();
+}
+
+static void
+check_view(struct view v, const uint8_t *b, size_t len)
+{
+	if (v.len > 0 && (v.at < b || v.at + v.len > b + len))
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct http_request request;
+	struct http_response response;
+	size_t head = 0, head_steps = 0, step;
+	enum reason why = REASON_NONE, why_steps = REASON_NONE;
+	enum parse result;
+
+	if (len < 2)
+		return 0;
+	step = data[1] % 61 + 1u;
+	http_detect(data + 2, len - 2);
+	result = scan_in_steps(data + 2, len - 2, len, &head, &why);
+	if (scan_in_steps(data + 2, len - 2, step, &head_steps, &why_steps) != result ||
+	    head != head_steps || why != why_steps)
+		abort();
+	if (result != PARSE_DONE)
+		return 0;
+	if (data[0] % 2 == 0) {
+		if (http_request_parse(data + 2, head, &request) != NULL)
+			return 0;
+		check_view(request.method, data + 2, head);
+		check_view(request.target, data + 2, head);
+		check_view(request.host, data + 2, head);
+		check_body(request.body, data + 2 + head, len - 2 - head, step);
+	} else if (http_response_parse(data + 2, head, false, &response) == NULL) {
+		check_body(response.body, data + 2 + head, len - 2 - head, step);
+	}
+	return 0;
+}
