@@ -15,7 +15,8 @@ struct evdns_base;
 /* How the proxy tells the world; called on the worker's event loop. */
 struct proxy_sink {
 	void	(*hit)(const struct hit *, void *arg);
-	void	(*flow)(const struct flow *, void *arg);
+	/* False: not taken. Of an open connection the bytes are told again later. */
+	bool	(*flow)(const struct flow *, void *arg);
 	void	*arg;
 };
 
@@ -27,7 +28,7 @@ struct proxy_stats {
 };
 
 struct proxy;
-/* Listens at once unless told not to run; binding needs no privilege. */
+/* Does not listen before proxy_run(); binding needs no privilege. */
 struct proxy	*proxy_new(struct event_base *, struct evdns_base *, const struct conf *,
 		    uint32_t generation, const struct proxy_sink *, char **cause);
 void		 proxy_free(struct proxy *);
@@ -41,6 +42,10 @@ void		 proxy_set_allow(struct proxy *, struct allow_image *);
  * cut and new ones refused. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
+/* An engine tells every guest anew after it started: begin before the first of
+ * them; end forgets the addresses that were not told again. */
+void		 proxy_guests_begin(struct proxy *);
+void		 proxy_guests_end(struct proxy *);
 void		 proxy_stats(const struct proxy *, struct proxy_stats *);
 
 #endif

@@ -1,0 +1,291 @@
+/*
+ * From an allowed name to a connected socket.
+ *
+ * We resolve the name ourselves (A and AAAA at once) and dial what we
+ * resolved and checked: where the guest meant to connect is only recorded.
+ * Addresses are tried one after the other, the families taking turns,
+ * beginning with the one the guest used; each try gets its share of the
+ * time that is left, so that one dead address does not use it up.
+ *
+ * A struct dial lives until both look-ups have answered, because evdns
+ * calls back even for those that were cancelled; its session may be gone
+ * by then.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <event2/dns.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/worker.h"
+
+enum { FAMILIES = 2, TRY_MS_MIN = 1000 };
+
+struct family {
+	struct dial		*dial;
+	struct evdns_request	*request;	/* under way */
+	struct addr		 addrs[DIAL_ADDRESSES];
+	unsigned		 n, next;
+};
+
+struct dial {
+	struct session	*session;	/* NULL: abandoned */
+	struct hit	 hit;		/* told when we know how it ended */
+	struct family	 families[FAMILIES];	/* IPv4, IPv6 */
+	unsigned	 turn;		/* which family is next */
+	unsigned	 pending;	/* look-ups without an answer */
+	bool		 refused;	/* an address was one we must not dial */
+	uint64_t	 deadline;	/* milliseconds */
+};
+
+struct hit *
+dial_hit(struct dial *d)
+{
+	return &d->hit;
+}
+
+void
+dial_abandon(struct dial *d)
+{
+	if (d == NULL)
+		return;
+	d->session = NULL;
+	for (int i = 0; i < FAMILIES; i++) {
+		/* The answer to a cancelled request comes later, from the event loop. */
+		if (d->families[i].request != NULL)
+			evdns_cancel_request(NULL, d->families[i].request);
+	}
+	if (d->pending == 0)
+		free(d);
+}
+
+/* Ends the dial without a connection. */
+static void
+dial_fail(struct session *s, enum reason reason)
+{
+	struct hit h = s->dial->hit;
+
+	dial_abandon(s->dial);
+	s->dial = NULL;
+	session_refuse(s, &h, reason, NULL);
+}
+
+static void
+dial_connected(struct session *s)
+{
+	struct hit h = s->dial->hit;
+
+	dial_abandon(s->dial);
+	s->dial = NULL;
+	if (!conn_watch(s->proxy, &s->client)) {
+		session_close(s, SESSION_END_ERROR);
+		return;
+	}
+	hit_tell(s, &h, VERDICT_ALLOW, (enum reason)h.reason);
+	if (s->protocol == PROTOCOL_HTTP) {
+		s->exchange->dialled = h.dialled;
+		exchange_start(s);
+	} else {
+		relay_start(s);
+	}
+}
+
+/* The next address that was not tried; the other family's if it has one. */
+static const struct addr *
+dial_next(struct dial *d)
+{
+	for (int i = 0; i < FAMILIES; i++) {
+		struct family *f = &d->families[d->turn];
+
+		d->turn = (d->turn + 1) % FAMILIES;
+		if (f->next < f->n)
+			return &f->addrs[f->next++];
+	}
+	return NULL;
+}
+
+static unsigned
+dial_left(const struct dial *d)
+{
+	unsigned n = d->pending;
+
+	for (int i = 0; i < FAMILIES; i++)
+		n += d->families[i].n - d->families[i].next;
+	return n;
+}
+
+/* When to give up on what is under way, if anything else could be tried. */
+static void
+dial_set_timer(struct session *s)
+{
+	struct proxy *p = s->proxy;
+	const struct dial *d = s->dial;
+	uint64_t rest = d->deadline > p->now ? d->deadline - p->now : 0, share = rest;
+
+	if (s->upstream.fd != -1) {
+		share = rest / (dial_left(d) + 1);
+		if (share < TRY_MS_MIN)
+			share = TRY_MS_MIN < rest ? TRY_MS_MIN : rest;
+	}
+	wheel_clear(&p->wheel, &s->timer);
+	wheel_set(&p->wheel, &s->timer, p->now + share);
+}
+
+/* A socket on its way to the address, or false (errno). */
+static bool
+dial_connect(struct session *s, const struct addr *a)
+{
+	struct sockaddr_storage ss;
+	const socklen_t len = addr_to_sockaddr(a, s->port, &ss);
+	const int on = 1;
+	int fd, error;
+
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return false;
+	s->upstream.fd = fd;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* Watched only now: an unconnected socket would report itself as hung up. */
+	if ((connect(fd, (const struct sockaddr *)&ss, len) == -1 && errno != EINPROGRESS) ||
+	    !conn_watch(s->proxy, &s->upstream)) {
+		error = errno;
+		conn_close(s->proxy, &s->upstream, false);
+		errno = error;
+		return false;
+	}
+	s->dial->hit.dialled = *a;
+	return true;
+}
+
+/* Starts on the next address that can be tried at all, or gives up. */
+static void
+dial_try(struct session *s)
+{
+	struct dial *d = s->dial;
+	const struct addr *a;
+
+	while ((a = dial_next(d)) != NULL) {
+		if (dial_connect(s, a)) {
+			dial_set_timer(s);
+			return;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			s->proxy->paused = true;
+			dial_fail(s, REASON_LIMIT);
+			return;
+		}
+	}
+	if (d->pending > 0) {
+		dial_set_timer(s);
+		return;
+	}
+	memset(&d->hit.dialled, 0, sizeof(d->hit.dialled));
+	dial_fail(s, d->refused && d->families[0].n + d->families[1].n == 0 ?
+	    REASON_PRIVATE_ADDRESS : REASON_UNRESOLVABLE);
+}
+
+void
+dial_ready(struct session *s)
+{
+	struct conn *c = &s->upstream;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (c->fd == -1 || !c->writable)
+		return;
+	if (c->ended && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error == 0) {
+		dial_connected(s);
+		return;
+	}
+	conn_close(s->proxy, c, false);
+	dial_try(s);
+}
+
+void
+dial_timeout(struct session *s)
+{
+	if (s->proxy->now < s->dial->deadline && s->upstream.fd != -1) {
+		conn_close(s->proxy, &s->upstream, false);
+		dial_try(s);
+		return;
+	}
+	conn_close(s->proxy, &s->upstream, false);
+	dial_fail(s, REASON_UNRESOLVABLE);
+}
+
+static void
+family_add(struct family *f, const struct proxy *p, const struct addr *a)
+{
+	if (!proxy_may_dial(p, a))
+		f->dial->refused = true;
+	else if (f->n < DIAL_ADDRESSES)
+		f->addrs[f->n++] = *a;
+}
+
+static void
+family_answer(int result, char type, int count, int ttl, void *addresses, void *arg)
+{
+	struct family *f = arg;
+	struct dial *d = f->dial;
+	struct session *s = d->session;
+	const size_t size = type == DNS_IPv4_A ? 4 : 16;
+	struct addr a = { .family = type == DNS_IPv4_A ? 4 : 6 };
+
+	(void)ttl;
+	f->request = NULL;
+	d->pending--;
+	if (s == NULL) {
+		if (d->pending == 0)
+			free(d);
+		return;
+	}
+	proxy_enter(s->proxy);
+	for (int i = 0; result == DNS_ERR_NONE && i < count; i++) {
+		memcpy(a.bytes, (const uint8_t *)addresses + (size_t)i * size, size);
+		family_add(f, s->proxy, &a);
+	}
+	if (s->upstream.fd == -1)
+		dial_try(s);
+	else
+		dial_set_timer(s);
+	session_run(s);
+	proxy_settle(s->proxy);
+}
+
+void
+dial_start(struct session *s, const struct hit *h)
+{
+	struct evdns_base *dns = s->proxy->dns;
+	struct dial *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		session_close(s, SESSION_END_ERROR);
+		return;
+	}
+	s->dial = d;
+	s->state = SESSION_DIAL;
+	d->session = s;
+	d->hit = *h;
+	d->turn = s->wanted.family == 6;
+	d->deadline = s->proxy->now + s->proxy->conf->connect_seconds * UINT64_C(1000);
+	for (int i = 0; i < FAMILIES; i++)
+		d->families[i].dial = d;
+	d->families[0].request = evdns_base_resolve_ipv4(dns, s->name, DNS_QUERY_NO_SEARCH,
+	    family_answer, &d->families[0]);
+	d->families[1].request = evdns_base_resolve_ipv6(dns, s->name, DNS_QUERY_NO_SEARCH,
+	    family_answer, &d->families[1]);
+	for (int i = 0; i < FAMILIES; i++)
+		d->pending += d->families[i].request != NULL;
+	if (d->pending == 0)
+		dial_fail(s, REASON_UNRESOLVABLE);
+	else
+		dial_set_timer(s);
+}

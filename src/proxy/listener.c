@@ -1,0 +1,197 @@
+/*
+ * Listening sockets, one for each family.
+ *
+ * TCP_DEFER_ACCEPT: a connection reaches us with its first bytes, so that
+ * most are judged, and a refused one is done with, in one go without ever
+ * being registered with the poller.  A silent one still arrives after a
+ * retransmission, about a second, and meets the head's deadline.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "proxy/worker.h"
+#include "xmalloc.h"
+
+enum {
+	ACCEPT_BATCH = 64,	/* per turn and listener, so that open sessions get theirs */
+	BACKLOG = 4096,		/* the kernel lowers it to net.core.somaxconn */
+	DEFER_SECONDS = 1,
+};
+
+static int
+listener_socket(int family, uint16_t port)
+{
+	const struct addr any = { .family = family == AF_INET ? 4 : 6 };
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&any, port, &ss);
+	const int on = 1, defer = DEFER_SECONDS;
+	int fd, error;
+
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	/* What accept() returns inherits TCP_NODELAY: one call instead of one each. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&ss, len) == -1 || listen(fd, BACKLOG) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+/* The port in use, for a configured one of 0. */
+static uint16_t
+listener_port(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct addr addr;
+	uint16_t port = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
+		addr_from_sockaddr(&addr, &port, (const struct sockaddr *)&ss);
+	return port;
+}
+
+char *
+listener_open(struct proxy *p)
+{
+	static const int families[PROXY_LISTENERS] = { AF_INET, AF_INET6 };
+
+	p->port = p->conf->proxy_port;
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		struct conn *c = &p->listeners[i];
+
+		conn_init(c, CONN_LISTENER);
+		c->fd = listener_socket(families[i], p->port);
+		/* A host without IPv6 has no guests that could use it either. */
+		if (c->fd == -1 && families[i] == AF_INET6 && errno == EAFNOSUPPORT)
+			continue;
+		if (c->fd == -1 || !conn_watch(p, c)) {
+			const char *why = strerror(errno);
+
+			listener_close(p);
+			return xasprintf("cannot listen on TCP port %u (%s): %s; is another program "
+			    "using it? [proxy] port changes it", p->port,
+			    families[i] == AF_INET ? "IPv4" : "IPv6", why);
+		}
+		if (p->port == 0)
+			p->port = listener_port(c->fd);
+	}
+	return NULL;
+}
+
+void
+listener_close(struct proxy *p)
+{
+	for (int i = 0; i < PROXY_LISTENERS; i++)
+		conn_close(p, &p->listeners[i], false);
+	p->paused = false;
+}
+
+/* Over a limit: told to the engine, closed without a word, since nothing of
+ * what the guest wants has been read. */
+static void
+listener_refuse(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
+    const struct addr *wanted, uint16_t port)
+{
+	struct session nobody = { .proxy = p, .source = source, .wanted = *wanted,
+		.guest_port = guest_port, .port = port };
+	struct hit hit;
+
+	hit_init(&hit, &nobody, VIA_OTHER);
+	hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	source_close(source);
+	close(fd);
+}
+
+static void
+listener_take(struct proxy *p, int fd, const struct sockaddr *sa)
+{
+	struct addr guest, wanted;
+	uint16_t guest_port = 0, port = 0;
+	struct source *source;
+
+	/* What was not redirected to us is none of our business. */
+	if (!addr_from_sockaddr(&guest, &guest_port, sa) ||
+	    !p->original(fd, guest.family, &wanted, &port) || port == p->port) {
+		close(fd);
+		return;
+	}
+	p->stats.accepted++;
+	source = source_open(&p->sources, &guest);
+	if (source == NULL) {
+		close(fd);
+		return;
+	}
+	if (source_load(source) > p->conf->max_per_guest || p->nopen >= p->conf->max_connections) {
+		listener_refuse(p, fd, source, guest_port, &wanted, port);
+		return;
+	}
+	if (session_new(p, fd, source, guest_port, &wanted, port) == NULL) {
+		source_close(source);
+		close(fd);
+	}
+}
+
+static void
+listener_accept_one(struct proxy *p, struct conn *c)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int fd;
+
+	fd = accept4(c->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		listener_take(p, fd, (const struct sockaddr *)&ss);
+		return;
+	}
+	switch (errno) {
+	case EAGAIN:
+		c->readable = false;
+		break;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		p->paused = true;
+		break;
+	default:
+		break;		/* ECONNABORTED and the like concern one connection */
+	}
+}
+
+void
+listener_accept(struct proxy *p)
+{
+	bool more = false;
+
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		struct conn *c = &p->listeners[i];
+
+		for (int n = 0; n < ACCEPT_BATCH && c->readable && !p->paused; n++) {
+			/* Those who wait do so in the kernel, at no cost to who is in. */
+			if (p->nopen >= p->max_open)
+				p->paused = true;
+			else
+				listener_accept_one(p, c);
+		}
+		more |= c->fd != -1 && c->readable && !p->paused;
+	}
+	if (more)
+		poller_wake(p->poller);
+}

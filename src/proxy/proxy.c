@@ -1,0 +1,321 @@
+/*
+ * One worker: its parts put together, and what the engine tells it.
+ *
+ * Everything happens in batches: the poller tells of a batch of sockets,
+ * each session runs as far as it can, and proxy_settle() then does what
+ * must wait until nobody holds a pointer any more: sessions that want
+ * another turn, accepting, freeing the dead.
+ */
+#include "config.h"
+
+#include "proxy/proxy.h"
+
+#include <sys/resource.h>
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "proxy/original.h"
+#include "proxy/worker.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum {
+	RUN_MAX = 256,		/* sessions given another turn in one batch */
+	FDS_PER_SESSION = 2,
+	FDS_RESERVED = 64,	/* channels, DNS, the log device */
+	FLOW_MS = 1000,
+};
+
+static const struct timeval tick_interval = { .tv_usec = WHEEL_TICK_MS * 1000 };
+
+static void
+proxy_tick_needed(struct proxy *p)
+{
+	const bool needed = p->wheel.armed > 0 || p->paused || !LIST_EMPTY(&p->flows);
+
+	if (needed == p->ticking)
+		return;
+	p->ticking = needed;
+	if (needed)
+		event_add(p->tick, &tick_interval);
+	else
+		event_del(p->tick);
+}
+
+void
+proxy_enter(struct proxy *p)
+{
+	p->now = now_mono() / 1000;
+	/* An idle wheel stood still; nothing in it can be due. */
+	if (p->wheel.armed == 0)
+		p->wheel.tick = p->now / WHEEL_TICK_MS;
+}
+
+void
+proxy_settle(struct proxy *p)
+{
+	struct session *s;
+
+	for (int n = 0; n < RUN_MAX && (s = STAILQ_FIRST(&p->run)) != NULL; n++) {
+		STAILQ_REMOVE_HEAD(&p->run, run_link);
+		s->queued = false;
+		session_run(s);
+	}
+	listener_accept(p);
+	if (!STAILQ_EMPTY(&p->run))
+		poller_wake(p->poller);
+	session_reap(p);
+	proxy_tick_needed(p);
+}
+
+static void
+proxy_ready(void *item, unsigned what, void *arg)
+{
+	struct conn *c = item;
+	struct session *s;
+
+	proxy_enter(arg);
+	c->readable |= (what & POLLER_IN) != 0;
+	c->writable |= (what & POLLER_OUT) != 0;
+	c->ended |= (what & POLLER_END) != 0;
+	if (c->kind == CONN_LISTENER)
+		return;		/* proxy_settle() accepts */
+	s = c->kind == CONN_CLIENT ?
+	    (struct session *)(void *)((char *)c - offsetof(struct session, client)) :
+	    (struct session *)(void *)((char *)c - offsetof(struct session, upstream));
+	session_run(s);
+}
+
+static void
+proxy_after(void *arg)
+{
+	proxy_enter(arg);
+	proxy_settle(arg);
+}
+
+static void
+proxy_tick(int fd, short what, void *arg)
+{
+	struct proxy *p = arg;
+
+	(void)fd;
+	(void)what;
+	p->now = now_mono() / 1000;
+	wheel_run(&p->wheel, p->now, session_due, p);
+	if (p->now - p->flows_told >= FLOW_MS) {
+		p->flows_told = p->now;
+		flows_tell(p);
+	}
+	p->paused = false;	/* others may have closed descriptors too */
+	proxy_settle(p);
+}
+
+/* "10.0.0.0/8" */
+static bool
+prefix_parse(const char *s, struct prefix *prefix)
+{
+	char text[CONF_PREFIX_SIZE], *slash;
+	const char *why;
+	uint64_t bits;
+
+	copy_string(text, s, sizeof(text));
+	slash = strchr(text, '/');
+	if (slash != NULL)
+		*slash++ = '\0';
+	if (!addr_parse(text, &prefix->net))
+		return false;
+	bits = prefix->net.family == 4 ? 32 : 128;
+	if (slash != NULL && !text_number(slash, 0, bits, &bits, &why))
+		return false;
+	prefix->bits = (uint8_t)bits;
+	return true;
+}
+
+static char *
+proxy_read_reach(struct proxy *p)
+{
+	for (uint32_t i = 0; i < p->conf->nreach; i++) {
+		if (!prefix_parse(p->conf->reach[i], &p->reach[i]))
+			return xasprintf("%s: [proxy] reach: \"%s\" is not an address range; "
+			    "write it as 10.1.0.0/16", p->conf->path, p->conf->reach[i]);
+		p->nreach++;
+	}
+	return NULL;
+}
+
+bool
+proxy_may_dial(const struct proxy *p, const struct addr *a)
+{
+	if (addr_special(a) == NULL)
+		return true;
+	for (uint32_t i = 0; i < p->nreach; i++) {
+		if (addr_in_prefix(a, &p->reach[i].net, p->reach[i].bits))
+			return true;
+	}
+	return false;
+}
+
+/* How many sessions the descriptors of this process are enough for. */
+static uint32_t
+proxy_fd_budget(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT32_MAX;
+	if (limit.rlim_cur <= FDS_RESERVED + FDS_PER_SESSION)
+		return 1;
+	return (uint32_t)((limit.rlim_cur - FDS_RESERVED) / FDS_PER_SESSION);
+}
+
+struct proxy *
+proxy_new(struct event_base *base, struct evdns_base *dns, const struct conf *conf,
+    uint32_t generation, const struct proxy_sink *sink, char **cause)
+{
+	struct proxy *p = xcalloc(1, sizeof(*p));
+
+	p->base = base;
+	p->dns = dns;
+	p->conf = conf;
+	p->sink = *sink;
+	p->next_id = (uint64_t)generation << 32 | 1;
+	p->original = original_destination;
+	p->max_open = proxy_fd_budget();
+	for (int i = 0; i < PROXY_LISTENERS; i++)
+		conn_init(&p->listeners[i], CONN_LISTENER);
+	STAILQ_INIT(&p->run);
+	sources_init(&p->sources);
+	p->now = now_mono() / 1000;
+	wheel_init(&p->wheel, p->now);
+	*cause = proxy_read_reach(p);
+	if (*cause == NULL)
+		p->poller = poller_new(base, proxy_ready, proxy_after, p, cause);
+	if (*cause == NULL && (p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p)) == NULL)
+		*cause = xstrdup("cannot start the clock of the proxy");
+	if (*cause != NULL) {
+		proxy_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+proxy_free(struct proxy *p)
+{
+	if (p == NULL)
+		return;
+	if (p->poller != NULL)
+		free(proxy_run(p, false));
+	allow_image_close(p->allow);
+	sources_free(&p->sources);
+	buf_pool_free(&p->pool);
+	if (p->tick != NULL)
+		event_free(p->tick);
+	poller_free(p->poller);
+	free(p);
+}
+
+static void
+proxy_end_all(struct proxy *p, enum session_end why)
+{
+	struct session *s, *next;
+
+	for (s = LIST_FIRST(&p->sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		session_close(s, why);
+	}
+}
+
+char *
+proxy_run(struct proxy *p, bool run)
+{
+	char *cause;
+
+	if (run == p->running)
+		return NULL;
+	proxy_enter(p);
+	if (run) {
+		cause = listener_open(p);
+		if (cause != NULL)
+			return cause;
+		p->running = true;
+	} else {
+		p->running = false;
+		listener_close(p);
+		proxy_end_all(p, SESSION_END_STOPPED);
+	}
+	proxy_settle(p);
+	return NULL;
+}
+
+bool
+proxy_running(const struct proxy *p)
+{
+	return p->running;
+}
+
+static void
+proxy_judge_again(struct proxy *p, const struct source *source)
+{
+	struct session *s, *next;
+
+	for (s = LIST_FIRST(&p->sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		if (source == NULL || s->source == source)
+			session_judge_again(s);
+	}
+}
+
+void
+proxy_set_allow(struct proxy *p, struct allow_image *image)
+{
+	allow_image_close(p->allow);
+	p->allow = image;
+	proxy_enter(p);
+	proxy_judge_again(p, NULL);
+	proxy_settle(p);
+}
+
+static void
+proxy_source_changed(struct source *source, void *arg)
+{
+	proxy_judge_again(arg, source);
+}
+
+void
+proxy_set_guest(struct proxy *p, const struct addr *addr, uint32_t guest_id, const char *name,
+    bool frozen)
+{
+	struct source *changed;
+
+	proxy_enter(p);
+	changed = source_set(&p->sources, addr, guest_id, name, frozen);
+	if (changed != NULL)
+		proxy_source_changed(changed, p);
+	proxy_settle(p);
+}
+
+void
+proxy_guests_begin(struct proxy *p)
+{
+	sources_mark(&p->sources);
+}
+
+void
+proxy_guests_end(struct proxy *p)
+{
+	proxy_enter(p);
+	sources_sweep(&p->sources, proxy_source_changed, p);
+	proxy_settle(p);
+}
+
+void
+proxy_stats(const struct proxy *p, struct proxy_stats *stats)
+{
+	*stats = p->stats;
+	stats->connections = p->nopen;
+	stats->accept_paused = p->paused;
+}

@@ -1,0 +1,250 @@
+/*
+ * One connection of a guest, from accept to its end.
+ *
+ *	HEAD ──▶ DIAL ──▶ RELAY                    TLS, and HTTP after a 101
+ *	  ▲  └──────┴───▶ EXCHANGE ─┐              HTTP
+ *	  └─────────────────────────┘              the next request
+ *	any ──▶ LINGER ──▶ DEAD                    refused
+ *	any ──▶ DEAD
+ *
+ * Each state's file sets the next state and returns; session_run() goes on
+ * from there, so nothing recurses, however many requests a guest lines up.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "proxy/worker.h"
+
+enum { TURNS_MAX = 16 };	/* changes of state before others get a turn */
+
+static const char *const end_names[SESSION_END_COUNT] = {
+	[SESSION_END_DONE] = "done",
+	[SESSION_END_REFUSED] = "refused",
+	[SESSION_END_IDLE] = "idle for too long",
+	[SESSION_END_ERROR] = "a socket failed",
+	[SESSION_END_BROKEN] = "a peer broke the protocol",
+	[SESSION_END_REVOKED] = "no longer allowed",
+	[SESSION_END_STOPPED] = "the proxy was stopped",
+};
+
+void
+conn_init(struct conn *c, enum conn_kind kind)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = -1;
+	c->kind = (uint8_t)kind;
+}
+
+bool
+conn_watch(struct proxy *p, struct conn *c)
+{
+	if (!c->watched)
+		c->watched = poller_add(p->poller, c->fd, c);
+	return c->watched;
+}
+
+void
+conn_close(struct proxy *p, struct conn *c, bool reset)
+{
+	const struct linger linger = { .l_onoff = 1 };
+
+	if (c->fd != -1) {
+		if (reset)
+			setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		close(c->fd);
+	}
+	buf_put(&p->pool, c->in);
+	conn_init(c, c->kind);
+}
+
+struct session *
+session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
+    const struct addr *wanted, uint16_t port)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->proxy = p;
+	conn_init(&s->client, CONN_CLIENT);
+	conn_init(&s->upstream, CONN_UPSTREAM);
+	s->client.fd = fd;
+	s->client.readable = s->client.writable = true;
+	s->source = source;
+	s->guest_port = guest_port;
+	s->wanted = *wanted;
+	s->port = port;
+	s->state = SESSION_HEAD;
+	p->nopen++;
+	LIST_INSERT_HEAD(&p->sessions, s, link);
+	session_deadline(s, p->conf->head_seconds);
+	session_run(s);
+	return s;
+}
+
+void
+session_deadline(struct session *s, uint32_t seconds)
+{
+	wheel_clear(&s->proxy->wheel, &s->timer);
+	wheel_set(&s->proxy->wheel, &s->timer, s->proxy->now + seconds * UINT64_C(1000));
+}
+
+void
+session_touch(struct session *s)
+{
+	wheel_set(&s->proxy->wheel, &s->timer,
+	    s->proxy->now + s->proxy->conf->idle_seconds * UINT64_C(1000));
+}
+
+void
+session_queue(struct session *s)
+{
+	if (s->queued || s->state == SESSION_DEAD)
+		return;
+	s->queued = true;
+	STAILQ_INSERT_TAIL(&s->proxy->run, s, run_link);
+	poller_wake(s->proxy->poller);
+}
+
+static void
+session_step(struct session *s)
+{
+	switch ((enum session_state)s->state) {
+	case SESSION_HEAD:
+		request_read(s);
+		break;
+	case SESSION_DIAL:
+		dial_ready(s);
+		break;
+	case SESSION_RELAY:
+		relay_run(s);
+		break;
+	case SESSION_EXCHANGE:
+		exchange_run(s);
+		break;
+	case SESSION_LINGER:
+		linger_run(s);
+		break;
+	case SESSION_DEAD:
+		break;
+	}
+}
+
+void
+session_run(struct session *s)
+{
+	uint8_t before;
+	int turns = 0;
+
+	do {
+		before = s->state;
+		session_step(s);
+		if (++turns == TURNS_MAX && s->state != before) {
+			session_queue(s);
+			return;
+		}
+	} while (s->state != before);
+}
+
+void
+session_due(struct timer *t, void *arg)
+{
+	struct session *s = (struct session *)(void *)((char *)t - offsetof(struct session, timer));
+
+	(void)arg;
+	switch ((enum session_state)s->state) {
+	case SESSION_HEAD:
+		request_timeout(s);
+		session_run(s);
+		break;
+	case SESSION_DIAL:
+		dial_timeout(s);
+		session_run(s);
+		break;
+	case SESSION_RELAY:
+	case SESSION_EXCHANGE:
+		session_close(s, SESSION_END_IDLE);
+		break;
+	case SESSION_LINGER:
+		session_close(s, SESSION_END_REFUSED);
+		break;
+	case SESSION_DEAD:
+		break;
+	}
+}
+
+void
+session_close(struct session *s, enum session_end why)
+{
+	struct proxy *p = s->proxy;
+	const bool reset = why != SESSION_END_DONE && why != SESSION_END_REFUSED;
+
+	if (s->state == SESSION_DEAD)
+		return;
+	log_debug("session of %s to %s ends: %s", s->source->name[0] != '\0' ? s->source->name : "?",
+	    s->name != NULL ? s->name : "?", end_names[why]);
+	flow_end(s);
+	dial_abandon(s->dial);
+	s->dial = NULL;
+	conn_close(p, &s->client, reset);
+	conn_close(p, &s->upstream, reset);
+	wheel_clear(&p->wheel, &s->timer);
+	if (s->queued)
+		STAILQ_REMOVE(&p->run, s, session, run_link);
+	source_close(s->source);
+	s->source = NULL;
+	s->state = SESSION_DEAD;
+	LIST_REMOVE(s, link);
+	LIST_INSERT_HEAD(&p->dead, s, link);
+	p->nopen--;
+	p->paused = false;
+}
+
+void
+session_judge_again(struct session *s)
+{
+	const struct proxy *p = s->proxy;
+	struct allow_answer answer = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
+	struct hit h;
+
+	/* Without a name there is nothing to judge yet; lingerers were refused. */
+	if (s->name == NULL || s->state == SESSION_LINGER)
+		return;
+	if (s->source->frozen)
+		answer.reason = REASON_FROZEN;
+	else
+		answer = allow_lookup(p->allow, s->name, strlen(s->name), s->port, s->source->name,
+		    (int64_t)time(NULL));
+	s->entry = answer.entry;
+	if (answer.verdict == VERDICT_ALLOW)
+		return;
+	if (s->state != SESSION_DIAL) {
+		session_close(s, SESSION_END_REVOKED);
+		return;
+	}
+	/* Nothing was told of it yet, neither to the engine nor to the guest. */
+	h = *dial_hit(s->dial);
+	h.entry = answer.entry;
+	session_refuse(s, &h, (enum reason)answer.reason, NULL);
+	session_queue(s);
+}
+
+void
+session_reap(struct proxy *p)
+{
+	struct session *s;
+
+	while ((s = LIST_FIRST(&p->dead)) != NULL) {
+		LIST_REMOVE(s, link);
+		free(s->name);
+		free(s->exchange);
+		free(s);
+	}
+}

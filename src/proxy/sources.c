@@ -1,0 +1,209 @@
+/*
+ * The table of sources: chained buckets, keyed with a random seed because
+ * guests choose their IPv6 addresses.  It holds what the engine told plus
+ * one source for each open connection of a stranger, so connection limits
+ * bound it.
+ */
+#include "config.h"
+
+#include "proxy/sources.h"
+
+#include <event2/util.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "xmalloc.h"
+
+void
+sources_init(struct sources *t)
+{
+	memset(t, 0, sizeof(*t));
+	evutil_secure_rng_get_bytes(&t->seed, sizeof(t->seed));
+}
+
+static size_t
+source_bucket(const struct sources *t, const struct addr *a)
+{
+	uint64_t h = t->seed ^ a->family;
+
+	for (size_t i = 0; i < sizeof(a->bytes); i++) {
+		h = (h ^ a->bytes[i]) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	return (size_t)(h >> 32) % SOURCE_BUCKETS;
+}
+
+static struct source *
+source_find(struct sources *t, const struct addr *a)
+{
+	struct source *s;
+
+	LIST_FOREACH(s, &t->buckets[source_bucket(t, a)], link) {
+		if (addr_equal(&s->addr, a))
+			return s;
+	}
+	return NULL;
+}
+
+static struct source *
+source_new(struct sources *t, const struct addr *a)
+{
+	struct source *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->addr = *a;
+	LIST_INSERT_HEAD(&t->buckets[source_bucket(t, a)], s, link);
+	return s;
+}
+
+/* Gives the source, and what it has open, to another guest (0: to nobody). */
+static void
+source_assign(struct sources *t, struct source *s, uint32_t id)
+{
+	struct guest_count *g = s->guest;
+
+	if (g != NULL) {
+		g->open -= s->open;
+		if (--g->sources == 0) {
+			LIST_REMOVE(g, link);
+			free(g);
+		}
+		s->guest = NULL;
+	}
+	if (id == 0)
+		return;
+	LIST_FOREACH(g, &t->guests, link) {
+		if (g->id == id)
+			break;
+	}
+	if (g == NULL) {
+		g = xcalloc(1, sizeof(*g));
+		g->id = id;
+		LIST_INSERT_HEAD(&t->guests, g, link);
+	}
+	g->sources++;
+	g->open += s->open;
+	s->guest = g;
+}
+
+static void
+source_free(struct source *s)
+{
+	LIST_REMOVE(s, link);
+	free(s);
+}
+
+static void
+source_forget(struct sources *t, struct source *s)
+{
+	source_assign(t, s, 0);
+	s->name[0] = '\0';
+	s->frozen = s->stale = false;
+}
+
+struct source *
+source_open(struct sources *t, const struct addr *a)
+{
+	struct source *s = source_find(t, a);
+
+	if (s == NULL)
+		s = source_new(t, a);
+	if (s == NULL)
+		return NULL;
+	s->open++;
+	if (s->guest != NULL)
+		s->guest->open++;
+	return s;
+}
+
+void
+source_close(struct source *s)
+{
+	s->open--;
+	if (s->guest != NULL)
+		s->guest->open--;
+	else if (s->open == 0)
+		source_free(s);
+}
+
+uint32_t
+source_load(const struct source *s)
+{
+	return s->guest != NULL ? s->guest->open : s->open;
+}
+
+uint32_t
+source_guest(const struct source *s)
+{
+	return s->guest != NULL ? s->guest->id : 0;
+}
+
+struct source *
+source_set(struct sources *t, const struct addr *a, uint32_t id, const char *name, bool frozen)
+{
+	struct source *s = source_find(t, a);
+	bool changed;
+
+	if (id == 0) {
+		if (s == NULL || s->guest == NULL)
+			return NULL;
+		source_forget(t, s);
+		if (s->open > 0)
+			return s;
+		source_free(s);
+		return NULL;
+	}
+	if (s == NULL && (s = source_new(t, a)) == NULL)
+		return NULL;
+	changed = source_guest(s) != id || s->frozen != frozen || strcmp(s->name, name) != 0;
+	if (source_guest(s) != id)
+		source_assign(t, s, id);
+	copy_string(s->name, name, sizeof(s->name));
+	s->frozen = frozen;
+	s->stale = false;
+	return changed && s->open > 0 ? s : NULL;
+}
+
+void
+sources_mark(struct sources *t)
+{
+	struct source *s;
+
+	for (size_t i = 0; i < SOURCE_BUCKETS; i++)
+		LIST_FOREACH(s, &t->buckets[i], link)
+			s->stale = s->guest != NULL;
+}
+
+void
+sources_sweep(struct sources *t, void (*changed)(struct source *, void *), void *arg)
+{
+	struct source *s, *next;
+
+	for (size_t i = 0; i < SOURCE_BUCKETS; i++) {
+		for (s = LIST_FIRST(&t->buckets[i]); s != NULL; s = next) {
+			next = LIST_NEXT(s, link);
+			if (!s->stale)
+				continue;
+			source_forget(t, s);
+			if (s->open > 0)
+				changed(s, arg);
+			else
+				source_free(s);
+		}
+	}
+}
+
+void
+sources_free(struct sources *t)
+{
+	struct source *s;
+
+	for (size_t i = 0; i < SOURCE_BUCKETS; i++) {
+		while ((s = LIST_FIRST(&t->buckets[i])) != NULL) {
+			source_assign(t, s, 0);
+			source_free(s);
+		}
+	}
+}

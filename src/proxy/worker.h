@@ -1,0 +1,230 @@
+/*
+ * What the files of the proxy share: one worker (struct proxy) and its
+ * sessions.
+ *
+ *	listener.c  accepts, and pauses when descriptors run out
+ *	session.c   one connection of a guest: its states and its end
+ *	request.c   the name in its first bytes, the verdict
+ *	dial.c      from a name to a connected socket
+ *	relay.c     moving bytes
+ *	exchange.c  HTTP/1: request after request, each judged
+ *	refuse.c    what a refused guest is told
+ *	stats.c     what the engine is told
+ *
+ * A session is two sockets and what little must be remembered while bytes
+ * move; all that is only needed on the way there (struct dial, struct
+ * exchange, buffers) hangs off it and goes as soon as it may.  A session
+ * that ends is marked SESSION_DEAD and freed at the end of the batch of
+ * events, so that whoever holds a pointer to it can look.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <sys/queue.h>
+
+#include "addr.h"
+#include "proxy/buf.h"
+#include "proxy/http.h"
+#include "proxy/poller.h"
+#include "proxy/proxy.h"
+#include "proxy/sources.h"
+#include "proxy/tls.h"
+#include "proxy/wheel.h"
+
+struct event;
+struct dial;
+
+enum {
+	PROXY_LISTENERS = 2,		/* 0.0.0.0 and [::] */
+	PROXY_REACH_MAX = CONF_NAMES_MAX,
+	DIAL_ADDRESSES = 8,
+};
+
+enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM };
+
+/* A socket, as the poller hands it back. */
+struct conn {
+	int		 fd;		/* -1: none */
+	uint8_t		 kind;		/* enum conn_kind */
+	bool		 readable : 1;	/* a read may bring something */
+	bool		 writable : 1;
+	bool		 ended : 1;	/* the peer announced its end: read on until it shows */
+	bool		 eof : 1;	/* and it did */
+	bool		 shut : 1;	/* we ended our side */
+	bool		 watched : 1;	/* known to the poller */
+	struct buf	*in;		/* received, not yet sent to the other side */
+};
+
+enum session_state {
+	SESSION_HEAD,		/* reading until the name is known */
+	SESSION_DIAL,		/* resolving and connecting */
+	SESSION_RELAY,		/* bytes both ways, whatever they are */
+	SESSION_EXCHANGE,	/* one HTTP request and its response */
+	SESSION_LINGER,		/* refused: the guest takes its answer */
+	SESSION_DEAD,
+};
+
+enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_TLS, PROTOCOL_HTTP };
+
+/* HTTP state of a session: from its first request to its end or upgrade. */
+struct exchange {
+	struct http_scan scan_up, scan_down;
+	struct http_body body_up, body_down;
+	size_t		 head_len;	/* of the request at client.in->start */
+	bool		 begun;		/* a byte of the head at hand was received */
+	bool		 up_done;	/* the request was received whole */
+	bool		 down_head;	/* the final response's head was received */
+	bool		 down_done;
+	bool		 answered;	/* the guest got a byte of the response */
+	bool		 to_head;	/* the request's method is HEAD */
+	bool		 websocket;
+	bool		 keep_alive;
+	uint32_t	 requests;	/* judged so far */
+	struct addr	 dialled;
+};
+
+struct session {
+	struct conn		 client, upstream;
+	struct proxy		*proxy;
+	LIST_ENTRY(session)	 link;		/* in proxy->sessions, or dead */
+	STAILQ_ENTRY(session)	 run_link;
+	LIST_ENTRY(session)	 flow_link;
+	struct timer		 timer;
+	struct source		*source;
+	char			*name;		/* canonical; NULL: not yet known */
+	struct dial		*dial;
+	struct exchange		*exchange;
+	struct tls_scan		 scan;		/* of the hello being read */
+	uint64_t		 hit_id;	/* 0: none yet */
+	uint64_t		 up, down;	/* bytes not yet told to the engine */
+	uint32_t		 entry;
+	uint32_t		 hit_guest;	/* the guest's id as its hit told it */
+	uint16_t		 guest_port, port;
+	struct addr		 wanted;
+	uint8_t			 state;		/* enum session_state */
+	uint8_t			 protocol;	/* enum protocol */
+	bool			 queued : 1;	/* in the run queue */
+	bool			 flowing : 1;	/* in proxy->flows */
+};
+
+LIST_HEAD(session_list, session);
+
+struct prefix {
+	struct addr	net;
+	uint8_t		bits;
+};
+
+struct proxy {
+	struct event_base	*base;
+	struct evdns_base	*dns;
+	const struct conf	*conf;
+	struct proxy_sink	 sink;
+	struct poller		*poller;
+	struct event		*tick;
+	struct wheel		 wheel;
+	struct buf_pool		 pool;
+	struct sources		 sources;
+	struct allow_image	*allow;
+	struct prefix		 reach[PROXY_REACH_MAX];
+	uint32_t		 nreach;
+	struct conn		 listeners[PROXY_LISTENERS];
+	uint16_t		 port;
+	bool			 running;
+	bool			 paused;	/* accept waits for a free descriptor */
+	bool			 ticking;
+	uint32_t		 max_open;	/* by descriptors */
+	uint32_t		 nopen;
+	struct session_list	 sessions, dead, flows;
+	STAILQ_HEAD(, session)	 run;
+	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
+	uint64_t		 flows_told;	/* when, milliseconds */
+	uint64_t		 next_id;
+	struct proxy_stats	 stats;
+	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
+};
+
+/* proxy.c */
+/* Around whatever does not come from the poller: the time, and the aftermath. */
+void		 proxy_enter(struct proxy *);
+void		 proxy_settle(struct proxy *);
+bool		 proxy_may_dial(const struct proxy *, const struct addr *);
+
+/* listener.c */
+char		*listener_open(struct proxy *);
+void		 listener_close(struct proxy *);
+/* Takes what waits, a batch at a time. */
+void		 listener_accept(struct proxy *);
+
+/* session.c */
+struct session	*session_new(struct proxy *, int fd, struct source *, uint16_t guest_port,
+		    const struct addr *wanted, uint16_t port);
+/* Goes on as far as its sockets allow. */
+void		 session_run(struct session *);
+/* Runs it again after everyone else had a turn. */
+void		 session_queue(struct session *);
+/* The one end of every session; why is for the debug log. abort: with resets,
+ * so that both sides notice and nothing queued still leaves. */
+enum session_end {
+	SESSION_END_DONE, SESSION_END_REFUSED, SESSION_END_IDLE, SESSION_END_ERROR,
+	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_COUNT
+};
+void		 session_close(struct session *, enum session_end);
+void		 session_due(struct timer *, void *proxy);
+/* Idle from now on means from now on. */
+void		 session_touch(struct session *);
+void		 session_deadline(struct session *, uint32_t seconds);
+/* Asks the allowlist again and closes the session if it says no. */
+void		 session_judge_again(struct session *);
+void		 session_reap(struct proxy *);
+
+void		 conn_init(struct conn *, enum conn_kind);
+bool		 conn_watch(struct proxy *, struct conn *);
+/* Closes the socket and gives its buffer back. */
+void		 conn_close(struct proxy *, struct conn *, bool abort);
+
+/* request.c */
+void		 request_read(struct session *);
+void		 request_timeout(struct session *);
+
+/* dial.c */
+/* Takes the hit's details over; ends in session_connected() or a refusal. */
+void		 dial_start(struct session *, const struct hit *);
+void		 dial_abandon(struct dial *);
+void		 dial_ready(struct session *);
+void		 dial_timeout(struct session *);
+/* The hit that waits for its connection. */
+struct hit	*dial_hit(struct dial *);
+
+/* relay.c */
+enum io { IO_DONE, IO_BLOCKED, IO_EOF, IO_FAILED };
+/* Receives into from->in, taking a buffer of at least size if it has none. */
+enum io		 conn_fill(struct session *, struct conn *from, size_t size);
+/* Sends what may pass of from->in. IO_DONE: all of it. */
+enum io		 conn_flush(struct session *, struct conn *from, struct conn *to);
+bool		 conn_shutdown(struct conn *);
+void		 relay_start(struct session *);
+void		 relay_run(struct session *);
+
+/* exchange.c */
+void		 exchange_start(struct session *);
+void		 exchange_run(struct session *);
+
+/* refuse.c */
+/* Tells the engine (hit is completed here) and the guest, and ends. */
+void		 session_refuse(struct session *, struct hit *, enum reason, const char *what);
+/* The server broke the rules after its request was let through. */
+void		 session_bad_gateway(struct session *, const char *what);
+/* All is said: ends without cutting off what the guest has yet to receive. */
+void		 session_finish(struct session *);
+void		 linger_run(struct session *);
+
+/* stats.c */
+/* Fills in what every hit of the session has in common; no id yet. */
+void		 hit_init(struct hit *, const struct session *, enum hit_via);
+/* Gives it its id and verdict and tells it. */
+void		 hit_tell(struct session *, struct hit *, enum verdict, enum reason);
+void		 flow_count(struct session *, bool up, size_t bytes);
+void		 flow_end(struct session *);
+void		 flows_tell(struct proxy *);
+
+#endif

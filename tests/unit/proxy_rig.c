@@ -1,0 +1,293 @@
+#include "config.h"
+
+#include "proxy_rig.h"
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/dns.h>
+#include <event2/dns_struct.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "hello.h"
+
+struct rig_world world;
+
+/* ---- the allowlist ---- */
+
+struct allow_answer
+allow_lookup(const struct allow_image *image, const char *name, size_t len, uint16_t port,
+    const char *guest, int64_t now)
+{
+	struct allow_answer a = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
+
+	(void)image;
+	(void)port;
+	(void)now;
+	for (unsigned i = 0; i < RIG_LISTED; i++) {
+		if (world.listed[i] == NULL || strlen(world.listed[i]) != len ||
+		    memcmp(world.listed[i], name, len) != 0)
+			continue;
+		/* Only for one guest. */
+		if (strcmp(name, "scoped.example") == 0 && strcmp(guest, "agent-1") != 0)
+			continue;
+		a = (struct allow_answer){ .verdict = VERDICT_ALLOW, .reason = REASON_LISTED, .entry = i + 1 };
+	}
+	return a;
+}
+
+void
+allow_image_close(struct allow_image *image)
+{
+	(void)image;
+}
+
+/* ---- DNS ---- */
+
+static void
+dns_answer(struct evdns_server_request *q, void *arg)
+{
+	static const struct {
+		const char	*name, *addrs[2];
+	} zone[] = {
+		{ "private.example", { "10.1.2.3", NULL } },
+		{ "mixed.example", { "10.1.2.3", "127.0.0.1" } },
+		{ "dead.example", { "127.0.0.77", "127.0.0.1" } },
+		{ "down.example", { "127.0.0.77", NULL } },
+		{ "nowhere.example", { NULL, NULL } },
+	};
+	const struct evdns_server_question *ask = q->questions[0];
+	const char *const *addrs = NULL;
+	static const char *const local[2] = { "127.0.0.1", NULL };
+	struct in_addr in[2];
+	int n = 0;
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(zone) / sizeof(zone[0]); i++) {
+		if (strcasecmp(zone[i].name, ask->name) == 0)
+			addrs = zone[i].addrs;
+	}
+	if (addrs == NULL)
+		addrs = local;
+	while (n < 2 && addrs[n] != NULL) {
+		inet_pton(AF_INET, addrs[n], &in[n]);
+		n++;
+	}
+	if (n > 0 && ask->type == EVDNS_TYPE_A)
+		evdns_server_request_add_a_reply(q, ask->name, n, in, 60);
+	evdns_server_request_respond(q, n == 0 ? DNS_ERR_NOTEXIST : 0);
+}
+
+/* ---- the world around the proxy ---- */
+
+static bool
+fake_original(int fd, uint8_t family, struct addr *addr, uint16_t *port)
+{
+	(void)fd;
+	(void)family;
+	*addr = (struct addr){ .family = 4, .bytes = { 203, 0, 113, 9 } };
+	*port = world.port;
+	return world.redirected;
+}
+
+static void
+on_hit(const struct hit *h, void *arg)
+{
+	struct rig *r = arg;
+
+	if (r->nhits < RIG_HITS)
+		r->hits[r->nhits] = *h;
+	r->nhits++;
+}
+
+static bool
+on_flow(const struct flow *f, void *arg)
+{
+	struct rig *r = arg;
+
+	if (r->refuse_flows)
+		return false;
+	r->up += f->up;
+	r->down += f->down;
+	r->ended += f->ended;
+	return true;
+}
+
+static int
+bound_socket(int type, uint16_t *port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
+		abort();
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
+
+int
+rig_setup(void **state)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	struct proxy_sink sink = { on_hit, on_flow, r };
+	uint16_t dns_port;
+	char server[32], *cause;
+
+	memset(&world, 0, sizeof(world));
+	world.listed[0] = "a.example";
+	world.listed[1] = "b.example";
+	world.redirected = true;
+	r->base = event_base_new();
+	r->dns_fd = bound_socket(SOCK_DGRAM, &dns_port);
+	r->dns_server = evdns_add_server_port_with_base(r->base, r->dns_fd, 0, dns_answer, NULL);
+	r->dns = evdns_base_new(r->base, 0);
+	snprintf(server, sizeof(server), "127.0.0.1:%u", dns_port);
+	evdns_base_nameserver_ip_add(r->dns, server);
+	r->origin = bound_socket(SOCK_STREAM, &world.port);
+	listen(r->origin, 16);
+	conf_defaults(&r->conf);
+	r->conf.proxy_port = 0;
+	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
+	r->conf.nreach = 1;
+	r->proxy = proxy_new(r->base, r->dns, &r->conf, 7, &sink, &cause);
+	if (r->proxy == NULL)
+		return -1;
+	r->proxy->original = fake_original;
+	if ((cause = proxy_run(r->proxy, true)) != NULL)
+		return -1;
+	*state = r;
+	return 0;
+}
+
+int
+rig_teardown(void **state)
+{
+	struct rig *r = *state;
+
+	proxy_free(r->proxy);
+	for (int i = 0; i < 4; i++)
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
+	evdns_base_free(r->dns, 0);
+	evdns_close_server_port(r->dns_server);
+	for (int i = 0; i < 4; i++)
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
+	event_base_free(r->base);
+	close(r->origin);
+	close(r->dns_fd);
+	free(r);
+	return 0;
+}
+
+void
+rig_turn(struct rig *r)
+{
+	event_base_loop(r->base, EVLOOP_NONBLOCK);
+	usleep(1000);
+}
+
+int
+rig_connect(struct rig *r)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(r->proxy->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_not_equal(fd, -1);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		assert_int_equal(errno, EINPROGRESS);
+	return fd;
+}
+
+bool
+rig_origin_waits(struct rig *r)
+{
+	int fd = accept4(r->origin, NULL, NULL, SOCK_NONBLOCK);
+
+	if (fd == -1)
+		return false;
+	close(fd);
+	return true;
+}
+
+int
+rig_accept(struct rig *r)
+{
+	int fd = -1;
+
+	rig_until(r, (fd = accept4(r->origin, NULL, NULL, SOCK_NONBLOCK)) != -1);
+	return fd;
+}
+
+void
+rig_send(struct rig *r, int fd, const void *p, size_t len)
+{
+	const char *b = p;
+	ssize_t n = 0;
+
+	for (size_t sent = 0; sent < len; sent += (size_t)n) {
+		rig_until(r, (n = send(fd, b + sent, len - sent, MSG_NOSIGNAL)) > 0);
+	}
+	rig_turn(r);
+}
+
+void
+rig_say(struct rig *r, int fd, const char *text)
+{
+	rig_send(r, fd, text, strlen(text));
+}
+
+void
+rig_hear(struct rig *r, int fd, const char *text)
+{
+	char got[4096];
+	size_t want = strlen(text), have = 0;
+	ssize_t n = 0;
+
+	assert_true(want < sizeof(got));
+	while (have < want) {
+		rig_until(r, (n = recv(fd, got + have, want - have, 0)) > 0);
+		have += (size_t)n;
+	}
+	got[have] = '\0';
+	assert_string_equal(got, text);
+}
+
+size_t
+rig_read_all(struct rig *r, int fd, char *got, size_t size, bool *reset)
+{
+	size_t have = 0;
+	ssize_t n = 0;
+
+	*reset = false;
+	for (;;) {
+		assert_true(have + 1 < size);
+		rig_until(r, (n = recv(fd, got + have, size - have - 1, 0)) != -1 || errno == ECONNRESET);
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+	}
+	*reset = n == -1;
+	got[have] = '\0';
+	return have;
+}
+
+void
+rig_send_hello(struct rig *r, int fd, const char *name)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = name, .alpn = "h2", .supported = 0x0304 };
+
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 16384);
+	rig_send(r, fd, wire.b, wire.len);
+}

@@ -1,0 +1,850 @@
+/* The whole proxy on real sockets: who gets through, who does not, what each
+ * is told, and that nothing is left behind. */
+#include "config.h"
+
+#include "proxy_rig.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hello.h"
+
+static char got[RIG_BUF];
+static const struct addr loopback = { .family = 4, .bytes = { 127, 0, 0, 1 } };
+
+static const struct hit *
+last_hit(const struct rig *r)
+{
+	assert_true(r->nhits > 0 && r->nhits <= RIG_HITS);
+	return &r->hits[r->nhits - 1];
+}
+
+static void
+expect_hit(const struct rig *r, enum hit_via via, enum verdict verdict, enum reason reason,
+    const char *name)
+{
+	const struct hit *h = last_hit(r);
+
+	assert_string_equal(via_name(h->via), via_name(via));
+	assert_string_equal(reason_name(h->reason), reason_name(reason));
+	assert_int_equal(h->verdict, verdict);
+	assert_string_equal(h->name, name);
+	assert_int_equal(h->port, world.port);
+	assert_int_equal(h->id >> 32, 7);
+}
+
+/* Hello to the origin: it must get every byte of it. Returns both ends. */
+static int
+open_tls(struct rig *r, const char *name, int *guest)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = name, .alpn = "h2", .supported = 0x0304 };
+	size_t have = 0;
+	ssize_t n;
+	int fd;
+
+	*guest = rig_connect(r);
+	rig_send_hello(r, *guest, name);
+	fd = rig_accept(r);
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 16384);
+	while (have < wire.len) {
+		rig_until(r, (n = recv(fd, got + have, sizeof(got) - have, 0)) > 0);
+		have += (size_t)n;
+	}
+	assert_int_equal(have, wire.len);
+	assert_memory_equal(got, wire.b, wire.len);
+	return fd;
+}
+
+static void
+a_listed_tls_host_is_reached_and_both_sides_may_close_halves(void **state)
+{
+	struct rig *r = *state;
+	const struct hit *h;
+	bool reset;
+	int guest, origin;
+
+	origin = open_tls(r, "a.example", &guest);
+	expect_hit(r, VIA_TLS, VERDICT_ALLOW, REASON_LISTED, "a.example");
+	h = last_hit(r);
+	assert_int_equal(h->tls_version, 0x0304);
+	assert_string_equal(h->alpn, "h2");
+	assert_int_equal(h->wanted.bytes[0], 203);
+	assert_true(addr_equal(&h->dialled, &loopback));
+	rig_say(r, guest, "up");
+	rig_hear(r, origin, "up");
+	rig_say(r, origin, "down");
+	rig_hear(r, guest, "down");
+	assert_int_equal(shutdown(guest, SHUT_WR), 0);
+	rig_read_all(r, origin, got, sizeof(got), &reset);
+	assert_false(reset);
+	rig_say(r, origin, "still here");
+	rig_hear(r, guest, "still here");
+	close(origin);
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_false(reset);
+	rig_until(r, r->proxy->nopen == 0);
+	assert_int_equal(r->ended, 1);
+	assert_true(r->up > 2 && r->down == 14);
+	close(guest);
+}
+
+static void
+expect_alert(struct rig *r, int guest, uint8_t description)
+{
+	bool reset;
+
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	assert_int_equal(got[0], 21);
+	assert_int_equal(got[6], description);
+	assert_false(reset);
+	close(guest);
+	assert_false(rig_origin_waits(r));
+}
+
+static void
+an_unlisted_tls_host_gets_an_alert_at_once(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r);
+
+	rig_send_hello(r, guest, "evil.example");
+	expect_alert(r, guest, 49);
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_NOT_LISTED, "evil.example");
+	assert_int_equal(r->proxy->nopen, 0);
+}
+
+static void
+hellos_that_name_no_proper_host_are_refused(void **state)
+{
+	static const struct {
+		const char	*name;
+		size_t		 len;
+		enum reason	 reason;
+		uint8_t		 alert;
+		const char	*told;
+	} cases[] = {
+		{ NULL, 0, REASON_NO_NAME, 112, "" },
+		{ "a.example\0.b", 12, REASON_BAD_NAME, 112, "a.example\\x00.b" },
+		{ "a_b.example", 11, REASON_BAD_NAME, 112, "a_b.example" },
+		{ "127.0.0.1", 9, REASON_IP_LITERAL, 112, "127.0.0.1" },
+		{ "0x7f000001", 10, REASON_IP_LITERAL, 112, "0x7f000001" },
+		{ "::1", 3, REASON_IP_LITERAL, 112, "::1" },
+		{ "", 0, REASON_MALFORMED, 50, "" },
+	};
+	static struct bytes message, wire;
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct hello_spec spec = { .name = cases[i].name, .name_len = cases[i].len };
+		int guest = rig_connect(r);
+
+		hello_message(&message, &spec);
+		hello_records(&wire, &message, 16384);
+		rig_send(r, guest, wire.b, wire.len);
+		expect_alert(r, guest, cases[i].alert);
+		expect_hit(r, VIA_TLS, VERDICT_DENY, cases[i].reason, cases[i].told);
+	}
+}
+
+static void
+a_hello_is_put_together_from_single_bytes_and_records(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = "A.Example.", .padding = 2000 };
+	struct rig *r = *state;
+	size_t have = 0;
+	ssize_t n;
+	int guest, origin;
+
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 700);
+	guest = rig_connect(r);
+	for (size_t i = 0; i < wire.len; i++) {
+		assert_int_equal(r->nhits, 0);
+		assert_int_equal(send(guest, wire.b + i, 1, 0), 1);
+		if (i % 16 == 0)
+			rig_turn(r);
+	}
+	origin = rig_accept(r);
+	expect_hit(r, VIA_TLS, VERDICT_ALLOW, REASON_LISTED, "a.example");
+	while (have < wire.len) {
+		rig_until(r, (n = recv(origin, got + have, sizeof(got) - have, 0)) > 0);
+		have += (size_t)n;
+	}
+	assert_memory_equal(got, wire.b, wire.len);
+	close(guest);
+	close(origin);
+}
+
+#define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
+#define OK(body, len) "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\n\r\n" body
+
+static void
+expect_page(struct rig *r, int guest, const char *status, const char *reason)
+{
+	bool reset;
+
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_false(reset);
+	assert_int_equal(strncmp(got, "HTTP/1.1 ", 9), 0);
+	assert_int_equal(strncmp(got + 9, status, strlen(status)), 0);
+	assert_non_null(strstr(got, "Connection: close\r\n"));
+	assert_non_null(strstr(got, reason));
+	close(guest);
+}
+
+static void
+every_request_of_a_connection_is_judged(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r), one, two;
+
+	rig_say(r, guest, GET("a.example"));
+	one = rig_accept(r);
+	rig_hear(r, one, GET("a.example"));
+	rig_say(r, one, OK("first", "5"));
+	rig_hear(r, guest, OK("first", "5"));
+	/* The same host again: on the same connection. */
+	rig_say(r, guest, GET("A.EXAMPLE:80"));
+	rig_hear(r, one, GET("A.EXAMPLE:80"));
+	rig_say(r, one, OK("second", "6"));
+	rig_hear(r, guest, OK("second", "6"));
+	/* Another listed host: on one of its own. */
+	rig_say(r, guest, GET("b.example"));
+	two = rig_accept(r);
+	rig_hear(r, two, GET("b.example"));
+	rig_say(r, two, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	assert_int_equal(r->nhits, 3);
+	expect_hit(r, VIA_HTTP, VERDICT_ALLOW, REASON_LISTED, "b.example");
+	/* One that is not listed: refused, and the connection ends. */
+	rig_say(r, guest, GET("evil.example"));
+	expect_page(r, guest, "403", "not-listed");
+	assert_non_null(strstr(got, "gatehouse why 7-4"));
+	assert_non_null(strstr(got, "gatehouse allow evil.example"));
+	expect_hit(r, VIA_HTTP, VERDICT_DENY, REASON_NOT_LISTED, "evil.example");
+	assert_false(rig_origin_waits(r));
+	close(one);
+	close(two);
+}
+
+static void
+pipelined_requests_wait_for_their_turn(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r), one, two;
+
+	rig_say(r, guest, GET("a.example") GET("b.example") GET("evil.example"));
+	one = rig_accept(r);
+	rig_hear(r, one, GET("a.example"));
+	for (int i = 0; i < 20; i++)
+		rig_turn(r);
+	assert_int_equal(recv(one, got, 1, 0), -1);
+	assert_int_equal(r->nhits, 1);
+	rig_say(r, one, OK("first", "5"));
+	two = rig_accept(r);
+	rig_hear(r, two, GET("b.example"));
+	rig_say(r, two, OK("second", "6"));
+	rig_hear(r, guest, OK("first", "5") OK("second", "6"));
+	expect_page(r, guest, "403", "not-listed");
+	close(one);
+	close(two);
+}
+
+static void
+requests_that_break_the_rules_never_reach_a_server(void **state)
+{
+	static const char *const cases[] = {
+		"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
+		"GET / HTTP/1.1\r\nHost: a.example\r\nHost: evil.example\r\n\r\n",
+		"GET / HTTP/1.1\r\n\r\n",
+		"GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a.example\r\nX: 1\r\n folded\r\n\r\n",
+		"GET / HTTP/1.1\nHost: a.example\n\n",
+		"GET / HTTP/1.1\r\nHost : a.example\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"EHLO mail.example\r\n",
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect(r);
+
+		rig_say(r, guest, cases[i]);
+		expect_page(r, guest, "403", "malformed");
+		assert_int_equal(last_hit(r)->reason, REASON_MALFORMED);
+		assert_int_equal(last_hit(r)->via, VIA_HTTP);
+		assert_false(rig_origin_waits(r));
+	}
+	rig_until(r, r->proxy->nopen == 0);
+}
+
+static void
+hosts_that_are_no_names_are_refused(void **state)
+{
+	static const struct {
+		const char	*request;
+		enum reason	 reason;
+	} cases[] = {
+		{ GET("127.0.0.1"), REASON_IP_LITERAL },
+		{ GET("2130706433"), REASON_IP_LITERAL },
+		{ GET("0177.0.0.1"), REASON_IP_LITERAL },
+		{ GET("[::1]:80"), REASON_IP_LITERAL },
+		{ GET("[::ffff:127.0.0.1]"), REASON_IP_LITERAL },
+		{ GET("a.example b.example"), REASON_BAD_NAME },
+		{ GET("a.example,b.example"), REASON_BAD_NAME },
+		{ GET("<script>"), REASON_BAD_NAME },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect(r);
+
+		rig_say(r, guest, cases[i].request);
+		expect_page(r, guest, "403", reason_name(cases[i].reason));
+		assert_int_equal(last_hit(r)->reason, cases[i].reason);
+	}
+}
+
+static void
+what_is_neither_tls_nor_http_is_closed_at_once(void **state)
+{
+	static const char *const cases[] = { "SSH-2.0-OpenSSH_9.2\r\n", "\x80\x2e\x01", "\r\n", "{\"a\":1}" };
+	struct rig *r = *state;
+	bool reset;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect(r);
+
+		rig_say(r, guest, cases[i]);
+		assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+		assert_false(reset);
+		close(guest);
+		expect_hit(r, VIA_OTHER, VERDICT_DENY, REASON_MALFORMED, "");
+	}
+}
+
+static void
+silence_and_slowness_end_at_the_deadline(void **state)
+{
+	struct rig *r = *state;
+	int silent, slow;
+	bool reset;
+
+	r->conf.head_seconds = 1;
+	silent = rig_connect(r);
+	slow = rig_connect(r);
+	rig_say(r, slow, "GET / HTTP/1.1\r\nHo");
+	expect_page(r, slow, "403", "timeout");
+	expect_hit(r, VIA_HTTP, VERDICT_DENY, REASON_TIMEOUT, "");
+	assert_int_equal(rig_read_all(r, silent, got, sizeof(got), &reset), 0);
+	expect_hit(r, VIA_OTHER, VERDICT_DENY, REASON_TIMEOUT, "");
+	close(silent);
+}
+
+static void
+bodies_and_special_responses_pass_untouched(void **state)
+{
+	static const struct {
+		const char	*request, *response;
+	} cases[] = {
+		{ "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello", OK("x", "1") },
+		{ "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n",
+		    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: z\r\n\r\n" },
+		{ "HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" },
+		{ GET("a.example"), "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n" },
+		{ GET("a.example"), "HTTP/1.1 204 No Content\r\n\r\n" },
+		{ GET("a.example"), "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK("", "0") },
+		{ GET("a.example"), OK("last", "4") },
+	};
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin = -1;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rig_say(r, guest, cases[i].request);
+		if (origin == -1)
+			origin = rig_accept(r);
+		rig_hear(r, origin, cases[i].request);
+		rig_say(r, origin, cases[i].response);
+		rig_hear(r, guest, cases[i].response);
+	}
+	assert_int_equal(r->nhits, 7);
+	assert_false(rig_origin_waits(r));
+	close(guest);
+	close(origin);
+}
+
+static void
+a_guest_may_wait_for_100_continue(void **state)
+{
+	static const char head[] = "PUT / HTTP/1.1\r\nHost: a.example\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin;
+
+	rig_say(r, guest, head);
+	origin = rig_accept(r);
+	rig_hear(r, origin, head);
+	rig_say(r, origin, "HTTP/1.1 100 Continue\r\n\r\n");
+	rig_hear(r, guest, "HTTP/1.1 100 Continue\r\n\r\n");
+	rig_say(r, guest, "body");
+	rig_hear(r, origin, "body");
+	rig_say(r, origin, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	close(guest);
+	close(origin);
+}
+
+static void
+a_response_may_end_with_its_connection(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin;
+	bool reset;
+
+	rig_say(r, guest, GET("a.example"));
+	origin = rig_accept(r);
+	rig_hear(r, origin, GET("a.example"));
+	rig_say(r, origin, "HTTP/1.1 200 OK\r\n\r\nall of it");
+	close(origin);
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_false(reset);
+	assert_string_equal(got, "HTTP/1.1 200 OK\r\n\r\nall of it");
+	close(guest);
+	rig_until(r, r->proxy->nopen == 0);
+}
+
+static void
+a_websocket_becomes_a_plain_relay(void **state)
+{
+	static const char ask[] = "GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+	static const char yes[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin;
+
+	rig_say(r, guest, ask);
+	origin = rig_accept(r);
+	rig_hear(r, origin, ask);
+	rig_say(r, origin, yes);
+	rig_hear(r, guest, yes);
+	rig_say(r, guest, "\x81\x02hi");
+	rig_hear(r, origin, "\x81\x02hi");
+	rig_say(r, origin, "\x81\x02yo");
+	rig_hear(r, guest, "\x81\x02yo");
+	close(guest);
+	close(origin);
+}
+
+static void
+answers_that_break_the_rules_do_not_reach_the_guest(void **state)
+{
+	static const char *const cases[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
+		"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+		"nonsense\r\n\r\n",
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect(r), origin;
+
+		rig_say(r, guest, GET("a.example"));
+		origin = rig_accept(r);
+		rig_say(r, origin, cases[i]);
+		expect_page(r, guest, "502", "malformed");
+		assert_int_equal(last_hit(r)->verdict, VERDICT_ALLOW);
+		close(origin);
+	}
+}
+
+static void
+bytes_behind_a_response_end_its_connection(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r), one, two;
+
+	rig_say(r, guest, GET("a.example"));
+	one = rig_accept(r);
+	rig_say(r, one, OK("", "0") OK("smuggled", "8"));
+	rig_hear(r, guest, OK("", "0"));
+	rig_say(r, guest, GET("a.example"));
+	two = rig_accept(r);
+	rig_say(r, two, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	assert_int_equal(recv(guest, got, 1, 0), -1);
+	close(guest);
+	close(one);
+	close(two);
+}
+
+static void
+where_a_name_leads_decides_too(void **state)
+{
+	static const struct {
+		const char	*name, *status;
+		enum reason	 reason;
+	} cases[] = {
+		{ "private.example", "403", REASON_PRIVATE_ADDRESS },
+		{ "nowhere.example", "502", REASON_UNRESOLVABLE },
+		{ "down.example", "502", REASON_UNRESOLVABLE },
+	};
+	struct rig *r = *state;
+	char request[128];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect(r);
+
+		world.listed[0] = cases[i].name;
+		snprintf(request, sizeof(request), GET("%s"), cases[i].name);
+		rig_say(r, guest, request);
+		expect_page(r, guest, cases[i].status, reason_name(cases[i].reason));
+		expect_hit(r, VIA_HTTP, VERDICT_DENY, cases[i].reason, cases[i].name);
+		assert_int_equal(last_hit(r)->dialled.family, 0);
+	}
+}
+
+static void
+a_dead_address_and_a_private_one_are_passed_over(void **state)
+{
+	static const char *const names[] = { "dead.example", "mixed.example" };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		int guest, origin;
+
+		world.listed[0] = names[i];
+		origin = open_tls(r, names[i], &guest);
+		assert_true(addr_equal(&last_hit(r)->dialled, &loopback));
+		close(guest);
+		close(origin);
+	}
+}
+
+static void
+revoking_an_entry_cuts_its_connections_and_no_others(void **state)
+{
+	struct rig *r = *state;
+	int a, b, origin_a, origin_b;
+	bool reset;
+
+	origin_a = open_tls(r, "a.example", &a);
+	origin_b = open_tls(r, "b.example", &b);
+	world.listed[0] = NULL;
+	proxy_set_allow(r->proxy, NULL);
+	rig_read_all(r, a, got, sizeof(got), &reset);
+	assert_true(reset);
+	rig_read_all(r, origin_a, got, sizeof(got), &reset);
+	assert_true(reset);
+	rig_say(r, b, "goes on");
+	rig_hear(r, origin_b, "goes on");
+	assert_int_equal(r->proxy->nopen, 1);
+	close(a);
+	close(b);
+	close(origin_a);
+	close(origin_b);
+}
+
+static void
+a_frozen_guest_is_cut_and_refused_until_it_is_thawed(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin;
+	bool reset;
+
+	origin = open_tls(r, "a.example", &guest);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true);
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_true(reset);
+	close(guest);
+	close(origin);
+	guest = rig_connect(r);
+	rig_say(r, guest, GET("a.example"));
+	expect_page(r, guest, "403", "frozen");
+	assert_int_equal(last_hit(r)->guest_id, 3);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", false);
+	origin = open_tls(r, "a.example", &guest);
+	close(guest);
+	close(origin);
+}
+
+static void
+an_entry_for_one_guest_follows_the_guest(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin;
+	bool reset;
+
+	world.listed[0] = "scoped.example";
+	rig_send_hello(r, guest, "scoped.example");
+	expect_alert(r, guest, 49);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", false);
+	origin = open_tls(r, "scoped.example", &guest);
+	/* The address now belongs to another one. */
+	proxy_set_guest(r->proxy, &loopback, 4, "agent-2", false);
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_true(reset);
+	close(guest);
+	close(origin);
+}
+
+static void
+guests_not_told_again_are_forgotten(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin;
+
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true);
+	proxy_guests_begin(r->proxy);
+	guest = rig_connect(r);
+	rig_say(r, guest, GET("a.example"));
+	expect_page(r, guest, "403", "frozen");		/* until the end is told */
+	proxy_guests_end(r->proxy);
+	origin = open_tls(r, "a.example", &guest);
+	assert_int_equal(last_hit(r)->guest_id, 0);
+	close(guest);
+	close(origin);
+}
+
+static void
+a_guest_gets_so_many_connections_and_no_more(void **state)
+{
+	struct rig *r = *state;
+	int a, b, c, origin_a, origin_b;
+	bool reset;
+
+	r->conf.max_per_guest = 2;
+	origin_a = open_tls(r, "a.example", &a);
+	origin_b = open_tls(r, "a.example", &b);
+	c = rig_connect(r);
+	rig_send_hello(r, c, "a.example");
+	rig_read_all(r, c, got, sizeof(got), &reset);
+	expect_hit(r, VIA_OTHER, VERDICT_DENY, REASON_LIMIT, "");
+	close(c);
+	close(a);
+	close(origin_a);
+	rig_until(r, r->proxy->nopen == 1);
+	origin_a = open_tls(r, "a.example", &a);
+	close(a);
+	close(b);
+	close(origin_a);
+	close(origin_b);
+}
+
+static void
+out_of_descriptors_accept_waits_and_goes_on_when_one_closes(void **state)
+{
+	struct rig *r = *state;
+	struct proxy_stats stats;
+	int a, b, origin_a, origin_b;
+
+	r->proxy->max_open = 1;
+	origin_a = open_tls(r, "a.example", &a);
+	b = rig_connect(r);
+	rig_send_hello(r, b, "a.example");
+	proxy_stats(r->proxy, &stats);
+	rig_until(r, (proxy_stats(r->proxy, &stats), stats.accept_paused));
+	assert_false(rig_origin_waits(r));
+	rig_say(r, a, "goes on");
+	rig_hear(r, origin_a, "goes on");
+	close(a);
+	close(origin_a);
+	origin_b = rig_accept(r);
+	close(b);
+	close(origin_b);
+}
+
+static void
+who_was_not_redirected_is_not_served(void **state)
+{
+	struct rig *r = *state;
+	uint16_t port = world.port;
+	bool reset;
+	int fd;
+
+	world.redirected = false;
+	fd = rig_connect(r);
+	rig_say(r, fd, GET("a.example"));
+	assert_int_equal(rig_read_all(r, fd, got, sizeof(got), &reset), 0);
+	close(fd);
+	world.redirected = true;
+	world.port = r->proxy->port;	/* conntrack knows it, but did not turn it */
+	fd = rig_connect(r);
+	rig_say(r, fd, GET("a.example"));
+	assert_int_equal(rig_read_all(r, fd, got, sizeof(got), &reset), 0);
+	close(fd);
+	world.port = port;
+	assert_int_equal(r->nhits, 0);
+	assert_false(rig_origin_waits(r));
+}
+
+static void
+a_stopped_proxy_ends_all_and_its_port_is_closed(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin, error = 0;
+	socklen_t len = sizeof(error);
+	bool reset;
+
+	origin = open_tls(r, "a.example", &guest);
+	assert_null(proxy_run(r->proxy, false));
+	assert_false(proxy_running(r->proxy));
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_true(reset);
+	close(guest);
+	close(origin);
+	guest = rig_connect(r);
+	rig_turn(r);
+	getsockopt(guest, SOL_SOCKET, SO_ERROR, &error, &len);
+	assert_int_equal(error, ECONNREFUSED);
+	close(guest);
+	assert_null(proxy_run(r->proxy, true));
+	origin = open_tls(r, "a.example", &guest);
+	close(guest);
+	close(origin);
+}
+
+/* The byte at a place of a long stream. */
+static char
+pattern(size_t at)
+{
+	return (char)(at * 31 + (at >> 11));
+}
+
+static void
+a_slow_reader_holds_back_the_sender_and_loses_nothing(void **state)
+{
+	enum { TOTAL = 24 << 20 };
+	struct rig *r = *state;
+	size_t sent = 0, received = 0, stalled;
+	int guest, origin, idle = 0;
+	ssize_t n;
+
+	origin = open_tls(r, "a.example", &guest);
+	while (idle < 100 && sent < TOTAL) {
+		for (size_t i = 0; i < sizeof(got); i++)
+			got[i] = pattern(sent + i);
+		n = send(origin, got, sizeof(got), MSG_NOSIGNAL);
+		sent += n > 0 ? (size_t)n : 0;
+		idle = n > 0 ? 0 : idle + 1;
+		rig_turn(r);
+	}
+	stalled = sent;
+	assert_true(stalled < TOTAL);		/* only the kernel's buffers filled up */
+	while (received < TOTAL) {
+		if (sent < TOTAL) {
+			size_t len = TOTAL - sent < sizeof(got) ? TOTAL - sent : sizeof(got);
+
+			for (size_t i = 0; i < len; i++)
+				got[i] = pattern(sent + i);
+			n = send(origin, got, len, MSG_NOSIGNAL);
+			sent += n > 0 ? (size_t)n : 0;
+		}
+		while ((n = recv(guest, got, sizeof(got), 0)) > 0) {
+			for (size_t i = 0; i < (size_t)n; i++) {
+				if (got[i] != pattern(received + i))
+					fail_msg("byte %zu is wrong", received + i);
+			}
+			received += (size_t)n;
+		}
+		rig_turn(r);
+	}
+	rig_until(r, r->down == TOTAL);
+	close(guest);
+	close(origin);
+}
+
+static void
+an_idle_relay_holds_no_buffer(void **state)
+{
+	struct rig *r = *state;
+	const struct session *s;
+	int guest, origin;
+
+	origin = open_tls(r, "a.example", &guest);
+	rig_say(r, guest, "x");
+	rig_hear(r, origin, "x");
+	s = LIST_FIRST(&r->proxy->sessions);
+	assert_non_null(s);
+	assert_null(s->client.in);
+	assert_null(s->upstream.in);
+	assert_null(s->dial);
+	assert_null(s->exchange);
+	assert_true(sizeof(*s) <= 320);
+	close(guest);
+	close(origin);
+}
+
+static void
+bytes_are_told_each_second_and_again_if_not_taken(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin;
+	uint64_t hello;
+
+	origin = open_tls(r, "a.example", &guest);
+	r->refuse_flows = true;
+	rig_say(r, origin, "four");
+	rig_hear(r, guest, "four");
+	for (int i = 0; i < 1200; i++)
+		rig_turn(r);
+	assert_int_equal(r->down, 0);
+	r->refuse_flows = false;
+	rig_until(r, r->down == 4);
+	assert_int_equal(r->ended, 0);
+	hello = r->up;
+	rig_say(r, guest, "three");
+	rig_hear(r, origin, "three");
+	close(guest);
+	rig_until(r, r->up == hello + 5);
+	close(origin);
+	rig_until(r, r->ended == 1);
+}
+
+#define rig_test(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		rig_test(a_listed_tls_host_is_reached_and_both_sides_may_close_halves),
+		rig_test(an_unlisted_tls_host_gets_an_alert_at_once),
+		rig_test(hellos_that_name_no_proper_host_are_refused),
+		rig_test(a_hello_is_put_together_from_single_bytes_and_records),
+		rig_test(every_request_of_a_connection_is_judged),
+		rig_test(pipelined_requests_wait_for_their_turn),
+		rig_test(requests_that_break_the_rules_never_reach_a_server),
+		rig_test(hosts_that_are_no_names_are_refused),
+		rig_test(what_is_neither_tls_nor_http_is_closed_at_once),
+		rig_test(silence_and_slowness_end_at_the_deadline),
+		rig_test(bodies_and_special_responses_pass_untouched),
+		rig_test(a_guest_may_wait_for_100_continue),
+		rig_test(a_response_may_end_with_its_connection),
+		rig_test(a_websocket_becomes_a_plain_relay),
+		rig_test(answers_that_break_the_rules_do_not_reach_the_guest),
+		rig_test(bytes_behind_a_response_end_its_connection),
+		rig_test(where_a_name_leads_decides_too),
+		rig_test(a_dead_address_and_a_private_one_are_passed_over),
+		rig_test(revoking_an_entry_cuts_its_connections_and_no_others),
+		rig_test(a_frozen_guest_is_cut_and_refused_until_it_is_thawed),
+		rig_test(an_entry_for_one_guest_follows_the_guest),
+		rig_test(guests_not_told_again_are_forgotten),
+		rig_test(a_guest_gets_so_many_connections_and_no_more),
+		rig_test(out_of_descriptors_accept_waits_and_goes_on_when_one_closes),
+		rig_test(who_was_not_redirected_is_not_served),
+		rig_test(a_stopped_proxy_ends_all_and_its_port_is_closed),
+		rig_test(a_slow_reader_holds_back_the_sender_and_loses_nothing),
+		rig_test(an_idle_relay_holds_no_buffer),
+		rig_test(bytes_are_told_each_second_and_again_if_not_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
