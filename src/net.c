@@ -1,0 +1,282 @@
+/*
+ * The role that meets the guests' bytes: proxy and drop capture, and the
+ * channel on which it tells the engine and is told by it.
+ *
+ * priv hands over a channel to the engine, and a new one each time the
+ * engine starts again.  Between two engines the last allowlist and the last
+ * guests stay in force: nothing opens, nobody is cut off, and what could not
+ * be told is counted.  The proxy listens once there is an allowlist and the
+ * engine has said so.
+ */
+#include "config.h"
+
+#include "net.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "msg.h"
+#include "proxy/proxy.h"
+#include "xmalloc.h"
+
+struct net {
+	struct event_base	*base;
+	struct evdns_base	*dns;
+	const struct conf	*conf;
+	struct msg_channel	*priv;
+	struct msg_channel	*engine;	/* NULL: none now */
+	struct proxy		*proxy;		/* NULL: before the first engine */
+	struct capture		*capture;
+	struct event		*second;
+	void			(*lost)(const char *, void *);
+	void			*arg;
+	bool			 run;		/* the engine wants the proxy to run */
+	bool			 syncing;	/* a new engine is telling its guests */
+	uint32_t		 allow_generation;	/* 0: no allowlist yet */
+	uint64_t		 hits_lost;
+	char			 capture_cause[GH_CAUSE_SIZE];
+	char			 proxy_cause[GH_CAUSE_SIZE];
+};
+
+static bool
+net_tell(struct net *n, enum frame type, const void *body)
+{
+	return n->engine != NULL && msg_send(n->engine, type, body, -1);
+}
+
+static void
+on_hit(const struct hit *hit, void *arg)
+{
+	struct net *n = arg;
+
+	if (!net_tell(n, FRAME_HIT, hit))
+		n->hits_lost++;
+}
+
+static bool
+on_flow(const struct flow *flow, void *arg)
+{
+	return net_tell(arg, FRAME_FLOW, flow);
+}
+
+static void
+on_drop(const struct drop *drop, void *arg)
+{
+	net_tell(arg, FRAME_DROP, drop);
+}
+
+static void
+state_capture(const struct net *n, struct msg_net_state *state)
+{
+	struct capture_stats stats = { 0 };
+
+	if (n->capture == NULL) {
+		copy_string(state->cause, n->capture_cause, sizeof(state->cause));
+		return;
+	}
+	capture_stats(n->capture, &stats);
+	state->drops_seen = stats.seen;
+	state->drops_missed = stats.missed;
+	state->drops_folded = stats.folded;
+	state->capture_up = stats.up;
+	if (!stats.up)
+		copy_string(state->cause, stats.cause, sizeof(state->cause));
+}
+
+static void
+state_proxy(const struct net *n, struct msg_net_state *state)
+{
+	struct proxy_stats stats;
+
+	proxy_stats(n->proxy, &stats);
+	state->proxy_up = proxy_running(n->proxy);
+	state->connections = stats.connections;
+	state->accepted = stats.accepted;
+	state->allowed = stats.allowed;
+	state->denied = stats.denied;
+	state->bytes_up = stats.bytes_up;
+	state->bytes_down = stats.bytes_down;
+	state->accept_paused = stats.accept_paused;
+	/* A proxy that cannot run matters more than a log that cannot be read. */
+	if (n->run && !state->proxy_up && n->proxy_cause[0] != '\0')
+		copy_string(state->cause, n->proxy_cause, sizeof(state->cause));
+}
+
+static void
+net_tell_state(struct net *n)
+{
+	struct msg_net_state state = { .hits_lost = n->hits_lost,
+		.allow_generation = n->allow_generation };
+
+	state_capture(n, &state);
+	if (n->proxy != NULL)
+		state_proxy(n, &state);
+	net_tell(n, FRAME_NET_STATE, &state);
+}
+
+/* Makes the proxy run or not, as the engine wants and as far as it can. */
+static void
+net_run_proxy(struct net *n)
+{
+	const bool run = n->run && n->allow_generation != 0;
+	char *cause;
+
+	if (proxy_running(n->proxy) == run)
+		return;
+	cause = proxy_run(n->proxy, run);
+	if (cause != NULL && strcmp(cause, n->proxy_cause) != 0)
+		log_warnx("%s", cause);
+	copy_string(n->proxy_cause, cause != NULL ? cause : "", sizeof(n->proxy_cause));
+	free(cause);
+}
+
+static void
+on_second(int fd, short what, void *arg)
+{
+	struct net *n = arg;
+
+	(void)fd;
+	(void)what;
+	if (n->proxy != NULL)
+		net_run_proxy(n);	/* again, if the port was taken */
+	net_tell_state(n);
+}
+
+static void
+engine_allow(struct net *n, const struct msg_allow *allow, int fd)
+{
+	const char *cause = NULL;
+	struct allow_image *image = allow_image_open(fd, allow->size, &cause);
+
+	close(fd);
+	if (image == NULL) {
+		log_warnx("the engine sent an allowlist that cannot be used (%s); the old one stays "
+		    "in force", cause);
+		return;
+	}
+	n->allow_generation = allow->generation;
+	proxy_set_allow(n->proxy, image);
+}
+
+static void
+engine_guest(struct net *n, const struct msg_guest *guest)
+{
+	if ((guest->addr.family != 4 && guest->addr.family != 6) ||
+	    memchr(guest->name, '\0', sizeof(guest->name)) == NULL) {
+		log_warnx("the engine told of a guest that cannot be one");
+		return;
+	}
+	proxy_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
+}
+
+static void
+on_engine(enum frame type, const void *body, int fd, void *arg)
+{
+	const struct msg_proxy *proxy;
+	struct net *n = arg;
+
+	switch (type) {
+	case FRAME_ALLOW:
+		engine_allow(n, body, fd);
+		break;
+	case FRAME_GUEST:
+		engine_guest(n, body);
+		return;
+	case FRAME_PROXY:
+		/* The last of what a new engine tells. */
+		if (n->syncing)
+			proxy_guests_end(n->proxy);
+		n->syncing = false;
+		proxy = body;
+		n->run = proxy->run != 0;
+		break;
+	default:
+		return;
+	}
+	net_run_proxy(n);
+	net_tell_state(n);
+}
+
+static void
+on_engine_lost(const char *why, void *arg)
+{
+	struct net *n = arg;
+
+	log_info("the engine is gone (%s); its last allowlist stays in force", why);
+	msg_channel_free(n->engine);
+	n->engine = NULL;
+}
+
+static void
+priv_peer(struct net *n, const struct msg_peer *peer, int fd)
+{
+	const struct proxy_sink sink = { on_hit, on_flow, n };
+	char *cause;
+
+	msg_channel_free(n->engine);
+	n->engine = msg_channel_new(n->base, fd, ROLE_NET, ROLE_ENGINE, on_engine, on_engine_lost, n);
+	if (n->proxy == NULL) {
+		n->proxy = proxy_new(n->base, n->dns, n->conf, peer->generation, &sink, &cause);
+		if (n->proxy == NULL)
+			fatalx("%s", cause);
+	}
+	n->syncing = true;
+	proxy_guests_begin(n->proxy);
+	net_tell_state(n);
+}
+
+static void
+on_priv(enum frame type, const void *body, int fd, void *arg)
+{
+	if (type == FRAME_PEER)
+		priv_peer(arg, body, fd);
+}
+
+static void
+on_priv_lost(const char *why, void *arg)
+{
+	struct net *n = arg;
+
+	n->lost(why, n->arg);
+}
+
+struct net *
+net_new(struct event_base *base, struct evdns_base *dns, const struct conf *conf, int priv_fd,
+    struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
+{
+	static const struct timeval interval = { .tv_sec = 1 };
+	struct net *n = xcalloc(1, sizeof(*n));
+
+	n->base = base;
+	n->dns = dns;
+	n->conf = conf;
+	n->capture = capture;
+	n->lost = lost;
+	n->arg = arg;
+	if (capture == NULL)
+		copy_string(n->capture_cause, capture_cause, sizeof(n->capture_cause));
+	else
+		capture_start(capture, base, on_drop, n);
+	n->priv = msg_channel_new(base, priv_fd, ROLE_NET, ROLE_PRIV, on_priv, on_priv_lost, n);
+	n->second = event_new(base, -1, EV_PERSIST, on_second, n);
+	if (n->second == NULL || event_add(n->second, &interval) == -1)
+		fatalx("cannot start the clock of net");
+	if (!msg_send(n->priv, FRAME_READY, &(struct msg_empty){ 0 }, -1))
+		fatalx("cannot tell priv that net is ready");
+	return n;
+}
+
+void
+net_free(struct net *n)
+{
+	if (n == NULL)
+		return;
+	proxy_free(n->proxy);
+	event_free(n->second);
+	msg_channel_free(n->engine);
+	msg_channel_free(n->priv);
+	free(n);
+}

@@ -1,0 +1,233 @@
+/* net between priv and the engine: when it listens, what it keeps when one of
+ * them goes away. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <sys/socket.h>
+
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "allow/allow.h"
+#include "msg.h"
+#include "net.h"
+
+struct world {
+	struct event_base	*base;
+	struct evdns_base	*dns;
+	struct conf		 conf;
+	struct net		*net;
+	struct msg_channel	*priv, *engine;
+	unsigned		 ready, states, lost;
+	struct msg_net_state	 state;
+};
+
+static void
+on_frame(enum frame type, const void *body, int fd, void *arg)
+{
+	struct world *w = arg;
+
+	assert_int_equal(fd, -1);
+	w->ready += type == FRAME_READY;
+	if (type == FRAME_NET_STATE) {
+		w->states++;
+		memcpy(&w->state, body, sizeof(w->state));
+	}
+}
+
+static void
+on_error(const char *why, void *arg)
+{
+	(void)arg;
+	fail_msg("net broke its channel: %s", why);
+}
+
+static void
+on_lost(const char *why, void *arg)
+{
+	struct world *w = arg;
+
+	(void)why;
+	w->lost++;
+}
+
+static void
+turn(struct world *w)
+{
+	for (int i = 0; i < 8; i++)
+		event_base_loop(w->base, EVLOOP_NONBLOCK);
+}
+
+/* What priv does when an engine starts. */
+static void
+start_engine(struct world *w)
+{
+	const struct msg_peer peer = { .generation = 9 };
+	int sv[2];
+
+	msg_channel_free(w->engine);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	w->engine = msg_channel_new(w->base, sv[0], ROLE_ENGINE, ROLE_NET, on_frame, on_error, w);
+	assert_true(msg_send(w->priv, FRAME_PEER, &peer, sv[1]));
+	close(sv[1]);
+	turn(w);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int sv[2];
+
+	if (w == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
+		return -1;
+	w->base = event_base_new();
+	w->dns = evdns_base_new(w->base, 0);
+	conf_defaults(&w->conf);
+	w->conf.proxy_port = 0;
+	w->priv = msg_channel_new(w->base, sv[0], ROLE_PRIV, ROLE_NET, on_frame, on_error, w);
+	w->net = net_new(w->base, w->dns, &w->conf, sv[1], NULL, "no log device here", on_lost, w);
+	start_engine(w);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	net_free(w->net);
+	msg_channel_free(w->priv);
+	msg_channel_free(w->engine);
+	evdns_base_free(w->dns, 0);
+	event_base_free(w->base);
+	free(w);
+	return 0;
+}
+
+static void
+send_allow(struct world *w, uint32_t generation, size_t lie)
+{
+	static const char text[] = ".github.com\n";
+	struct msg_allow allow = { .generation = generation };
+	struct allowlist *list;
+	size_t size;
+	char *cause;
+	int fd;
+
+	list = allowlist_parse(text, strlen(text), "test", NULL, &cause);
+	assert_non_null(list);
+	fd = allow_compile(list, &size, &cause);
+	assert_int_not_equal(fd, -1);
+	allow.size = size + lie;
+	assert_true(msg_send(w->engine, FRAME_ALLOW, &allow, fd));
+	close(fd);
+	allowlist_free(list);
+	turn(w);
+}
+
+static void
+send_run(struct world *w, uint32_t run)
+{
+	const struct msg_proxy proxy = { .run = run };
+
+	assert_true(msg_send(w->engine, FRAME_PROXY, &proxy, -1));
+	turn(w);
+}
+
+static void
+net_says_that_it_is_ready_and_what_is_down(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(w->ready, 1);
+	assert_true(w->states > 0);
+	assert_false(w->state.capture_up);
+	assert_string_equal(w->state.cause, "no log device here");
+}
+
+static void
+it_listens_only_with_an_allowlist_and_when_told(void **state)
+{
+	struct world *w = *state;
+
+	send_run(w, 1);
+	assert_false(w->state.proxy_up);
+	send_allow(w, 5, 0);
+	assert_true(w->state.proxy_up);
+	assert_int_equal(w->state.allow_generation, 5);
+	send_run(w, 0);
+	assert_false(w->state.proxy_up);
+}
+
+static void
+an_allowlist_that_lies_changes_nothing(void **state)
+{
+	struct world *w = *state;
+
+	send_allow(w, 5, 0);
+	send_run(w, 1);
+	send_allow(w, 6, 4096);
+	assert_int_equal(w->state.allow_generation, 5);
+	assert_true(w->state.proxy_up);
+}
+
+static void
+what_is_in_force_stays_when_the_engine_dies(void **state)
+{
+	struct world *w = *state;
+
+	send_allow(w, 5, 0);
+	send_run(w, 1);
+	start_engine(w);
+	assert_true(w->state.proxy_up);
+	assert_int_equal(w->state.allow_generation, 5);
+	assert_int_equal(w->lost, 0);
+}
+
+static void
+a_guest_that_cannot_be_one_is_ignored(void **state)
+{
+	struct world *w = *state;
+	struct msg_guest guest = { .addr = { .family = 9 }, .guest_id = 1 };
+
+	assert_true(msg_send(w->engine, FRAME_GUEST, &guest, -1));
+	guest.addr.family = 4;
+	memset(guest.name, 'x', sizeof(guest.name));
+	assert_true(msg_send(w->engine, FRAME_GUEST, &guest, -1));
+	turn(w);
+	assert_int_equal(w->lost, 0);
+}
+
+static void
+without_priv_it_ends(void **state)
+{
+	struct world *w = *state;
+
+	msg_channel_free(w->priv);
+	w->priv = NULL;
+	turn(w);
+	assert_int_equal(w->lost, 1);
+}
+
+#define net_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		net_test(net_says_that_it_is_ready_and_what_is_down),
+		net_test(it_listens_only_with_an_allowlist_and_when_told),
+		net_test(an_allowlist_that_lies_changes_nothing),
+		net_test(what_is_in_force_stays_when_the_engine_dies),
+		net_test(a_guest_that_cannot_be_one_is_ignored),
+		net_test(without_priv_it_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
