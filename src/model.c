@@ -18,7 +18,7 @@
 #include "hash.h"
 #include "xmalloc.h"
 
-enum { NO_SLOT = UINT32_MAX };
+static const uint32_t no_slot = UINT32_MAX;
 
 /* A like drop or event this much later starts a row of its own. */
 static const uint64_t run_gap = 60 * 1000000ull;
@@ -165,7 +165,7 @@ index_remove(struct index *x, uint32_t slot)
 {
 	uint32_t *p = &x->heads[index_head(x, x->keys[slot])];
 
-	while (*p != NO_SLOT && *p != slot)
+	while (*p != no_slot && *p != slot)
 		p = &x->next[*p];
 	if (*p == slot)
 		*p = x->next[slot];
@@ -176,7 +176,7 @@ index_find(const struct index *x, uint64_t key)
 {
 	uint32_t slot = x->heads[index_head(x, key)];
 
-	while (slot != NO_SLOT && x->keys[slot] != key)
+	while (slot != no_slot && x->keys[slot] != key)
 		slot = x->next[slot];
 	return slot;
 }
@@ -205,11 +205,11 @@ ring_push(struct ring *r, uint64_t key)
 	return r->newest;
 }
 
-/* The slot that ring_push() will overwrite, or NO_SLOT while there is room. */
+/* The slot that ring_push() will overwrite, or no_slot while there is room. */
 static uint32_t
 ring_victim(const struct ring *r)
 {
-	return r->used < r->size ? NO_SLOT : (r->newest + 1) % r->size;
+	return r->used < r->size ? no_slot : (r->newest + 1) % r->size;
 }
 
 static size_t
@@ -251,7 +251,7 @@ tallies_get(struct tallies *t, uint32_t id)
 
 	if (id == 0)
 		return NULL;
-	if ((slot = index_find(&t->index, id)) != NO_SLOT)
+	if ((slot = index_find(&t->index, id)) != no_slot)
 		return &t->row[slot];
 	if (t->n == t->room) {
 		if (t->room == t->max)
@@ -270,9 +270,9 @@ static const struct tally *
 tallies_find(const struct tallies *t, uint32_t id)
 {
 	static const struct tally none;
-	uint32_t slot = id != 0 ? index_find(&t->index, id) : NO_SLOT;
+	uint32_t slot = id != 0 ? index_find(&t->index, id) : no_slot;
 
-	return slot != NO_SLOT ? &t->row[slot] : &none;
+	return slot != no_slot ? &t->row[slot] : &none;
 }
 
 static void
@@ -309,7 +309,7 @@ model_new(const struct model_limits *limits)
 	m->domains = xcalloc(limits->domains, sizeof(*m->domains));
 	m->domains_max = limits->domains;
 	index_init(&m->domain_index, limits->domains);
-	m->newest = m->oldest = NO_SLOT;
+	m->newest = m->oldest = no_slot;
 	tallies_init(&m->guests, limits->guests);
 	tallies_init(&m->entries, limits->entries);
 	return m;
@@ -366,11 +366,11 @@ domain_unlink(struct model *m, uint32_t slot)
 {
 	const struct domain *d = &m->domains[slot];
 
-	if (d->newer != NO_SLOT)
+	if (d->newer != no_slot)
 		m->domains[d->newer].older = d->older;
 	else
 		m->newest = d->older;
-	if (d->older != NO_SLOT)
+	if (d->older != no_slot)
 		m->domains[d->older].newer = d->newer;
 	else
 		m->oldest = d->newer;
@@ -381,9 +381,9 @@ domain_link_newest(struct model *m, uint32_t slot)
 {
 	struct domain *d = &m->domains[slot];
 
-	d->newer = NO_SLOT;
+	d->newer = no_slot;
 	d->older = m->newest;
-	if (m->newest != NO_SLOT)
+	if (m->newest != no_slot)
 		m->domains[m->newest].newer = slot;
 	else
 		m->oldest = slot;
@@ -396,7 +396,7 @@ domain_get(struct model *m, const char *name)
 	uint64_t key = domain_key(m, name);
 	uint32_t slot = index_find(&m->domain_index, key);
 
-	if (slot != NO_SLOT) {
+	if (slot != no_slot) {
 		domain_unlink(m, slot);
 		domain_link_newest(m, slot);
 		return &m->domains[slot];
@@ -421,7 +421,7 @@ model_find_domain(struct model *m, const char *name)
 {
 	uint32_t slot = index_find(&m->domain_index, domain_key(m, name));
 
-	return slot != NO_SLOT ? &m->domains[slot] : NULL;
+	return slot != no_slot ? &m->domains[slot] : NULL;
 }
 
 static unsigned
@@ -484,7 +484,7 @@ model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *gu
 	uint32_t slot = ring_victim(&m->hit_ring);
 	struct hit_record *r;
 
-	if (slot != NO_SLOT)
+	if (slot != no_slot)
 		hit_close(m, &m->hits[slot]);
 	r = &m->hits[ring_push(&m->hit_ring, hit->id)];
 	*r = (struct hit_record){ .hit = *hit };
@@ -526,7 +526,7 @@ model_flow(struct model *m, const struct flow *flow, uint32_t guest)
 	uint32_t slot = index_find(&m->hit_ring.index, flow->id);
 	struct domain *d = model_find_domain(m, flow->name);
 
-	if (slot != NO_SLOT) {
+	if (slot != no_slot) {
 		struct hit_record *r = &m->hits[slot];
 
 		r->bytes_up += flow->up;
@@ -550,7 +550,7 @@ model_find_hit(const struct model *m, uint64_t id)
 {
 	uint32_t slot = index_find(&m->hit_ring.index, id);
 
-	return slot != NO_SLOT ? &m->hits[slot] : NULL;
+	return slot != no_slot ? &m->hits[slot] : NULL;
 }
 
 void
@@ -591,7 +591,7 @@ model_drop(struct model *m, const struct drop *drop, uint32_t guest, const char 
 		t->dropped += drop->count;
 	m->version[VIEW_VMS]++;
 	m->version[VIEW_DROPS]++;
-	if (slot != NO_SLOT && drop->first < m->drops[slot].drop.last + run_gap) {
+	if (slot != no_slot && drop->first < m->drops[slot].drop.last + run_gap) {
 		r = &m->drops[slot];
 		r->drop.count += drop->count;
 		r->drop.bytes += drop->bytes;
@@ -614,11 +614,11 @@ model_event(struct model *m, const struct event_record *e, const void *key, size
 {
 	/* Without a key of its own an event is like no other. */
 	uint64_t k = key_len != 0 ? hash_bytes(&m->key, key, key_len) : m->event_ring.ids + 1;
-	uint32_t slot = key_len != 0 ? index_find(&m->event_ring.index, k) : NO_SLOT;
+	uint32_t slot = key_len != 0 ? index_find(&m->event_ring.index, k) : no_slot;
 	struct event_record *r;
 
 	m->version[VIEW_EVENTS]++;
-	if (slot != NO_SLOT && e->time < m->events[slot].time + run_gap) {
+	if (slot != no_slot && e->time < m->events[slot].time + run_gap) {
 		r = &m->events[slot];
 		r->count += e->count;
 		r->time = e->time;
@@ -696,7 +696,7 @@ model_rows(const struct model *m, enum view v, const void **rows)
 
 	switch (v) {
 	case VIEW_DOMAINS:
-		for (uint32_t slot = m->newest; slot != NO_SLOT; slot = m->domains[slot].older)
+		for (uint32_t slot = m->newest; slot != no_slot; slot = m->domains[slot].older)
 			rows[n++] = &m->domains[slot];
 		return n;
 	case VIEW_DROPS:

@@ -121,29 +121,34 @@ policy_send(struct engine *e)
 		engine_to_net(e, FRAME_ALLOW, &allow, p->fd);
 }
 
-/* Takes the cause over. */
+/* Takes the cause over; alerts_update() tells it. */
 static void
 policy_error(struct engine *e, char *cause)
 {
-	if (cause != NULL && (e->policy.error == NULL || strcmp(cause, e->policy.error) != 0))
-		log_warnx("%s", cause);
 	free(e->policy.error);
 	e->policy.error = cause;
 }
 
-/* There is no file: nothing is listed. */
+/* Nothing is listed. */
 static void
 policy_empty(struct engine *e)
 {
-	const char *path = e->conf.allowlist;
 	struct allowlist *list;
 	struct compiled c;
 	char *cause = NULL;
 
-	list = allowlist_parse("", 0, path, e->policy.list, &cause);
+	list = allowlist_parse("", 0, e->conf.allowlist, e->policy.list, &cause);
 	if (list == NULL || (cause = compile(list, &c)) != NULL)
 		fatalx("cannot refuse everything: %s", cause);
 	policy_take(e, list, &c);
+}
+
+static void
+policy_missing(struct engine *e)
+{
+	const char *path = e->conf.allowlist;
+
+	policy_empty(e);
 	policy_error(e, xasprintf("%s is missing: every name is refused; "
 	    "put the file back, or allow something with \"gatehouse allow ENTRY\"", path));
 }
@@ -164,7 +169,10 @@ policy_load(struct engine *e)
 		list = NULL;
 	}
 	if (list == NULL) {
-		policy_error(e, cause);
+		policy_error(e, xasprintf("%s; until then %s", cause,
+		    allowlist_count(p->list) > 0 ? "the former list stays in force" :
+		    "every name is refused"));
+		free(cause);
 		return;
 	}
 	policy_error(e, NULL);
@@ -177,9 +185,9 @@ void
 policy_start(struct engine *e)
 {
 	e->policy.fd = -1;
+	/* A file that does not parse leaves this in force. */
 	policy_empty(e);
-	if (stamp_of(e->conf.allowlist).there)
-		policy_load(e);
+	policy_reload(e);
 }
 
 void
@@ -198,7 +206,7 @@ policy_reload(struct engine *e)
 	if (stamp_of(e->conf.allowlist).there)
 		policy_load(e);
 	else
-		policy_empty(e);
+		policy_missing(e);
 }
 
 /* Says which entries ended in (from, to]. */
@@ -253,7 +261,7 @@ policy_poll(struct engine *e)
 			policy_load(e);
 	} else if (p->stamp.there && ++p->missing >= MISSING_LOOKS) {
 		p->stamp = stamp;
-		policy_empty(e);
+		policy_missing(e);
 	}
 	policy_ends(e);
 }

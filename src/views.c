@@ -185,7 +185,7 @@ vms_json(struct engine *e, const void *row)
 	const struct guest *g = row;
 	const struct tally *t = model_guest(e->model, g->id);
 	json_t *addrs = json_array();
-	char mac[18];
+	char mac[MAC_TEXT_SIZE];
 
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		json_array_append_new(addrs, json_addr(&g->addrs[i]));
@@ -516,7 +516,7 @@ drops_json(struct engine *e, const void *row)
 	const struct drop_record *r = row;
 	const struct drop *d = &r->drop;
 	bool ports = d->flags & DROP_PORTS;
-	char proto[16], service[32], note[64], mac[18];
+	char proto[16], service[32], note[64], mac[MAC_TEXT_SIZE];
 
 	return json_pack("{s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o,"
 	    " s:o, s:o, s:o, s:o, s:b}",

@@ -1,0 +1,939 @@
+/* The engine between a fake priv, a fake net and a console. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <sys/stat.h>
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine_rig.h"
+#include "text.h"
+#include "xmalloc.h"
+
+static const char list[] = "# packages\n.npmjs.org\n#off .docker.io  # images\n!evil.npmjs.org\n";
+
+static int
+setup(void **state)
+{
+	*state = rig_new(list);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+static const char *
+str(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : "";
+}
+
+static json_int_t
+num(const json_t *j, const char *key)
+{
+	return json_integer_value(json_object_get(j, key));
+}
+
+static json_t *
+row(const json_t *view, size_t i)
+{
+	return json_array_get(json_object_get(view, "rows"), i);
+}
+
+/* What the newest image that net got says. */
+static struct allow_answer
+net_says(struct rig *r, const char *name, const char *guest)
+{
+	struct rig_frame *f = rig_net_got(r, FRAME_ALLOW);
+	struct allow_image *image;
+	struct allow_answer answer;
+	const char *why;
+
+	assert_non_null(f);
+	image = allow_image_open(f->fd, f->body.allow.size, &why);
+	assert_non_null(image);
+	answer = allow_lookup(image, name, strlen(name), 443, guest, (int64_t)time(NULL));
+	allow_image_close(image);
+	return answer;
+}
+
+static void
+check_is(struct rig *r, const char *params, const char *verdict, const char *reason)
+{
+	json_t *j = rig_call(r, "check", params);
+
+	assert_string_equal(str(j, "verdict"), verdict);
+	assert_string_equal(str(j, "reason"), reason);
+	json_decref(j);
+}
+
+static bool
+has_alert(struct rig *r, const char *part)
+{
+	json_t *status = rig_call(r, "status", NULL), *alert;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "alerts"), i, alert)
+		found = found || strstr(str(alert, "text"), part) != NULL;
+	json_decref(status);
+	return found;
+}
+
+/* How many events have the words in their text. */
+static unsigned
+events_with(struct rig *r, const char *part)
+{
+	json_t *events = rig_call(r, "events", "{'limit':1000}"), *event;
+	unsigned n = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(events, "rows"), i, event)
+		n += strstr(str(event, "text"), part) != NULL;
+	json_decref(events);
+	return n;
+}
+
+static void
+net_hit(struct rig *r, uint64_t id, const char *name, enum verdict verdict, const char *guest)
+{
+	struct hit h = { .id = id, .time = now_wall(), .verdict = verdict, .port = 443,
+		.via = VIA_TLS, .reason = verdict == VERDICT_ALLOW ? REASON_LISTED : REASON_NOT_LISTED };
+
+	assert_true(addr_parse(guest, &h.guest));
+	copy_string(h.name, name, sizeof(h.name));
+	assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+	rig_turn(r);
+}
+
+static void
+fw_status(struct rig *r, enum profile profile, bool loaded, bool drift)
+{
+	struct fw_status s = { .profile = profile, .loaded = loaded, .drift = drift,
+		.verified = now_wall(), .backend = "nftables", .place = "inet gatehouse" };
+
+	assert_true(msg_send(r->priv, FRAME_FW_STATUS, &s, -1));
+	rig_turn(r);
+}
+
+/* ---- net ---- */
+
+static void
+a_new_net_is_told_everything(void **state)
+{
+	struct rig *r = *state;
+	struct msg_proxy saved = { .run = 1 };
+	struct rig_frame *f;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	assert_null(rig_net_got(r, FRAME_PROXY));
+	assert_true(msg_send(r->priv, FRAME_PROXY_SAVED, &saved, -1));
+	rig_turn(r);
+	for (uint32_t generation = 2; generation < 5; generation++) {
+		rig_forget(r);
+		rig_net(r, generation);
+		assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_ALLOW);
+		assert_int_equal(net_says(r, "evil.npmjs.org", "").reason, REASON_DENY_ENTRY);
+		f = rig_net_got(r, FRAME_GUEST);
+		assert_non_null(f);
+		assert_string_equal(f->body.guest.name, "agent-1");
+		assert_int_equal(f->body.guest.frozen, 0);
+		assert_int_equal(rig_net_got(r, FRAME_PROXY)->body.proxy.run, 1);
+	}
+}
+
+static void
+a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
+{
+	struct rig *r = *state;
+	struct msg_net_state up = { .proxy_up = 1, .capture_up = 1, .connections = 3 };
+	json_t *j;
+
+	r->engine->started_mono -= 60000000;
+	rig_net(r, 1);
+	engine_proxy(r->engine, true);
+	up.allow_generation = r->engine->policy.generation;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &up, -1));
+	rig_turn(r);
+	j = rig_call(r, "status", NULL);
+	assert_string_equal(str(json_object_get(j, "proxy"), "state"), "up");
+	assert_int_equal(num(json_object_get(j, "proxy"), "connections"), 3);
+	json_decref(j);
+	assert_false(has_alert(r, "not running"));
+	msg_channel_free(r->net);
+	r->net = NULL;
+	rig_turn(r);
+	j = rig_call(r, "status", NULL);
+	assert_string_equal(str(json_object_get(j, "proxy"), "state"), "down");
+	json_decref(j);
+	assert_true(has_alert(r, "not running"));
+}
+
+static void
+hits_reach_the_views_with_their_guest(void **state)
+{
+	struct rig *r = *state;
+	struct flow flow = { .id = 1ull << 32 | 1, .up = 100, .down = 5000,
+		.name = "registry.npmjs.org" };
+	json_t *j;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	net_hit(r, 1ull << 32 | 1, "registry.npmjs.org", VERDICT_ALLOW, "10.77.0.11");
+	net_hit(r, 1ull << 32 | 2, "example.com", VERDICT_DENY, "10.77.0.11");
+	net_hit(r, 1ull << 32 | 3, "example.com", VERDICT_DENY, "10.77.0.11");
+	assert_true(msg_send(r->net, FRAME_FLOW, &flow, -1));
+	rig_turn(r);
+	j = rig_call(r, "vms", NULL);
+	assert_string_equal(str(row(j, 0), "name"), "agent-1");
+	assert_int_equal(num(row(j, 0), "allowed"), 1);
+	assert_int_equal(num(row(j, 0), "denied"), 2);
+	assert_int_equal(num(row(j, 0), "bytes_down"), 5000);
+	json_decref(j);
+	j = rig_call(r, "domains", "{'sort':'name'}");
+	assert_int_equal(num(j, "total"), 2);
+	assert_string_equal(str(row(j, 0), "name"), "example.com");
+	assert_true(json_is_null(json_object_get(row(j, 0), "entry")));
+	assert_string_equal(str(row(j, 1), "entry"), ".npmjs.org");
+	assert_string_equal(str(row(j, 1), "entry_state"), "on");
+	assert_string_equal(str(row(j, 1), "last_guest"), "agent-1");
+	json_decref(j);
+	j = rig_call(r, "why", "{'id':'1-2'}");
+	assert_string_equal(str(j, "verdict"), "deny");
+	assert_string_equal(str(j, "reason"), "not-listed");
+	assert_string_equal(str(j, "guest"), "agent-1");
+	json_decref(j);
+	assert_int_equal(events_with(r, "refused example.com"), 1);
+	assert_int_equal(events_with(r, "allowed registry.npmjs.org"), 1);
+}
+
+static void
+what_net_says_is_not_trusted(void **state)
+{
+	struct rig *r = *state;
+	struct hit h = { .id = 9, .verdict = 77, .reason = 200, .via = 99 };
+	struct drop d = { .count = 1, .flags = 0xffff, .proto = 255, .ethertype = 0xffff };
+	json_t *j;
+
+	rig_net(r, 1);
+	assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+	h = (struct hit){ .id = 10, .time = now_wall(), .guest.family = 99 };
+	memset(h.name, 0xff, sizeof(h.name));
+	memset(h.alpn, 0x1b, sizeof(h.alpn));
+	assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+	memset(d.label, 0xc2, sizeof(d.label));
+	memset(d.in, 0x1b, sizeof(d.in));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	assert_non_null(r->engine->net);
+	free(rig_error(r, "why", "{'id':'0-9'}"));
+	j = rig_call(r, "why", "{'id':'0-10'}");
+	assert_memory_equal(str(j, "name"), "\\xff", 4);
+	json_decref(j);
+	j = rig_call(r, "drops", NULL);
+	assert_memory_equal(str(row(j, 0), "label"), "\\xc2", 4);
+	json_decref(j);
+	json_decref(rig_call(r, "events", NULL));
+	json_decref(rig_call(r, "domains", NULL));
+}
+
+static void
+drops_join_their_guest_by_mac_then_address(void **state)
+{
+	struct rig *r = *state;
+	struct drop d = { .first = now_wall(), .last = now_wall(), .count = 3, .proto = 6, .dport = 445,
+		.flags = DROP_PORTS | DROP_MAC, .mac = { 2, 0x77, 0, 0, 0, 0x11 }, .label = "smb" };
+	json_t *j;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	assert_true(addr_parse("192.0.2.1", &d.src));
+	assert_true(addr_parse("10.77.0.1", &d.dst));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	d.flags = DROP_PORTS;
+	d.dport = 139;
+	assert_true(addr_parse("10.77.0.11", &d.src));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	j = rig_call(r, "drops", "{'sort':'dport'}");
+	assert_int_equal(num(j, "total"), 2);
+	assert_string_equal(str(row(j, 0), "guest"), "agent-1");
+	assert_string_equal(str(row(j, 1), "guest"), "agent-1");
+	assert_string_equal(str(row(j, 1), "service"), "445");
+	assert_string_equal(str(row(j, 1), "mac"), "02:77:00:00:00:11");
+	json_decref(j);
+	j = rig_call(r, "vms", NULL);
+	assert_int_equal(num(row(j, 0), "dropped"), 6);
+	json_decref(j);
+}
+
+static void
+a_flood_of_refusals_leaves_room_for_what_matters(void **state)
+{
+	struct rig *r = *state;
+	struct hit h = { .time = now_wall(), .port = 443, .reason = REASON_NOT_LISTED };
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	assert_true(addr_parse("10.77.0.11", &h.guest));
+	for (unsigned i = 0; i < 3000; i++) {
+		snprintf(h.name, sizeof(h.name), "x%u.example", i);
+		h.id = i + 1;
+		if (!msg_send(r->net, FRAME_HIT, &h, -1))
+			rig_turn(r);
+	}
+	rig_turn(r);
+	assert_int_equal(events_with(r, "more than"), 1);
+	assert_true(events_with(r, "refused") < 100);
+	assert_int_equal(events_with(r, "agent-1 appeared"), 1);
+}
+
+/* ---- the allowlist ---- */
+
+static void
+an_edit_is_saved_and_in_force_at_once(void **state)
+{
+	struct rig *r = *state;
+	char text[512];
+	FILE *f;
+	json_t *j;
+
+	rig_net(r, 1);
+	check_is(r, "{'host':'pypi.org'}", "deny", "not-listed");
+	j = rig_call(r, "entry.add", "{'text':'.pypi.org','vm':'agent-*'}");
+	assert_string_equal(str(j, "text"), ".pypi.org vm=agent-*");
+	assert_int_equal(num(j, "line"), 5);
+	json_decref(j);
+	assert_int_equal(net_says(r, "pypi.org", "agent-1").verdict, VERDICT_ALLOW);
+	assert_int_equal(net_says(r, "pypi.org", "other").verdict, VERDICT_DENY);
+	check_is(r, "{'host':'PyPI.org.','vm':'agent-1'}", "allow", "listed");
+	json_decref(rig_call(r, "entry.set", "{'entry':'.npmjs.org','state':'off'}"));
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").reason, REASON_DISABLED);
+	json_decref(rig_call(r, "entry.undo", NULL));
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_ALLOW);
+	json_decref(rig_call(r, "entry.remove", "{'entry':'.docker.io'}"));
+	assert_non_null(f = fopen(r->conf.allowlist, "r"));
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	assert_string_equal(text, "# packages\n.npmjs.org\n!evil.npmjs.org\n.pypi.org vm=agent-*\n");
+	assert_int_equal(events_with(r, "allowed .pypi.org"), 1);
+	assert_int_equal(events_with(r, "undid"), 1);
+}
+
+static void
+an_edit_that_cannot_be_saved_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	char *cause;
+
+	rig_net(r, 1);
+	/* A directory in the way stops even root from saving. */
+	assert_int_equal(unlink(r->conf.allowlist), 0);
+	assert_int_equal(mkdir(r->conf.allowlist, 0755), 0);
+	cause = rig_error(r, "entry.add", "{'text':'.pypi.org'}");
+	free(cause);
+	assert_int_equal(net_says(r, "pypi.org", "").verdict, VERDICT_DENY);
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_ALLOW);
+	check_is(r, "{'host':'pypi.org'}", "deny", "not-listed");
+	assert_int_equal(rmdir(r->conf.allowlist), 0);
+}
+
+static void
+a_hand_edit_is_taken_up_and_a_bad_one_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	char *cause;
+
+	rig_net(r, 1);
+	rig_write_allowlist(r, ".example.com\n");
+	policy_poll(r->engine);
+	rig_turn(r);
+	assert_int_equal(net_says(r, "www.example.com", "").verdict, VERDICT_ALLOW);
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_DENY);
+	rig_write_allowlist(r, ".example.com\nnot a name at all!\n");
+	policy_poll(r->engine);
+	rig_turn(r);
+	assert_int_equal(net_says(r, "www.example.com", "").verdict, VERDICT_ALLOW);
+	assert_true(has_alert(r, "allowlist:2"));
+	cause = rig_error(r, "entry.add", "{'text':'.pypi.org'}");
+	assert_non_null(strstr(cause, "allowlist:2"));
+	free(cause);
+	rig_write_allowlist(r, ".example.com\n.example.org\n");
+	policy_poll(r->engine);
+	assert_false(has_alert(r, "allowlist"));
+	check_is(r, "{'host':'example.org'}", "allow", "listed");
+}
+
+static void
+a_missing_allowlist_refuses_everything_until_it_is_back(void **state)
+{
+	struct rig *r = *state;
+
+	rig_net(r, 1);
+	assert_int_equal(unlink(r->conf.allowlist), 0);
+	policy_poll(r->engine);
+	/* An editor may only be saving. */
+	check_is(r, "{'host':'registry.npmjs.org'}", "allow", "listed");
+	policy_poll(r->engine);
+	rig_turn(r);
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_DENY);
+	assert_true(has_alert(r, "is missing"));
+	json_decref(rig_call(r, "entry.add", "{'text':'.npmjs.org'}"));
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_ALLOW);
+	assert_false(has_alert(r, "is missing"));
+}
+
+static void
+an_engine_without_an_allowlist_starts_and_refuses(void **state)
+{
+	struct rig *r = rig_new(NULL);
+
+	rig_net(r, 1);
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_DENY);
+	assert_true(has_alert(r, "is missing"));
+	rig_free(r);
+	r = rig_new("this is no list\n");
+	rig_net(r, 1);
+	assert_int_equal(net_says(r, "registry.npmjs.org", "").verdict, VERDICT_DENY);
+	assert_true(has_alert(r, "allowlist:1"));
+	rig_free(r);
+}
+
+static void
+an_entry_for_a_time_ends_by_itself(void **state)
+{
+	struct rig *r = *state;
+	uint32_t before;
+
+	rig_net(r, 1);
+	json_decref(rig_call(r, "entry.add", "{'text':'.pypi.org','for':'1s'}"));
+	assert_int_equal(net_says(r, "pypi.org", "").verdict, VERDICT_ALLOW);
+	before = r->engine->policy.generation;
+	for (int i = 0; i < 40 && r->engine->policy.generation == before; i++) {
+		usleep(100000);
+		policy_poll(r->engine);
+		rig_turn(r);
+	}
+	assert_int_equal(net_says(r, "pypi.org", "").reason, REASON_EXPIRED);
+	assert_int_equal(events_with(r, "ended: .pypi.org"), 1);
+}
+
+static void
+check_says_what_is_wrong_with_a_name(void **state)
+{
+	struct rig *r = *state;
+	json_t *j = rig_call(r, "check", "{'host':'registry.npmjs.org'}");
+
+	assert_string_equal(str(j, "entry"), ".npmjs.org");
+	assert_int_equal(num(j, "line"), 2);
+	json_decref(j);
+	check_is(r, "{'host':'registry.npmjs.org','port':8443}", "deny", "port");
+	check_is(r, "{'host':'evil.npmjs.org'}", "deny", "deny-entry");
+	check_is(r, "{'host':'a.docker.io'}", "deny", "disabled");
+	check_is(r, "{'host':'10.0.0.1'}", "deny", "ip-literal");
+	check_is(r, "{'host':'a..b'}", "deny", "bad-name");
+	free(rig_error(r, "check", "{'host':''}"));
+	free(rig_error(r, "check", "{'host':'a','port':70000}"));
+	free(rig_error(r, "check", "{'host':['a']}"));
+}
+
+/* ---- the firewall ---- */
+
+static void
+apply_is_answered_when_priv_answers(void **state)
+{
+	struct rig *r = *state;
+	struct rig_frame *f;
+	json_t *j;
+
+	rig_ask(r, "apply", "{'profile':'lockdown'}");
+	assert_null(rig_answer(r));
+	f = rig_priv_got(r, FW_APPLY);
+	assert_non_null(f);
+	assert_int_equal(f->body.fw.profile, PROFILE_LOCKDOWN);
+	rig_priv_result(r, f->body.fw.serial, NULL);
+	rig_turn(r);
+	j = rig_answer(r);
+	assert_string_equal(str(json_object_get(j, "result"), "profile"), "lockdown");
+	json_decref(j);
+	assert_int_equal(events_with(r, "applied lockdown"), 1);
+	rig_ask(r, "apply", NULL);
+	f = rig_priv_got(r, FW_APPLY);
+	rig_priv_result(r, f->body.fw.serial, "lockdown.nft:3: syntax error");
+	rig_turn(r);
+	j = rig_answer(r);
+	assert_non_null(strstr(str(json_object_get(j, "error"), "message"), "lockdown.nft:3"));
+	json_decref(j);
+	free(rig_error(r, "apply", "{'profile':'none'}"));
+	free(rig_error(r, "apply", "{'profile':7}"));
+}
+
+static void
+a_dry_run_brings_the_difference(void **state)
+{
+	struct rig *r = *state;
+	struct rig_frame *f;
+	json_t *j, *result;
+
+	rig_ask(r, "apply", "{'profile':'observe','dry_run':true}");
+	f = rig_priv_got(r, FW_DIFF);
+	assert_non_null(f);
+	rig_priv_text(r, f->body.fw.serial, "--- loaded\n+++ observe\n- drop\n");
+	rig_priv_text(r, f->body.fw.serial, "+ accept\n  same\n");
+	rig_priv_result(r, f->body.fw.serial, NULL);
+	rig_turn(r);
+	j = rig_answer(r);
+	result = json_object_get(j, "result");
+	assert_int_equal(num(result, "changes"), 2);
+	assert_non_null(strstr(str(result, "diff"), "- drop\n+ accept"));
+	json_decref(j);
+}
+
+static void
+the_state_of_the_firewall_is_told_as_it_is(void **state)
+{
+	static const struct {
+		enum profile	profile;
+		bool		loaded, drift;
+		const char	*name, *guard;
+	} rows[] = {
+		{ PROFILE_FILTERED, true, false, "enforcing", "full" },
+		{ PROFILE_FILTERED, true, true, "drift", "down" },
+		{ PROFILE_FILTERED, false, false, "drift", "down" },
+		{ PROFILE_OBSERVE, true, false, "observing", "observed" },
+		{ PROFILE_NONE, false, false, "open", "open" },
+	};
+	struct rig *r = *state;
+	json_t *j = rig_call(r, "status", NULL);
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	assert_string_equal(str(json_object_get(j, "firewall"), "state"), "unknown");
+	json_decref(j);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fw_status(r, rows[i].profile, rows[i].loaded, rows[i].drift);
+		j = rig_call(r, "status", NULL);
+		assert_string_equal(str(json_object_get(j, "firewall"), "state"), rows[i].name);
+		json_decref(j);
+		j = rig_call(r, "vms", NULL);
+		assert_string_equal(str(row(j, 0), "guard"), rows[i].guard);
+		json_decref(j);
+	}
+	assert_true(has_alert(r, "no rules are in force"));
+	fw_status(r, PROFILE_FILTERED, true, false);
+	assert_false(has_alert(r, "no rules are in force"));
+	assert_int_equal(events_with(r, "over: no rules are in force"), 1);
+}
+
+static void
+rules_have_rates_from_two_listings(void **state)
+{
+	struct rig *r = *state;
+	json_t *j;
+	double rate;
+
+	r->engine->rules_time -= 2000000;
+	r->listing = "smb 23\nweb 5\n";
+	j = rig_call(r, "rules", NULL);
+	assert_int_equal(num(j, "total"), 2);
+	assert_string_equal(str(row(j, 0), "label"), "smb");
+	assert_int_equal(num(row(j, 0), "packets"), 23);
+	rate = json_number_value(json_object_get(row(j, 0), "rate"));
+	assert_true(rate > 5 && rate < 11);
+	assert_true(json_number_value(json_object_get(row(j, 1), "rate")) < 0.001);
+	json_decref(j);
+	r->engine->rules_time -= 2000000;
+	r->listing = "bad";
+	j = rig_call(r, "rules", NULL);
+	assert_int_equal(num(j, "total"), 2);
+	json_decref(j);
+}
+
+static void
+requests_that_priv_does_not_answer_end(void **state)
+{
+	struct rig *r = *state;
+	json_t *j;
+
+	rig_ask(r, "flush", NULL);
+	assert_non_null(rig_priv_got(r, FW_FLUSH));
+	r->engine->pending->sent -= 60000000;
+	rules_expire(r->engine);
+	rig_turn(r);
+	j = rig_answer(r);
+	assert_non_null(strstr(str(json_object_get(j, "error"), "message"), "does not answer"));
+	json_decref(j);
+	/* A late or made-up answer is nobody's. */
+	rig_priv_result(r, 12345, NULL);
+	rig_turn(r);
+	assert_null(rig_answer(r));
+}
+
+/* ---- freezing ---- */
+
+static void
+answer_all_freezes(struct rig *r)
+{
+	for (unsigned i = 0; i < r->nto_priv && i < RIG_FRAMES; i++) {
+		const struct rig_frame *f = &r->to_priv[i];
+
+		if (f->type == FRAME_FW_REQUEST &&
+		    (f->body.fw.verb == FW_FREEZE || f->body.fw.verb == FW_THAW))
+			rig_priv_result(r, f->body.fw.serial, NULL);
+	}
+	rig_turn(r);
+}
+
+static void
+a_freeze_reaches_net_at_once_and_is_answered_when_priv_has_done_it(void **state)
+{
+	struct rig *r = *state;
+	struct rig_frame *f;
+	json_t *j;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	assert_null(rig_answer(r));
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+	f = rig_priv_got(r, FW_FREEZE);
+	assert_non_null(f);
+	assert_int_equal(f->body.fw.guest.naddrs, 1);
+	assert_int_equal(f->body.fw.guest.has_mac, 1);
+	assert_int_equal(f->body.fw.guest.mac[5], 0x11);
+	answer_all_freezes(r);
+	j = rig_answer(r);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(
+	    json_object_get(j, "result"), "vms"), 0)), "agent-1");
+	json_decref(j);
+	j = rig_call(r, "vms", NULL);
+	assert_string_equal(str(row(j, 0), "guard"), "frozen");
+	json_decref(j);
+	check_is(r, "{'host':'registry.npmjs.org','vm':'agent-1'}", "deny", "frozen");
+	/* A net that starts anew is told too. */
+	rig_forget(r);
+	rig_net(r, 2);
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+	rig_ask(r, "thaw", "{'vm':'agent-1'}");
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 0);
+}
+
+static void
+a_frozen_guest_stays_frozen_at_a_new_address(void **state)
+{
+	struct rig *r = *state;
+	struct rig_frame *f;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	rig_forget(r);
+	rig_guest(r, "agent-1", 0x11, "10.77.0.99");
+	f = rig_priv_got(r, FW_FREEZE);
+	assert_non_null(f);
+	assert_int_equal(f->body.fw.guest.naddrs, 2);
+	f = rig_net_got(r, FRAME_GUEST);
+	assert_non_null(f);
+	assert_int_equal(f->body.guest.frozen, 1);
+	answer_all_freezes(r);
+	/* Thawing gives back the address it had before too. */
+	rig_forget(r);
+	rig_ask(r, "thaw", "{'vm':'agent-1'}");
+	f = rig_priv_got(r, FW_THAW);
+	assert_non_null(f);
+	assert_int_equal(f->body.fw.guest.naddrs, 2);
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+}
+
+static void
+a_freeze_of_nobody_names_who_there_is(void **state)
+{
+	struct rig *r = *state;
+	char *cause = rig_error(r, "freeze", "{'vm':'agent-1'}");
+
+	assert_non_null(strstr(cause, "no guest is known"));
+	free(cause);
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	cause = rig_error(r, "freeze", "{'vm':'agnet-1'}");
+	assert_non_null(strstr(cause, "agent-1"));
+	free(cause);
+	assert_null(rig_priv_got(r, FW_FREEZE));
+}
+
+static void
+a_failed_freeze_says_so_and_keeps_refusing(void **state)
+{
+	struct rig *r = *state;
+	json_t *j;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	rig_priv_result(r, rig_priv_got(r, FW_FREEZE)->body.fw.serial, "no table");
+	rig_turn(r);
+	j = rig_answer(r);
+	assert_non_null(strstr(str(json_object_get(j, "error"), "message"), "no table"));
+	json_decref(j);
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+}
+
+static void
+an_engine_that_starts_again_knows_who_is_frozen(void **state)
+{
+	struct rig *r = *state;
+
+	r->listing = "web 1\nfrozen 10.77.0.11\n";
+	rig_restart(r);
+	rig_net(r, 1);
+	/* Before the guest is known, and once it is. */
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+	rig_ask(r, "thaw", "{'vm':'agent-1'}");
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 0);
+	r->listing = "web 1\nfrozen all\n";
+	rig_restart(r);
+	rig_net(r, 2);
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+}
+
+static void
+everyone_can_be_frozen_and_thawed(void **state)
+{
+	struct rig *r = *state;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	rig_ask(r, "freeze", NULL);
+	assert_int_equal(rig_priv_got(r, FW_FREEZE)->body.fw.guest.naddrs, 0);
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	free(rig_error(r, "thaw", "{'vm':'agent-1'}"));
+	rig_forget(r);
+	rig_ask(r, "thaw", "{'vm':null}");
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 0);
+}
+
+/* ---- roles, reload, proxy ---- */
+
+static void
+a_role_that_dies_and_comes_back_is_in_the_timeline(void **state)
+{
+	struct rig *r = *state;
+	struct msg_role m = { .role = ROLE_NET, .pid = 77, .status = 9, .delay_ms = 100 };
+	json_t *j, *net;
+
+	assert_true(msg_send(r->priv, FRAME_ROLE, &m, -1));
+	m.up = 1;
+	m.restarts = 1;
+	m.pid = 78;
+	assert_true(msg_send(r->priv, FRAME_ROLE, &m, -1));
+	rig_turn(r);
+	j = rig_call(r, "status", NULL);
+	net = json_array_get(json_object_get(j, "roles"), ROLE_NET);
+	assert_string_equal(str(net, "state"), "up");
+	assert_int_equal(num(net, "restarts"), 1);
+	assert_string_equal(str(net, "last_exit"), "killed by signal 9");
+	json_decref(j);
+	assert_int_equal(events_with(r, "net ended: killed by signal 9"), 1);
+	assert_int_equal(events_with(r, "net was started again"), 1);
+}
+
+static void
+the_proxy_is_started_stopped_and_remembered(void **state)
+{
+	struct rig *r = *state;
+	json_t *j;
+
+	rig_net(r, 1);
+	j = rig_call(r, "proxy", "{'action':'stop'}");
+	assert_string_equal(str(j, "state"), "stopped");
+	json_decref(j);
+	assert_int_equal(rig_net_got(r, FRAME_PROXY)->body.proxy.run, 0);
+	assert_int_equal(r->to_priv[(r->nto_priv - 1) % RIG_FRAMES].type, FRAME_PROXY_SAVE);
+	json_decref(rig_call(r, "proxy", "{'action':'start'}"));
+	assert_int_equal(rig_net_got(r, FRAME_PROXY)->body.proxy.run, 1);
+	free(rig_error(r, "proxy", "{'action':'dance'}"));
+	free(rig_error(r, "proxy", NULL));
+}
+
+static void
+a_reload_that_fails_says_why_and_is_an_alert(void **state)
+{
+	struct rig *r = *state;
+	struct msg_reloaded m = { .ok = 0, .cause = "gatehouse.conf:12: unknown option" };
+	json_t *j;
+
+	rig_ask(r, "reload", NULL);
+	assert_null(rig_answer(r));
+	assert_true(msg_send(r->priv, FRAME_RELOADED, &m, -1));
+	rig_turn(r);
+	j = rig_answer(r);
+	assert_non_null(strstr(str(json_object_get(j, "error"), "message"), "conf:12"));
+	json_decref(j);
+	assert_true(has_alert(r, "conf:12"));
+	m.ok = 1;
+	assert_true(msg_send(r->priv, FRAME_RELOADED, &m, -1));
+	rig_turn(r);
+	assert_false(has_alert(r, "conf:12"));
+}
+
+/* ---- subscriptions ---- */
+
+static void
+a_subscriber_gets_what_changed_and_nothing_else(void **state)
+{
+	struct rig *r = *state;
+	json_t *j, *views;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	json_decref(rig_call(r, "subscribe", "{'views':{'vms':{},'domains':{'limit':5}}}"));
+	subscribe_update(r->engine);
+	rig_turn(r);
+	j = rig_update(r);
+	views = json_object_get(json_object_get(j, "params"), "views");
+	assert_non_null(json_object_get(json_object_get(j, "params"), "status"));
+	assert_int_equal(json_object_size(views), 2);
+	json_decref(j);
+	subscribe_update(r->engine);
+	rig_turn(r);
+	assert_null(rig_update(r));
+	net_hit(r, 1, "example.com", VERDICT_DENY, "10.77.0.11");
+	usleep(20000);
+	subscribe_update(r->engine);
+	rig_turn(r);
+	j = rig_update(r);
+	views = json_object_get(json_object_get(j, "params"), "views");
+	assert_int_equal(num(json_object_get(views, "domains"), "total"), 1);
+	assert_string_equal(str(row(json_object_get(views, "domains"), 0), "name"), "example.com");
+	json_decref(j);
+	json_decref(rig_call(r, "subscribe", "{'views':{}}"));
+	net_hit(r, 2, "example.net", VERDICT_DENY, "10.77.0.11");
+	subscribe_update(r->engine);
+	rig_turn(r);
+	j = rig_update(r);
+	assert_null(json_object_get(json_object_get(j, "params"), "views"));
+	json_decref(j);
+	free(rig_error(r, "subscribe", "{'views':{'nonsense':{}}}"));
+	free(rig_error(r, "subscribe", "{'views':{'vms':{'limit':1001}}}"));
+	free(rig_error(r, "subscribe", "{'views':{'vms':7}}"));
+	free(rig_error(r, "subscribe", "{'views':[]}"));
+}
+
+static void
+a_console_that_does_not_read_is_not_written_to(void **state)
+{
+	struct rig *r = *state;
+
+	rig_net(r, 1);
+	json_decref(rig_call(r, "subscribe", "{'views':{'domains':{'limit':1000}}}"));
+	for (unsigned i = 0; i < 3000; i++) {
+		struct hit h = { .id = i + 1, .time = now_wall(), .port = 443 };
+
+		snprintf(h.name, sizeof(h.name), "%u.a-rather-long-name-for-a-host.example.org", i);
+		assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+		if (i % 30 != 0)
+			continue;
+		for (int k = 0; k < 4; k++)
+			event_base_loop(r->base, EVLOOP_NONBLOCK);
+		r->engine->subscribers != NULL ? subscribe_update(r->engine) : (void)0;
+	}
+	/* One update at most waits; a socket that is read becomes ready again. */
+	for (int i = 0; i < 50; i++)
+		rig_turn(r);
+	assert_true(control_ready(r->engine->control, 1));
+	assert_int_equal(control_clients(r->engine->control), 1);
+}
+
+static void
+a_subscription_ends_with_its_connection(void **state)
+{
+	struct rig *r = *state;
+
+	json_decref(rig_call(r, "subscribe", "{'views':{'vms':{}}}"));
+	assert_non_null(r->engine->subscribers);
+	close(r->fd);
+	r->fd = open("/dev/null", O_RDWR);
+	rig_turn(r);
+	assert_null(r->engine->subscribers);
+}
+
+static void
+the_engine_ends_without_priv(void **state)
+{
+	struct rig *r = *state;
+
+	msg_channel_free(r->priv);
+	r->priv = NULL;
+	rig_turn(r);
+	assert_null(r->engine->priv);
+	free(rig_error(r, "apply", NULL));
+	free(rig_error(r, "reload", NULL));
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_new_net_is_told_everything),
+		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
+		TEST(hits_reach_the_views_with_their_guest),
+		TEST(what_net_says_is_not_trusted),
+		TEST(drops_join_their_guest_by_mac_then_address),
+		TEST(a_flood_of_refusals_leaves_room_for_what_matters),
+		TEST(an_edit_is_saved_and_in_force_at_once),
+		TEST(an_edit_that_cannot_be_saved_changes_nothing),
+		TEST(a_hand_edit_is_taken_up_and_a_bad_one_changes_nothing),
+		TEST(a_missing_allowlist_refuses_everything_until_it_is_back),
+		TEST(an_engine_without_an_allowlist_starts_and_refuses),
+		TEST(an_entry_for_a_time_ends_by_itself),
+		TEST(check_says_what_is_wrong_with_a_name),
+		TEST(apply_is_answered_when_priv_answers),
+		TEST(a_dry_run_brings_the_difference),
+		TEST(the_state_of_the_firewall_is_told_as_it_is),
+		TEST(rules_have_rates_from_two_listings),
+		TEST(requests_that_priv_does_not_answer_end),
+		TEST(a_freeze_reaches_net_at_once_and_is_answered_when_priv_has_done_it),
+		TEST(a_frozen_guest_stays_frozen_at_a_new_address),
+		TEST(a_freeze_of_nobody_names_who_there_is),
+		TEST(a_failed_freeze_says_so_and_keeps_refusing),
+		TEST(an_engine_that_starts_again_knows_who_is_frozen),
+		TEST(everyone_can_be_frozen_and_thawed),
+		TEST(a_role_that_dies_and_comes_back_is_in_the_timeline),
+		TEST(the_proxy_is_started_stopped_and_remembered),
+		TEST(a_reload_that_fails_says_why_and_is_an_alert),
+		TEST(a_subscriber_gets_what_changed_and_nothing_else),
+		TEST(a_console_that_does_not_read_is_not_written_to),
+		TEST(a_subscription_ends_with_its_connection),
+		TEST(the_engine_ends_without_priv),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
