@@ -52,6 +52,8 @@ role_verb(int argc, char **argv)
 		return code;
 	if (strcmp(argv[2], "engine") == 0)
 		return engine_main(&conf);
+	if (strcmp(argv[2], "net") == 0)
+		return net_main(&conf);
 	return usage();
 }
 
