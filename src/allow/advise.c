@@ -112,23 +112,29 @@ named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e
 
 	text_escape(shown, sizeof(shown), text, strlen(text));
 	if (!line_split(&p, text, strlen(text)))
-		return xasprintf("\"%s\": not an entry; write it as it stands in the list, or its "
-		    "number", shown);
+		return xasprintf(
+		    "\"%s\": not an entry; write it as it stands in the list, or its "
+		    "number",
+		    shown);
 	if (!entry_parse(&wanted, p.core, p.core_len, why))
 		return xstrdup(why);
 	n.wanted = &wanted;
 	index_visit(l, wanted.name, count_named, &n);
 	if (n.n == 0 && wanted.vm[0] == '\0' && wanted.until == 0) {
-		/* ".pypi.org" will do for ".pypi.org vm=agent-*" if it is the only one. */
+		/* ".pypi.org" will do for ".pypi.org vm=agent-*" if it is the only one.
+		 */
 		n.same = entry_same_target;
 		index_visit(l, wanted.name, count_named, &n);
 	}
 	if (n.n == 0)
-		return xasprintf("\"%s\": no such entry in %s; \"gatehouse entries\" shows them",
+		return xasprintf(
+		    "\"%s\": no such entry in %s; \"gatehouse entries\" shows them",
 		    shown, l->path);
 	if (n.n > 1)
-		return xasprintf("\"%s\": %u entries of %s are like that, the first on line %u; "
-		    "name one by its number", shown, n.n, l->path, n.found.line);
+		return xasprintf(
+		    "\"%s\": %u entries of %s are like that, the first on line %u; "
+		    "name one by its number",
+		    shown, n.n, l->path, n.found.line);
 	*e = n.found;
 	return NULL;
 }
@@ -142,7 +148,8 @@ allowlist_named(const struct allowlist *l, const char *text, struct allow_entry 
 	if (!text_number(text, 1, UINT32_MAX, &id, &why))
 		return named_by_text(l, text, e);
 	if (!allowlist_find(l, (uint32_t)id, e))
-		return xasprintf("there is no entry %u in %s; \"gatehouse entries\" shows them",
+		return xasprintf(
+		    "there is no entry %u in %s; \"gatehouse entries\" shows them",
 		    (unsigned)id, l->path);
 	return NULL;
 }
@@ -153,8 +160,8 @@ allowlist_named(const struct allowlist *l, const char *text, struct allow_entry 
 struct level {
 	const struct allow_entry	*of;
 	bool				 same_name;
-	bool				 differs;	/* not for every case, or otherwise */
-	struct allow_entry		 by;		/* by.id 0: nothing covers all of it */
+	bool differs;	       /* not for every case, or otherwise */
+	struct allow_entry by; /* by.id 0: nothing covers all of it */
 };
 
 /* Would an active e, alone, decide all that "of" decides? */
@@ -226,7 +233,8 @@ not_in_force(const struct allow_entry *e)
 	char *text = allow_entry_text(e), *warning;
 
 	if (e->kind == ALLOW_PRESET)
-		warning = xasprintf("presets are not yet in force: %s lists nothing", text);
+		warning =
+		    xasprintf("presets are not yet in force: %s lists nothing", text);
 	else
 		warning = xasprintf("%s are not yet in force: %s %s nothing",
 		    e->kind == ALLOW_PREFIX ? "address ranges" : "pinned ports", text,
@@ -259,8 +267,10 @@ too_wide(const struct allow_entry *e)
 		return NULL;
 	if (!is_public_suffix(e->name))
 		return NULL;
-	return xasprintf("%s is a public suffix: anyone can have a name below it; list the very "
-	    "names needed, as in NAME.%s", e->name, e->name);
+	return xasprintf(
+	    "%s is a public suffix: anyone can have a name below it; list the very "
+	    "names needed, as in NAME.%s",
+	    e->name, e->name);
 }
 
 char *

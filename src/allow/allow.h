@@ -44,7 +44,7 @@ enum {
 };
 
 struct allow_entry {
-	uint32_t	id;		/* stays while the entry's text (on or off) does */
+	uint32_t	id;		/* stays while its text, on or off, does */
 	uint32_t	line;		/* 1-based */
 	uint8_t		kind;		/* enum allow_kind */
 	uint8_t		state;		/* enum allow_state, when it was filled in */
@@ -67,7 +67,8 @@ struct allowlist;
  * only where an operator wrote them (idna true).  Returns NULL and fills
  * dst, or says in a static phrase what is wrong.
  */
-const char	*allow_name_canonical(char dst[GH_NAME_SIZE], const char *, size_t len, bool idna);
+const char	*allow_name_canonical(char dst[GH_NAME_SIZE], const char *, size_t len,
+		    bool idna);
 /* True for an address in any spelling that a client may take for one (127.1,
  * 0x7f.1, 2130706433, [::1], fe80::1%eth0): never a name. */
 bool		 allow_name_is_address(const char *, size_t len);
@@ -77,20 +78,24 @@ bool		 allow_name_is_address(const char *, size_t len);
  * NULL, is the list that the new one follows: entries found in both keep their
  * ids, and edits that the change has left alone can still be undone.
  */
-struct allowlist	*allowlist_load(const char *path, const struct allowlist *old, char **cause);
+struct allowlist	*allowlist_load(const char *path, const struct allowlist *old,
+			    char **cause);
 struct allowlist	*allowlist_parse(const char *text, size_t len, const char *path,
 			    const struct allowlist *old, char **cause);
 void			 allowlist_free(struct allowlist *);
-/* NULL or a cause (caller frees): then nothing was written.  Refuses when the
- * file was changed by someone else since it was loaded or saved. */
+/* NULL or a cause (caller frees): then the file is as it was, unless the cause
+ * says that it is saved but may not outlive the machine.  Refuses when the file
+ * was changed by someone else since it was loaded or saved. */
 char			*allowlist_save(struct allowlist *, const char *path);
 /* The file's bytes; caller frees. */
 char			*allowlist_text(const struct allowlist *, size_t *len);
 
 size_t			 allowlist_count(const struct allowlist *);
 /* Fills in the i-th entry in file order; false past the end. */
-bool			 allowlist_entry(const struct allowlist *, size_t i, struct allow_entry *);
-bool			 allowlist_find(const struct allowlist *, uint32_t id, struct allow_entry *);
+bool			 allowlist_entry(const struct allowlist *, size_t i,
+			    struct allow_entry *);
+bool			 allowlist_find(const struct allowlist *, uint32_t id,
+			    struct allow_entry *);
 /* An entry by its id in digits or by its text; a cause (caller frees) if there
  * is none, or more than one. */
 char			*allowlist_named(const struct allowlist *, const char *,
@@ -101,7 +106,8 @@ char			*allow_entry_text(const struct allow_entry *);
 char			*allow_entry_explain(const struct allow_entry *);
 /* A warning for an operator, or NULL: double, without effect, covers a public
  * suffix (where libpsl is there), not yet in force; caller frees. */
-char			*allowlist_warning(const struct allowlist *, const struct allow_entry *);
+char			*allowlist_warning(const struct allowlist *,
+			    const struct allow_entry *);
 
 /*
  * Edits.  NULL when done, else a cause (caller frees).  Each keeps every
@@ -141,7 +147,7 @@ struct allow_answer {
  * Allocates nothing, touches at most one bucket chain per label.  Without an
  * image (NULL) nothing is listed.
  */
-struct allow_answer	 allow_lookup(const struct allow_image *, const char *name, size_t len,
-			    uint16_t port, const char *guest, int64_t now);
+struct allow_answer	 allow_lookup(const struct allow_image *, const char *name,
+			    size_t len, uint16_t port, const char *guest, int64_t now);
 
 #endif

@@ -57,7 +57,8 @@ prepare(struct builder *b, struct pending *p)
 		labels += e->name[i] == '.';
 	p->hash = name_hash(b->h.key, e->name, p->name_len);
 	p->flags = (uint8_t)(e->kind | (e->deny ? IMAGE_DENY : 0) |
-	    (e->state == ALLOW_OFF ? IMAGE_OFF : 0) | (entry_in_force(e) ? 0 : IMAGE_PENDING));
+			     (e->state == ALLOW_OFF ? IMAGE_OFF : 0) |
+			     (entry_in_force(e) ? 0 : IMAGE_PENDING));
 	b->h.depths[labels / 64] |= UINT64_C(1) << labels % 64;
 	b->h.lengths[p->name_len / 64] |= UINT64_C(1) << p->name_len % 64;
 	__builtin_prefetch(&b->buckets[image_bucket_of(p->hash, b->h.nbuckets)], 1);
@@ -139,7 +140,8 @@ key_is(const struct builder *b, uint32_t at, const struct pending *p)
 {
 	const uint8_t *key = b->keys + at;
 
-	return key[5] == p->name_len && memcmp(key + IMAGE_KEY_HEAD, p->e.name, p->name_len) == 0;
+	return key[5] == p->name_len &&
+	       memcmp(key + IMAGE_KEY_HEAD, p->e.name, p->name_len) == 0;
 }
 
 static void
@@ -200,8 +202,8 @@ keys_size(const struct allowlist *l)
 static size_t
 most_size(const struct allowlist *l, uint32_t nbuckets)
 {
-	return IMAGE_HEADER_SIZE + nbuckets * sizeof(struct image_bucket) + keys_size(l) + 8 +
-	    l->n * (2 * sizeof(struct image_rule) + GH_GUEST_SIZE);
+	return IMAGE_HEADER_SIZE + nbuckets * sizeof(struct image_bucket) + keys_size(l) +
+	       8 + l->n * (2 * sizeof(struct image_rule) + GH_GUEST_SIZE);
 }
 
 int
@@ -236,7 +238,8 @@ allow_compile(const struct allowlist *l, size_t *size, char **cause)
 	free(b.rules);
 	free(b.vms);
 	if (memfile_seal(fd, map, b.map_size, at.size) == -1) {
-		*cause = xasprintf("cannot seal the compiled allowlist: %s", strerror(errno));
+		*cause =
+		    xasprintf("cannot seal the compiled allowlist: %s", strerror(errno));
 		close(fd);
 		return -1;
 	}

@@ -47,7 +47,8 @@ splice_text(struct allowlist *l, size_t at, size_t cut, const char *new, size_t 
 
 /* Reads the entry within [at, end) of the text, if there is one. */
 static bool
-read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line, struct item *it)
+read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line,
+    struct item *it)
 {
 	char why[GH_CAUSE_SIZE];
 	struct line_parts p;
@@ -58,7 +59,8 @@ read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line, struc
 	for (; at < end; at += len + 1, line++) {
 		nl = memchr(l->text + at, '\n', end - at);
 		len = nl != NULL ? (size_t)(nl - (l->text + at)) : end - at;
-		if (!line_split(&p, l->text + at, len) || !entry_parse(&e, p.core, p.core_len, why))
+		if (!line_split(&p, l->text + at, len) ||
+		    !entry_parse(&e, p.core, p.core_len, why))
 			continue;
 		it->off = (uint32_t)at;
 		it->line = line;
@@ -71,7 +73,8 @@ read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line, struc
 
 /* cut bytes at become new ones; the entry in them, if any, has this id. */
 static void
-splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len, uint32_t id)
+splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len,
+    uint32_t id)
 {
 	const size_t first = list_item_at(l, at), after = list_item_at(l, at + cut);
 	const size_t from = first > 0 ? l->items[first - 1].off : 0;
@@ -92,7 +95,8 @@ splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_l
 		l->items[i].off += (uint32_t)(new_len - cut);
 		l->items[i].line += lines_new - lines_cut;
 	}
-	memmove(l->items + first + found, l->items + after, (l->n - after) * sizeof(*l->items));
+	memmove(l->items + first + found, l->items + after,
+	    (l->n - after) * sizeof(*l->items));
 	l->n = l->n - (after - first) + found;
 	if (found != 0)
 		l->items[first] = it;
@@ -110,8 +114,8 @@ undo_free(struct undo *u)
 
 /* Does it, and remembers it; the oldest edit is forgotten where there are many. */
 static void
-edit(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len, uint32_t id,
-    char *what)
+edit(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len,
+    uint32_t id, char *what)
 {
 	struct undo *u;
 
@@ -151,10 +155,11 @@ allowlist_set(struct allowlist *l, uint32_t id, bool on)
 
 	if (!allowlist_entry(l, i, &e))
 		return xasprintf("%s: there is no entry %u any more", l->path, id);
-	if (on && (e.state == ALLOW_ENDED ||
-	    (e.until != 0 && e.until <= (int64_t)(now_wall() / 1000000))))
-		return xasprintf("%s:%u: the entry ended at %s; add it again with another "
-		    "until=, or without", l->path, e.line, text_time_format(until, e.until));
+	if (on && entry_ended(&e))
+		return xasprintf(
+		    "%s:%u: the entry ended at %s; add it again with another "
+		    "until=, or without",
+		    l->path, e.line, text_time_format(until, e.until));
 	if (on == (e.state != ALLOW_OFF))
 		return NULL;
 	list_line(l, &l->items[i], &line, &len);
@@ -164,14 +169,17 @@ allowlist_set(struct allowlist *l, uint32_t id, bool on)
 	new_len = front + strlen(text) + len - (size_t)(p.core - line);
 	if (new_len > ALLOW_LINE_MAX) {
 		free(text);
-		return xasprintf("%s:%u: with \"#off \" the line would have more than %u bytes; "
-		    "shorten its comment", l->path, e.line, ALLOW_LINE_MAX);
+		return xasprintf(
+		    "%s:%u: with \"#off \" the line would have more than %u bytes; "
+		    "shorten its comment",
+		    l->path, e.line, ALLOW_LINE_MAX);
 	}
 	new = xmalloc(new_len);
 	memcpy(new, line, front);
 	memcpy(new + front, text, strlen(text));
 	memcpy(new + front + strlen(text), p.core, len - (size_t)(p.core - line));
-	edit(l, l->items[i].off, len, new, new_len, id, what_text(on ? "enabled" : "disabled", &e));
+	edit(l, l->items[i].off, len, new, new_len, id,
+	    what_text(on ? "enabled" : "disabled", &e));
 	free(new);
 	free(text);
 	return NULL;
@@ -227,15 +235,17 @@ read_new(const char **text, size_t *len, struct allow_entry *e)
 	text_escape(shown, sizeof(shown), *text, *len);
 	if (*len > ALLOW_LINE_MAX || memchr(*text, '\n', *len) != NULL ||
 	    memchr(*text, '\r', *len) != NULL)
-		return xasprintf("\"%s\": an entry is one line of at most %u bytes", shown,
-		    ALLOW_LINE_MAX);
+		return xasprintf("\"%s\": an entry is one line of at most %u bytes",
+		    shown, ALLOW_LINE_MAX);
 	if (!line_split(&p, *text, *len))
-		return xasprintf("\"%s\": not an entry; write a name, as in .example.org", shown);
+		return xasprintf(
+		    "\"%s\": not an entry; write a name, as in .example.org", shown);
 	if (p.mark != NULL)
-		return xasprintf("\"%s\": add the entry without #off, then disable it", shown);
+		return xasprintf(
+		    "\"%s\": add the entry without #off, then disable it", shown);
 	if (!entry_parse(e, p.core, p.core_len, why))
 		return xstrdup(why);
-	if (e->until != 0 && e->until <= (int64_t)(now_wall() / 1000000))
+	if (entry_ended(e))
 		return xasprintf("\"%s\": its until= has passed already", shown);
 	return NULL;
 }
@@ -258,9 +268,10 @@ allowlist_add(struct allowlist *l, const char *entry, uint32_t *id)
 		return allowlist_set(l, same.id, true);
 	}
 	if (l->n >= ALLOW_ENTRIES_MAX || l->len + len + 2 > ALLOW_FILE_MAX)
-		return xasprintf("%s: the list is full (%u entries, %u MiB); remove entries, or "
-		    "list domains instead of hosts", l->path, ALLOW_ENTRIES_MAX,
-		    ALLOW_FILE_MAX >> 20);
+		return xasprintf(
+		    "%s: the list is full (%u entries, %u MiB); remove entries, or "
+		    "list domains instead of hosts",
+		    l->path, ALLOW_ENTRIES_MAX, ALLOW_FILE_MAX >> 20);
 	ending = first != NULL && first > l->text && first[-1] == '\r' ? "\r\n" : "\n";
 	/* A file that ends without a newline goes on doing so. */
 	new = xasprintf("%s%.*s%s", open_end ? ending : "", (int)len, entry,
@@ -304,8 +315,10 @@ allowlist_undo(struct allowlist *l, char **what)
 		return xasprintf("%s: there is no edit to undo", l->path);
 	u = &l->undo[l->nundo - 1];
 	if (!undo_place(l, u, &at))
-		return xasprintf("%s: cannot undo \"%s\": the file was changed in that place "
-		    "since; edit the file", l->path, u->what);
+		return xasprintf(
+		    "%s: cannot undo \"%s\": the file was changed in that place "
+		    "since; edit the file",
+		    l->path, u->what);
 	splice(l, at, u->after_len, u->before, u->before_len, u->id);
 	*what = u->what;
 	u->what = NULL;

@@ -87,7 +87,8 @@ parse_port(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE_S
 	if (slash != NULL && len - n == 4 && memcmp(slash, "/udp", 4) == 0)
 		e->proto = IPPROTO_UDP;
 	else if (slash != NULL && (len - n != 4 || memcmp(slash, "/tcp", 4) != 0))
-		return wrong(why, slash, len - n, "after a port stands /tcp, /udp or nothing");
+		return wrong(
+		    why, slash, len - n, "after a port stands /tcp, /udp or nothing");
 	snprintf(digits, sizeof(digits), "%.*s", n < sizeof(digits) ? (int)n : 7, s);
 	if (n >= sizeof(digits) || !text_number(digits, 1, UINT16_MAX, &port, &phrase))
 		return wrong(why, s, len, "a port is a number from 1 to 65535");
@@ -126,7 +127,8 @@ parse_prefix(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE
 		host++;
 		n -= 2;
 	} else if (slash == NULL && memchr(s, ':', len) != NULL)
-		return wrong(why, s, len, "an IPv6 address stands in brackets, with a port "
+		return wrong(why, s, len,
+		    "an IPv6 address stands in brackets, with a port "
 		    "behind: [2001:db8::1]:5432");
 	snprintf(text, sizeof(text), "%.*s", n < sizeof(text) ? (int)n : 0, host);
 	if (!addr_parse(text, &e->prefix))
@@ -134,9 +136,11 @@ parse_prefix(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE
 	v = e->prefix.family == 4 ? 32 : 128;
 	if (slash != NULL) {
 		n = len - (size_t)(slash + 1 - s);
-		snprintf(bits, sizeof(bits), "%.*s", n < sizeof(bits) ? (int)n : 0, slash + 1);
+		snprintf(
+		    bits, sizeof(bits), "%.*s", n < sizeof(bits) ? (int)n : 0, slash + 1);
 		if (!text_number(bits, 0, v, &v, &phrase))
-			return wrong(why, s, len, "after the / stands a number of bits, at most %u",
+			return wrong(why, s, len,
+			    "after the / stands a number of bits, at most %u",
 			    (unsigned)v);
 	}
 	e->prefix_bits = (uint8_t)v;
@@ -155,7 +159,8 @@ parse_preset(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE
 	for (size_t i = 1; i < len; i++) {
 		if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') &&
 		    (s[i] != '-' || i == 1))
-			return wrong(why, s, len, "a preset is @ and a name of lower-case "
+			return wrong(why, s, len,
+			    "a preset is @ and a name of lower-case "
 			    "letters, digits and hyphens");
 	}
 	if (len < 2 || len > 64)
@@ -181,7 +186,8 @@ parse_name(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE_S
 		name += 2, n -= 2;
 	}
 	if (n == 0 || (n == 1 && name[0] == '*'))
-		return wrong(why, s, len, "would list every name there is; name a domain, "
+		return wrong(why, s, len,
+		    "would list every name there is; name a domain, "
 		    "as in .example.org");
 	if ((phrase = allow_name_canonical(e->name, name, n, true)) != NULL)
 		return wrong(why, s, len, "%s", phrase);
@@ -199,19 +205,22 @@ parse_target(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE
 	for (size_t i = 0; i < len; i++)
 		if (s[i] == ':')
 			colon = s + i;
-	if (colon != NULL && (size_t)(colon - s) + 2 < len && colon[1] == '/' && colon[2] == '/')
+	if (colon != NULL && (size_t)(colon - s) + 2 < len && colon[1] == '/' &&
+	    colon[2] == '/')
 		return wrong(why, s, len, "write the host alone, without %.*s or a path",
 		    (int)(colon - s) + 3, s);
 	if (colon != NULL) {
 		n = (size_t)(colon - s);
 		if (memchr(s, ':', n) != NULL && s[0] != '[' && memchr(s, '/', n) == NULL)
-			return wrong(why, s, len, "an IPv6 address stands in brackets, or has its "
+			return wrong(why, s, len,
+			    "an IPv6 address stands in brackets, or has its "
 			    "/bits, and a port behind: [2001:db8::1]:5432");
 		if (!parse_port(e, colon + 1, len - n - 1, why))
 			return false;
 	}
 	if (memchr(s, '/', n) != NULL || allow_name_is_address(s, n)) {
-		if (colon == NULL && !parse_prefix(e, s, n, why) && memchr(s, '/', n) != NULL)
+		if (colon == NULL && !parse_prefix(e, s, n, why) &&
+		    memchr(s, '/', n) != NULL)
 			return false;
 		if (colon == NULL)
 			return wrong(why, s, len, "an address needs a port, as in "
@@ -227,7 +236,8 @@ parse_vm(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE_SIZ
 	if (e->vm[0] != '\0')
 		return wrong(why, s, len, "vm= stands twice");
 	if (len == 0)
-		return wrong(why, s, len, "after vm= stands a guest's name, * and ? for the rest");
+		return wrong(
+		    why, s, len, "after vm= stands a guest's name, * and ? for the rest");
 	if (len >= sizeof(e->vm))
 		return wrong(why, s, len, "a guest's name has at most %zu bytes",
 		    sizeof(e->vm) - 1);
@@ -276,11 +286,13 @@ entry_parse(struct allow_entry *e, const char *core, size_t len, char why[GH_CAU
 		s++;
 	}
 	if (s == end || is_blank(*s))
-		return wrong(why, core, len, "behind ! stands what is never to be reached");
+		return wrong(
+		    why, core, len, "behind ! stands what is never to be reached");
 	while (s < end) {
 		for (token = s; s < end && !is_blank(*s); s++)
 			;
-		if (!(first ? parse_target : parse_option)(e, token, (size_t)(s - token), why))
+		if (!(first ? parse_target : parse_option)(
+			e, token, (size_t)(s - token), why))
 			return false;
 		first = false;
 		while (s < end && is_blank(*s))
@@ -294,7 +306,14 @@ entry_in_force(const struct allow_entry *e)
 {
 	if (e->kind == ALLOW_PRESET || e->kind == ALLOW_PREFIX)
 		return false;
-	return e->port == 0 || (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443));
+	return e->port == 0 ||
+	       (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443));
+}
+
+bool
+entry_ended(const struct allow_entry *e)
+{
+	return e->until != 0 && e->until <= (int64_t)(now_wall() / 1000000);
 }
 
 bool
@@ -308,7 +327,8 @@ entry_same_target(const struct allow_entry *a, const struct allow_entry *b)
 bool
 entry_same(const struct allow_entry *a, const struct allow_entry *b)
 {
-	return entry_same_target(a, b) && a->until == b->until && strcmp(a->vm, b->vm) == 0;
+	return entry_same_target(a, b) && a->until == b->until &&
+	       strcmp(a->vm, b->vm) == 0;
 }
 
 static void
@@ -341,13 +361,15 @@ allow_entry_text(const struct allow_entry *e)
 	if (e->until != 0)
 		text_time_format(until, e->until);
 	return xasprintf("%s%s%s%s%s%s%s", e->deny ? "!" : "", target, port,
-	    e->vm[0] != '\0' ? " vm=" : "", e->vm, until[0] != '\0' ? " until=" : "", until);
+	    e->vm[0] != '\0' ? " vm=" : "", e->vm, until[0] != '\0' ? " until=" : "",
+	    until);
 }
 
 char *
 allow_entry_explain(const struct allow_entry *e)
 {
-	char what[2 * GH_NAME_SIZE + 64], port[40] = "", until[32] = "", target[GH_NAME_SIZE + 4];
+	char what[2 * GH_NAME_SIZE + 64], port[40] = "", until[32] = "",
+					  target[GH_NAME_SIZE + 4];
 
 	target_text(e, target, sizeof(target));
 	if (e->kind == ALLOW_EXACT)
@@ -355,7 +377,8 @@ allow_entry_explain(const struct allow_entry *e)
 	else if (e->kind == ALLOW_TREE)
 		snprintf(what, sizeof(what), "%s and every name below it", e->name);
 	else if (e->kind == ALLOW_BELOW)
-		snprintf(what, sizeof(what), "every name below %s, not %s itself", e->name, e->name);
+		snprintf(what, sizeof(what), "every name below %s, not %s itself",
+		    e->name, e->name);
 	else if (e->kind == ALLOW_PREFIX)
 		snprintf(what, sizeof(what), "the address%s %s",
 		    strchr(target, '/') != NULL ? "es" : "", target);
@@ -369,6 +392,6 @@ allow_entry_explain(const struct allow_entry *e)
 	if (e->until != 0)
 		text_time_format(until, e->until);
 	return xasprintf("%s%s%s%s%s%s%s", e->deny ? "never " : "", what, port,
-	    e->vm[0] != '\0' ? ", for guests " : "", e->vm, until[0] != '\0' ? ", until " : "",
-	    until);
+	    e->vm[0] != '\0' ? ", for guests " : "", e->vm,
+	    until[0] != '\0' ? ", until " : "", until);
 }

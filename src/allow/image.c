@@ -49,7 +49,8 @@ check_header(struct allow_image *im, size_t size)
 	at = image_layout(&im->h);
 	if (im->h.size != size || at.size != size || im->h.nbuckets == 0)
 		return "the parts of the image do not add up to its size";
-	im->buckets = (const struct image_bucket *)(const void *)(im->map + IMAGE_HEADER_SIZE);
+	im->buckets =
+	    (const struct image_bucket *)(const void *)(im->map + IMAGE_HEADER_SIZE);
 	im->keys = im->map + at.keys;
 	im->rules = (const struct image_rule *)(const void *)(im->map + at.rules);
 	im->vms = (const char *)im->map + at.vms;
@@ -73,11 +74,15 @@ check_key(const struct allow_image *im, uint32_t at)
 
 	if (im->h.keys_len < IMAGE_KEY_HEAD || at > im->h.keys_len - IMAGE_KEY_HEAD)
 		return "a bucket of the image refers to a key outside";
-	if (key[5] == 0 || key[5] > GH_NAME_MAX || key[5] > im->h.keys_len - IMAGE_KEY_HEAD - at)
+	if (key[5] == 0 || key[5] > GH_NAME_MAX ||
+	    key[5] > im->h.keys_len - IMAGE_KEY_HEAD - at)
 		return "a key of the image has a wrong length";
 	memcpy(&ref, key, sizeof(ref));
-	if (key[4] == IMAGE_CHAIN ? ref >= im->h.nrules : !flags_are_good(key[4], IMAGE_KEY_FLAGS))
-		return "a key of the image has wrong flags or rules";
+	if (key[4] == IMAGE_CHAIN)
+		return ref < im->h.nrules ? NULL
+					  : "a key of the image refers to a rule outside";
+	if (!flags_are_good(key[4], IMAGE_KEY_FLAGS))
+		return "a key of the image has wrong flags";
 	return NULL;
 }
 
@@ -124,8 +129,8 @@ image_over(const void *bytes, size_t size, const char **cause)
 	struct allow_image *im = xcalloc(1, sizeof(*im));
 
 	im->map = bytes;
-	if ((*cause = check_header(im, size)) != NULL || (*cause = check_buckets(im)) != NULL ||
-	    (*cause = check_rules(im)) != NULL) {
+	if ((*cause = check_header(im, size)) != NULL ||
+	    (*cause = check_buckets(im)) != NULL || (*cause = check_rules(im)) != NULL) {
 		free(im);
 		return NULL;
 	}
@@ -180,7 +185,8 @@ judge_rule(struct level *v, const struct question *q, const struct image_rule *r
 	const bool ended = r->until != 0 && r->until <= q->now;
 	uint8_t explains = REASON_NONE;
 
-	if (r->vm != 0 && (q->guest[0] == '\0' || !text_glob(q->im->vms + r->vm - 1, q->guest)))
+	if (r->vm != 0 &&
+	    (q->guest[0] == '\0' || !text_glob(q->im->vms + r->vm - 1, q->guest)))
 		return;
 	if (r->flags & IMAGE_OFF)
 		explains = REASON_DISABLED;
@@ -208,15 +214,17 @@ static bool
 decide(const struct level *v, struct allow_answer *a)
 {
 	if (v->deny != 0)
-		*a = (struct allow_answer){ .reason = REASON_DENY_ENTRY, .entry = v->deny };
+		*a = (struct allow_answer){ .reason = REASON_DENY_ENTRY,
+			.entry = v->deny };
 	else if (v->allow != 0)
-		*a = (struct allow_answer){ .verdict = VERDICT_ALLOW, .reason = REASON_LISTED,
-			.entry = v->allow };
+		*a = (struct allow_answer){ .verdict = VERDICT_ALLOW,
+			.reason = REASON_LISTED, .entry = v->allow };
 	else if (v->no_port != 0)
 		*a = (struct allow_answer){ .reason = REASON_PORT, .entry = v->no_port };
 	else {
 		if (v->explains != 0 && a->entry == 0)
-			*a = (struct allow_answer){ .reason = v->reason, .entry = v->explains };
+			*a = (struct allow_answer){ .reason = v->reason,
+				.entry = v->explains };
 		return false;
 	}
 	return true;
@@ -225,7 +233,8 @@ decide(const struct level *v, struct allow_answer *a)
 /* The exact entries of the whole name come first, then .name; of a suffix of
  * it, .suffix and *.suffix count alike. */
 static bool
-judge_key(const struct question *q, const uint8_t *key, bool whole, struct allow_answer *a)
+judge_key(const struct question *q, const uint8_t *key, bool whole,
+    struct allow_answer *a)
 {
 	struct level exact = { 0 }, wide = { 0 };
 	struct image_rule only = { .flags = key[4] };

@@ -76,7 +76,7 @@ struct image_rule {
 	uint8_t		pad;
 };
 
-_Static_assert(sizeof(struct image_header) <= IMAGE_HEADER_SIZE, "the header has its place");
+_Static_assert(sizeof(struct image_header) <= IMAGE_HEADER_SIZE, "it has its place");
 _Static_assert(sizeof(struct image_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct image_rule) == 24, "no padding in a rule");
 

@@ -23,7 +23,8 @@
 #include "xmalloc.h"
 
 void
-list_line(const struct allowlist *l, const struct item *it, const char **line, size_t *len)
+list_line(const struct allowlist *l, const struct item *it, const char **line,
+    size_t *len)
 {
 	const char *nl = memchr(l->text + it->off, '\n', l->len - it->off);
 
@@ -47,7 +48,7 @@ list_fill(const struct allowlist *l, size_t i, struct allow_entry *e)
 	e->line = it->line;
 	if (p.mark != NULL)
 		e->state = ALLOW_OFF;
-	else if (e->until != 0 && e->until <= (int64_t)(now_wall() / 1000000))
+	else if (entry_ended(e))
 		e->state = ALLOW_ENDED;
 	else
 		e->state = entry_in_force(e) ? ALLOW_ON : ALLOW_PENDING;
@@ -81,7 +82,9 @@ compare_u64(const void *a, const void *b)
 static uint64_t
 id_at(const struct allowlist *l, size_t i)
 {
-	return l->lazy->by_id != NULL ? l->lazy->by_id[i] : (uint64_t)l->items[i].id << 32 | i;
+	if (l->lazy->by_id != NULL)
+		return l->lazy->by_id[i];
+	return (uint64_t)l->items[i].id << 32 | i;
 }
 
 size_t
@@ -143,7 +146,8 @@ entry_hash(const struct allow_entry *e)
 }
 
 static void
-old_entries_make(struct old_entries *o, const struct allowlist *old, size_t first, size_t n)
+old_entries_make(struct old_entries *o, const struct allowlist *old, size_t first,
+    size_t n)
 {
 	struct allow_entry e;
 	size_t slots = 16;
@@ -206,11 +210,13 @@ take_ids(struct allowlist *l, const struct allowlist *old)
 	struct allow_entry e;
 
 	l->next_id = old != NULL ? old->next_id : 1;
-	while (first < l_end && first < old_end && same_entry_line(l, first, old, first)) {
+	while (first < l_end && first < old_end &&
+	    same_entry_line(l, first, old, first)) {
 		l->items[first].id = old->items[first].id;
 		first++;
 	}
-	while (l_end > first && old_end > first && same_entry_line(l, l_end - 1, old, old_end - 1))
+	while (l_end > first && old_end > first &&
+	    same_entry_line(l, l_end - 1, old, old_end - 1))
 		l->items[--l_end].id = old->items[--old_end].id;
 	if (old_end > first)
 		old_entries_make(&o, old, first, old_end - first);
@@ -241,6 +247,20 @@ add_item(struct allowlist *l, size_t off, uint32_t line, const struct allow_entr
 }
 
 static char *
+bad_entry(const struct allowlist *l, uint32_t line, const char *why, bool off)
+{
+	return xasprintf("%s:%u: %s%s", l->path, line, why, off ? " (behind #off stands "
+	    "an entry; start a comment with \"# off\")" : "");
+}
+
+static char *
+too_large(const char *path)
+{
+	return xasprintf("%s: the file is larger than %u MiB; list domains "
+	    "(.example.org) instead of hosts", path, ALLOW_FILE_MAX >> 20);
+}
+
+static char *
 parse_lines(struct allowlist *l)
 {
 	char why[GH_CAUSE_SIZE];
@@ -257,16 +277,16 @@ parse_lines(struct allowlist *l)
 			return xasprintf("%s:%u: the line has %zu bytes, more than %u; "
 			    "shorten or split it", l->path, line, len, ALLOW_LINE_MAX);
 		if (memchr(l->text + off, '\0', len) != NULL)
-			return xasprintf("%s:%u: a NUL byte; this is not a text file", l->path,
-			    line);
+			return xasprintf(
+			    "%s:%u: a NUL byte; this is not a text file", l->path, line);
 		if (!line_split(&p, l->text + off, len))
 			continue;
 		if (!entry_parse(&e, p.core, p.core_len, why))
-			return xasprintf("%s:%u: %s%s", l->path, line, why, p.mark == NULL ? "" :
-			    " (behind #off stands an entry; start a comment with \"# off\")");
+			return bad_entry(l, line, why, p.mark != NULL);
 		if (l->n == ALLOW_ENTRIES_MAX)
 			return xasprintf("%s:%u: more than %u entries; list domains "
-			    "(.example.org) instead of hosts", l->path, line, ALLOW_ENTRIES_MAX);
+			    "(.example.org) instead of hosts", l->path, line,
+			    ALLOW_ENTRIES_MAX);
 		add_item(l, off, line, &e);
 	}
 	/* A million items should not hold room for two. */
@@ -279,7 +299,8 @@ parse_lines(struct allowlist *l)
 
 /* Takes text over. */
 static struct allowlist *
-parse_owned(char *text, size_t len, const char *path, const struct allowlist *old, char **cause)
+parse_owned(char *text, size_t len, const char *path, const struct allowlist *old,
+    char **cause)
 {
 	struct allowlist *l = xcalloc(1, sizeof(*l));
 
@@ -288,8 +309,7 @@ parse_owned(char *text, size_t len, const char *path, const struct allowlist *ol
 	l->text = text;
 	l->len = l->room = len;
 	if (len > ALLOW_FILE_MAX)
-		*cause = xasprintf("%s: the file is larger than %u MiB; list domains "
-		    "(.example.org) instead of hosts", path, ALLOW_FILE_MAX >> 20);
+		*cause = too_large(path);
 	else
 		*cause = parse_lines(l);
 	if (*cause != NULL) {
@@ -304,8 +324,8 @@ parse_owned(char *text, size_t len, const char *path, const struct allowlist *ol
 }
 
 struct allowlist *
-allowlist_parse(const char *text, size_t len, const char *path, const struct allowlist *old,
-    char **cause)
+allowlist_parse(const char *text, size_t len, const char *path,
+    const struct allowlist *old, char **cause)
 {
 	char *copy = xmalloc(len);
 
@@ -324,10 +344,10 @@ read_file(int fd, const char *path, char **text, size_t *len)
 	if (fstat(fd, &st) == -1)
 		return xasprintf("%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return xasprintf("%s: not a regular file; an allowlist is a text file", path);
+		return xasprintf(
+		    "%s: not a regular file; an allowlist is a text file", path);
 	if (st.st_size > ALLOW_FILE_MAX)
-		return xasprintf("%s: the file is larger than %u MiB; list domains "
-		    "(.example.org) instead of hosts", path, ALLOW_FILE_MAX >> 20);
+		return too_large(path);
 	/* A byte more than it has, so that growth meanwhile is seen. */
 	room = (size_t)st.st_size + 1;
 	*text = xmalloc(room);
@@ -344,7 +364,8 @@ read_file(int fd, const char *path, char **text, size_t *len)
 	}
 	if (got != (size_t)st.st_size) {
 		free(*text);
-		return xasprintf("%s: the file changed while it was read; try again", path);
+		return xasprintf(
+		    "%s: the file changed while it was read; try again", path);
 	}
 	*len = got;
 	return NULL;
@@ -360,8 +381,10 @@ allowlist_load(const char *path, const struct allowlist *old, char **cause)
 	char *text = NULL;
 
 	if (fd == -1) {
-		*cause = xasprintf("%s: cannot open the allowlist: %s; create it (an empty file "
-		    "lists nothing) or let the daemon read it", path, strerror(errno));
+		*cause = xasprintf(
+		    "%s: cannot open the allowlist: %s; create it (an empty file "
+		    "lists nothing) or let the daemon read it",
+		    path, strerror(errno));
 		return NULL;
 	}
 	stamp_take(&stamp, fd);
@@ -435,7 +458,8 @@ allowlist_next_end(const struct allowlist *l, int64_t now)
 		if (!(l->items[i].flags & ITEM_UNTIL))
 			continue;
 		list_fill(l, i, &e);
-		if (e.state != ALLOW_OFF && e.until > now && (next == 0 || e.until < next))
+		if (e.state != ALLOW_OFF && e.until > now &&
+		    (next == 0 || e.until < next))
 			next = e.until;
 	}
 	return next;

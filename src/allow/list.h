@@ -80,16 +80,20 @@ struct line_parts {
 bool	 line_split(struct line_parts *, const char *line, size_t len);
 /* Reads the core of a line. False with a phrase in why. id, line and state
  * are left 0. */
-bool	 entry_parse(struct allow_entry *, const char *core, size_t len, char why[GH_CAUSE_SIZE]);
+bool	 entry_parse(struct allow_entry *, const char *core, size_t len,
+	    char why[GH_CAUSE_SIZE]);
 /* The proxy can enforce it: a name, on the default ports or one of them. */
 bool	 entry_in_force(const struct allow_entry *);
+/* Its until= has passed. */
+bool	 entry_ended(const struct allow_entry *);
 /* Same meaning, on or off. */
 bool	 entry_same(const struct allow_entry *, const struct allow_entry *);
 /* Same names or addresses and action, whatever the options. */
 bool	 entry_same_target(const struct allow_entry *, const struct allow_entry *);
 
 /* ---- list.c ---- */
-void	 list_line(const struct allowlist *, const struct item *, const char **line, size_t *len);
+void	 list_line(const struct allowlist *, const struct item *, const char **line,
+	    size_t *len);
 void	 list_fill(const struct allowlist *, size_t i, struct allow_entry *);
 /* The item with an id, or SIZE_MAX. */
 size_t	 list_item(const struct allowlist *, uint32_t id);

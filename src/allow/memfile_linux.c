@@ -19,14 +19,16 @@ enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 int
 memfile_new(size_t size, void **map, char **cause)
 {
-	const int fd = memfd_create("gatehouse-allowlist", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const int fd =
+	    memfd_create("gatehouse-allowlist", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	*map = MAP_FAILED;
 	if (fd != -1 && ftruncate(fd, (off_t)size) == 0)
 		*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*map == MAP_FAILED) {
-		*cause = xasprintf("no memory file of %zu bytes for the compiled allowlist: %s",
-		    size, strerror(errno));
+		*cause = xasprintf(
+		    "no memory file of %zu bytes for the compiled allowlist: %s", size,
+		    strerror(errno));
 		if (fd != -1)
 			close(fd);
 		return -1;

@@ -45,8 +45,8 @@ stamp_equal(const struct stamp *a, const struct stamp *b)
 static char *
 failed(const char *what, const char *path, const char *todo)
 {
-	return xasprintf("%s: cannot %s: %s; nothing was saved%s%s", path, what, strerror(errno),
-	    *todo != '\0' ? "; " : "", todo);
+	return xasprintf("%s: cannot %s: %s; nothing was saved%s%s", path, what,
+	    strerror(errno), *todo != '\0' ? "; " : "", todo);
 }
 
 /* What the file that is to be replaced is like; a new one gets defaults. */
@@ -67,8 +67,10 @@ look_at_old(const struct allowlist *l, const char *path, struct stat *st, bool *
 		cause = xasprintf("%s: not a regular file; nothing was saved", path);
 	stamp_take(&now, fd);
 	if (cause == NULL && l->stamp.known && !stamp_equal(&l->stamp, &now))
-		cause = xasprintf("%s: somebody else changed the file just now; nothing was "
-		    "saved; look at it and try again", path);
+		cause =
+		    xasprintf("%s: somebody else changed the file just now; nothing was "
+			      "saved; look at it and try again",
+			path);
 	close(fd);
 	*exists = true;
 	return cause;
@@ -126,8 +128,10 @@ write_new(struct allowlist *l, const char *path, const char *dir)
 	if ((cause = look_at_old(l, path, &st, &exists)) != NULL)
 		goto out;
 	if ((fd = mkostemp(new, O_CLOEXEC)) == -1) {
-		cause = failed("write a new file beside it", path, "its directory must be "
-		    "writable for the daemon's user; or edit the file by hand, it is taken up "
+		cause = failed("write a new file beside it", path,
+		    "its directory must be "
+		    "writable for the daemon's user; or edit the file by hand, it is "
+		    "taken up "
 		    "at once");
 		goto out;
 	}
@@ -144,8 +148,10 @@ write_new(struct allowlist *l, const char *path, const char *dir)
 	}
 	stamp_take(&l->stamp, fd);
 	if (!sync_directory(dir))
-		cause = xasprintf("%s: saved, but the directory cannot be written to disk: %s; "
-		    "the edit may be lost if the machine stops now", path, strerror(errno));
+		cause = xasprintf(
+		    "%s: saved, but the directory cannot be written to disk: %s; "
+		    "the edit may be lost if the machine stops now",
+		    path, strerror(errno));
 out:
 	if (fd != -1)
 		close(fd);

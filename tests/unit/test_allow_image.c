@@ -474,9 +474,9 @@ images_that_lie_are_refused(void **state)
 	key[5] = 5;
 	key[4] = IMAGE_CHAIN;
 	memset(key, 0xff, 4);
-	REFUSED((void)0, "a key of the image has wrong flags or rules");
+	REFUSED((void)0, "a key of the image refers to a rule outside");
 	key[4] = 0xff;
-	REFUSED((void)0, "a key of the image has wrong flags or rules");
+	REFUSED((void)0, "a key of the image has wrong flags");
 	key[4] = ALLOW_TREE;
 	vms[good.vms_len - 1] = 'x';
 	REFUSED((void)0, "the guests' names in the image do not end");
