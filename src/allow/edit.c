@@ -376,13 +376,36 @@ undo_move(struct undo *u, struct hand_edit *h)
 	return false;
 }
 
+/* The newest edit is not in the new text, and nothing else is different: it
+ * was taken back some other way, as after a save that failed. */
+static bool
+is_taken_back(const struct allowlist *new, const struct allowlist *old)
+{
+	const struct undo *u = &old->undo[old->nundo - 1];
+	const size_t end = u->at + u->after_len;
+
+	return !u->stale &&
+	       new->len ==
+		   old->len - u->after_len +
+		       u->before_len &&memcmp(new->text, old->text, u->at) ==
+		   0 &&
+	       memcmp(new->text + u->at, u->before, u->before_len) == 0 &&
+	       memcmp(new->text + u->at + u->before_len, old->text + end,
+		   old->len - end) == 0;
+}
+
 void
 undo_carry(struct allowlist *l, const struct allowlist *old)
 {
-	struct hand_edit h = hand_edit_between(old, l);
+	struct hand_edit h = { 0 };
 	bool good = true;
 
-	for (size_t i = old->nundo; i-- > 0;) {
+	l->nundo = old->nundo;
+	if (old->nundo > 0 && is_taken_back(l, old))
+		l->nundo--;
+	else
+		h = hand_edit_between(old, l);
+	for (size_t i = l->nundo; i-- > 0;) {
 		struct undo *u = &l->undo[i];
 
 		*u = old->undo[i];
@@ -394,5 +417,4 @@ undo_carry(struct allowlist *l, const struct allowlist *old)
 		good = good && !u->stale && undo_move(u, &h);
 		u->stale = !good;
 	}
-	l->nundo = old->nundo;
 }

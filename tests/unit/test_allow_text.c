@@ -709,6 +709,23 @@ undo_refuses_where_the_file_was_changed(void **state)
 }
 
 static void
+an_edit_taken_back_otherwise_is_forgotten(void **state)
+{
+	struct allowlist *l = parse(".a.com\n.b.com\n"), *m;
+	char *what;
+
+	assert_done(allowlist_set(l, 1, false));
+	assert_done(allowlist_remove(l, 2));
+	m = parse_after("#off .a.com\n.b.com\n", l);
+	assert_done(allowlist_undo(m, &what));
+	assert_string_equal(what, "disabled .a.com");
+	free(what);
+	assert_text(m, ".a.com\n.b.com\n");
+	allowlist_free(l);
+	allowlist_free(m);
+}
+
+static void
 undo_never_leaves_half_a_line(void **state)
 {
 	struct allowlist *l = parse(".a.com"), *m;
@@ -1040,6 +1057,7 @@ main(void)
 		cmocka_unit_test(undo_outlives_a_reload_and_edits_elsewhere),
 		cmocka_unit_test(undo_finds_its_line_between_changes),
 		cmocka_unit_test(undo_refuses_where_the_file_was_changed),
+		cmocka_unit_test(an_edit_taken_back_otherwise_is_forgotten),
 		cmocka_unit_test(undo_never_leaves_half_a_line),
 		cmocka_unit_test(the_next_end_is_the_nearest_that_is_on),
 		cmocka_unit_test(warnings_say_what_an_entry_does_not_do),
