@@ -23,7 +23,7 @@
 #include "allow/allow.h"
 #include "xmalloc.h"
 
-enum { LISTS = 3, ROUNDS = 15, ASKED = 1 << 16, BUSY = 1000, NAME_MAX_LEN = 48 };
+enum { LISTS = 3, ROUNDS = 15, LOADS = 5, ASKED = 1 << 16, BUSY = 1000, NAME_MAX_LEN = 48 };
 
 static const size_t sizes[LISTS] = { 100, 10000, 1000000 };
 
@@ -36,7 +36,7 @@ struct list {
 	struct allow_image	*image;
 	struct question		*busy, *spread;
 	size_t			 image_size, text_len;
-	double			 read_s, compile_s, open_s;
+	double			 read_s[LOADS], compile_s[LOADS], open_s[LOADS];
 	double			 busy_ns[ROUNDS], spread_ns[ROUNDS];
 };
 
@@ -114,14 +114,30 @@ make_questions(size_t entries, size_t choice, bool misses)
 	return q;
 }
 
-static void
-load(struct list *l, size_t entries)
+static int
+compare(const void *a, const void *b)
 {
-	char *text = make_text(entries, &l->text_len), *cause;
-	const char *phrase;
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(double *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), compare);
+	return v[n / 2];
+}
+
+/* Reads, compiles and opens the list; the last image stays. */
+static void
+load_once(struct list *l, const char *text, int round)
+{
 	const double start = seconds();
 	struct allowlist *list;
+	const char *phrase;
 	double read, compiled;
+	char *cause;
 	int fd;
 
 	list = allowlist_parse(text, l->text_len, "bench", NULL, &cause);
@@ -131,16 +147,26 @@ load(struct list *l, size_t entries)
 		exit(1);
 	}
 	compiled = seconds();
+	allow_image_close(l->image);
 	l->image = allow_image_open(fd, l->image_size, &phrase);
 	if (l->image == NULL) {
 		fprintf(stderr, "%s\n", phrase);
 		exit(1);
 	}
-	l->read_s = read - start;
-	l->compile_s = compiled - read;
-	l->open_s = seconds() - compiled;
+	l->read_s[round] = read - start;
+	l->compile_s[round] = compiled - read;
+	l->open_s[round] = seconds() - compiled;
 	close(fd);
 	allowlist_free(list);
+}
+
+static void
+load(struct list *l, size_t entries)
+{
+	char *text = make_text(entries, &l->text_len);
+
+	for (int round = 0; round < LOADS; round++)
+		load_once(l, text, round);
 	free(text);
 	l->busy = make_questions(entries, BUSY, false);
 	l->spread = make_questions(entries, 0, true);
@@ -154,21 +180,6 @@ ask(const struct list *l, const struct question *q)
 	for (size_t i = 0; i < ASKED; i++)
 		sink += allow_lookup(l->image, q[i].name, q[i].len, 443, "agent-1", 1).entry;
 	return (seconds() - start) * 1e9 / ASKED;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *v)
-{
-	qsort(v, ROUNDS, sizeof(*v), compare);
-	return v[ROUNDS / 2];
 }
 
 int
@@ -189,13 +200,14 @@ main(void)
 	printf("%9s %9s %9s %9s %9s %9s  %9s %6s  %9s %6s\n", "entries", "text MiB", "image MiB",
 	    "read s", "compile s", "open s", "busy ns", "ratio", "spread ns", "ratio");
 	for (int i = 0; i < LISTS; i++) {
-		const struct list *l = &lists[i];
+		struct list *l = &lists[i];
 
-		busy[i] = median(lists[i].busy_ns);
-		spread[i] = median(lists[i].spread_ns);
+		busy[i] = median(l->busy_ns, ROUNDS);
+		spread[i] = median(l->spread_ns, ROUNDS);
 		printf("%9zu %9.2f %9.2f %9.3f %9.3f %9.3f  %9.1f %6.2f  %9.1f %6.2f\n", sizes[i],
-		    (double)l->text_len / (1 << 20), (double)l->image_size / (1 << 20), l->read_s,
-		    l->compile_s, l->open_s, busy[i], busy[i] / busy[0], spread[i],
+		    (double)l->text_len / (1 << 20), (double)l->image_size / (1 << 20),
+		    median(l->read_s, LOADS), median(l->compile_s, LOADS),
+		    median(l->open_s, LOADS), busy[i], busy[i] / busy[0], spread[i],
 		    spread[i] / spread[0]);
 	}
 	getrusage(RUSAGE_SELF, &usage);
