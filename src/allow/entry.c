@@ -280,7 +280,9 @@ entry_parse(struct allow_entry *e, const char *core, size_t len, char why[GH_CAU
 	const char *s = core, *end = core + len, *token;
 	bool first = true;
 
-	memset(e, 0, sizeof(*e));
+	/* Not all of it: clearing 400 bytes is a tenth of reading a long list. */
+	memset(e, 0, offsetof(struct allow_entry, name));
+	e->name[0] = e->vm[0] = '\0';
 	if (len > 0 && *s == '!') {
 		e->deny = true;
 		s++;

@@ -250,6 +250,8 @@ what_an_entry_says_is_read_again_alike(void **state)
 		struct allowlist *l = parse(lines[i]), *again;
 		char *text;
 
+		memset(&a, 0, sizeof(a));
+		memset(&b, 0, sizeof(b));
 		allowlist_entry(l, 0, &a);
 		text = allow_entry_text(&a);
 		again = parse_after(text, l);
