@@ -4,8 +4,9 @@
  *
  * priv hands over a channel to the engine, and a new one each time the
  * engine starts again.  Between two engines the last allowlist and the last
- * guests stay in force: nothing opens, nobody is cut off, and what could not
- * be told is counted.  The proxy listens once there is an allowlist and the
+ * guests stay in force: nothing opens, nobody is cut off, and the decisions
+ * taken meanwhile wait for the next engine, as many as there is room for; the
+ * rest is counted.  The proxy listens once there is an allowlist and the
  * engine has said so.
  */
 #include "config.h"
@@ -22,6 +23,8 @@
 #include "proxy/proxy.h"
 #include "xmalloc.h"
 
+enum { UNTOLD_MAX = 256 };	/* hits kept while there is no engine */
+
 struct net {
 	struct event_base	*base;
 	struct evdns_base	*dns;
@@ -37,6 +40,8 @@ struct net {
 	bool			 syncing;	/* a new engine is telling its guests */
 	uint32_t		 allow_generation;	/* 0: no allowlist yet */
 	uint64_t		 hits_lost;
+	unsigned		 nuntold;
+	struct hit		 untold[UNTOLD_MAX];
 	char			 capture_cause[GH_CAUSE_SIZE];
 	char			 proxy_cause[GH_CAUSE_SIZE];
 };
@@ -52,8 +57,22 @@ on_hit(const struct hit *hit, void *arg)
 {
 	struct net *n = arg;
 
-	if (!net_tell(n, FRAME_HIT, hit))
+	if (net_tell(n, FRAME_HIT, hit))
+		return;
+	if (n->engine == NULL && n->nuntold < UNTOLD_MAX)
+		n->untold[n->nuntold++] = *hit;
+	else
 		n->hits_lost++;
+}
+
+static void
+net_tell_untold(struct net *n)
+{
+	for (unsigned i = 0; i < n->nuntold; i++) {
+		if (!net_tell(n, FRAME_HIT, &n->untold[i]))
+			n->hits_lost++;
+	}
+	n->nuntold = 0;
 }
 
 static bool
@@ -187,8 +206,10 @@ on_engine(enum frame type, const void *body, int fd, void *arg)
 		return;
 	case FRAME_PROXY:
 		/* The last of what a new engine tells. */
-		if (n->syncing)
+		if (n->syncing) {
 			proxy_guests_end(n->proxy);
+			net_tell_untold(n);
+		}
 		n->syncing = false;
 		proxy = body;
 		n->run = proxy->run != 0;
