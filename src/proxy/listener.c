@@ -23,7 +23,6 @@
 enum {
 	ACCEPT_BATCH = 64,	/* per turn and listener, so that open sessions get theirs */
 	BACKLOG = 4096,		/* the kernel lowers it to net.core.somaxconn */
-	DEFER_SECONDS = 1,
 };
 
 static int

@@ -86,6 +86,9 @@ session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
 	LIST_INSERT_HEAD(&p->sessions, s, link);
 	session_deadline(s, p->conf->head_seconds);
 	session_run(s);
+	/* One that came without a byte has waited in the kernel already. */
+	if (s->state == SESSION_HEAD && s->client.in == NULL && p->conf->head_seconds > DEFER_SECONDS)
+		session_deadline(s, p->conf->head_seconds - DEFER_SECONDS);
 	return s;
 }
 

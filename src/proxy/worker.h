@@ -38,6 +38,7 @@ enum {
 	PROXY_LISTENERS = 2,		/* 0.0.0.0 and [::] */
 	PROXY_REACH_MAX = CONF_NAMES_MAX,
 	DIAL_ADDRESSES = 8,
+	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
 enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM };
