@@ -308,6 +308,9 @@ rules_text_print(const struct conf *conf, const char *name)
 	enum profile profile = (enum profile)conf->profile;
 	char *cause = NULL, *text;
 
+	/* What would be loaded is nothing. */
+	if (conf->partial)
+		return fail(EXIT_NO, xstrdup("the configuration has an error: mend it first"));
 	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
 		return fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
 		    "observe", name));

@@ -155,6 +155,7 @@ struct parse {
 	size_t		 len, at;
 	int		 line;		/* of what line_next() handed out last */
 	int		 seen[OPTIONS];	/* the line an option stood on, 0: none */
+	bool		 partly;	/* go on behind what is wrong */
 	char		*cause;		/* the first one */
 	int		 cause_line;
 };
@@ -722,7 +723,7 @@ option_take(void *arg, const char *section, const char *key, const char *value)
 	char *cause;
 	int i;
 
-	if (p->cause != NULL)
+	if (p->cause != NULL && !p->partly)
 		return 0;
 	if (*section == '\0') {
 		parse_fail(p, xasprintf("\"%s\" stands before the first [section]", key));
@@ -773,34 +774,47 @@ line_check(const char *line, size_t len, size_t max)
 	return cause;
 }
 
+/* The next line of the text, without its end, indentation and byte order mark. */
+static const char *
+line_cut(struct parse *p, size_t *len)
+{
+	const char *line = p->text + p->at, *end;
+
+	*len = p->len - p->at;
+	p->line++;
+	if ((end = memchr(line, '\n', *len)) != NULL)
+		*len = (size_t)(end - line);
+	p->at += *len + (end != NULL);
+	if (p->line == 1 && *len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+		line += 3;
+		*len -= 3;
+	}
+	if (*len > 0 && line[*len - 1] == '\r')
+		--*len;
+	while (*len > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		--*len;
+	}
+	return line;
+}
+
 /* inih's reader: the next line into dst, NULL at the end or after an error. */
 static char *
 line_next(char *dst, int size, void *arg)
 {
 	struct parse *p = arg;
-	const char *line = p->text + p->at, *end;
-	size_t len = p->len - p->at;
+	const char *line;
+	size_t len;
 	char *cause;
 
-	if (p->cause != NULL || len == 0)
+	if ((p->cause != NULL && !p->partly) || p->at == p->len)
 		return NULL;
-	p->line++;
-	if ((end = memchr(line, '\n', len)) != NULL)
-		len = (size_t)(end - line);
-	p->at += len + (end != NULL);
-	if (p->line == 1 && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
-		line += 3;
-		len -= 3;
-	}
-	if (len > 0 && line[len - 1] == '\r')
-		len--;
-	while (len > 0 && (*line == ' ' || *line == '\t')) {
-		line++;
-		len--;
-	}
+	line = line_cut(p, &len);
 	if ((cause = line_check(line, len, (size_t)size - 3)) != NULL) {
 		parse_fail(p, cause);
-		return NULL;
+		if (!p->partly)
+			return NULL;
+		len = 0;
 	}
 	memcpy(dst, line, len);
 	dst[len] = '\0';
@@ -853,16 +867,16 @@ cross_check(const struct conf *c)
 	return NULL;
 }
 
-char *
-conf_parse(struct conf *conf, const char *text, size_t len, const char *path)
+/* Reads a text over the defaults. NULL or a cause with file and line. */
+static char *
+text_read(struct conf *c, const char *text, size_t len, const char *path, bool partly)
 {
-	struct parse p = { .text = text, .len = len };
-	struct conf *fresh = xmalloc(sizeof(*fresh));
+	struct parse p = { .conf = c, .text = text, .len = len, .partly = partly };
 	char *cause = NULL;
 	int bad;
 
-	conf_defaults(fresh);
-	p.conf = fresh;
+	conf_defaults(c);
+	copy_string(c->path, path, sizeof(c->path));
 #if HAVE_DECL_INI_MAX_LINE
 	ini_max_line = LINE_MAX_WANTED;
 #endif
@@ -875,14 +889,21 @@ conf_parse(struct conf *conf, const char *text, size_t len, const char *path)
 	else if (bad != 0)
 		cause = xasprintf("%s: out of memory", path);
 	free(p.cause);
-	if (cause == NULL && (p.cause = cross_check(fresh)) != NULL) {
-		cause = xasprintf("%s: %s", path, p.cause);
-		free(p.cause);
+	return cause;
+}
+
+char *
+conf_parse(struct conf *conf, const char *text, size_t len, const char *path)
+{
+	struct conf *fresh = xmalloc(sizeof(*fresh));
+	char *cause = text_read(fresh, text, len, path, false), *why;
+
+	if (cause == NULL && (why = cross_check(fresh)) != NULL) {
+		cause = xasprintf("%s: %s", path, why);
+		free(why);
 	}
-	if (cause == NULL) {
-		copy_string(fresh->path, path, sizeof(fresh->path));
+	if (cause == NULL)
 		*conf = *fresh;
-	}
 	free(fresh);
 	return cause;
 }
@@ -941,6 +962,20 @@ conf_load(struct conf *conf, const char *path)
 		return cause;
 	cause = conf_parse(conf, text, len, path);
 	free(text);
+	return cause;
+}
+
+char *
+conf_load_partly(struct conf *conf, const char *path)
+{
+	char *text, *cause = NULL;
+	size_t len;
+
+	conf_defaults(conf);
+	if ((text = file_read(path, &len, &cause)) != NULL)
+		cause = text_read(conf, text, len, path, true);
+	free(text);
+	conf->partial = cause != NULL;
 	return cause;
 }
 

@@ -71,6 +71,7 @@ struct conf {
 	uint32_t		inventory_seconds;
 	/* where it came from, for messages */
 	char			path[CONF_PATH_SIZE];
+	bool			partial;	/* something was wrong with it */
 };
 
 /* Built-in defaults. */
@@ -83,6 +84,12 @@ void	 conf_defaults(struct conf *);
 char	*conf_load(struct conf *, const char *path);
 /* The same from memory; path is only for messages. */
 char	*conf_parse(struct conf *, const char *text, size_t len, const char *path);
+/*
+ * For who only talks to the daemon, which must be possible while the file has
+ * an error: always fills *conf, leaving out what is wrong, and returns the
+ * first cause (caller frees) or NULL.
+ */
+char	*conf_load_partly(struct conf *, const char *path);
 /* Every option with its effective value, as a file conf_load would take. */
 void	 conf_print(const struct conf *, FILE *);
 /* Every option explained, commented out at its default: conf/gatehouse.conf. */

@@ -37,6 +37,20 @@ load(struct conf *conf, const char *path)
 	return EXIT_NO;
 }
 
+/* The same for who only talks to the daemon: an error in the file must not keep
+ * an operator from freezing a guest.  A file that nobody asked for by name may
+ * be missing. */
+static void
+load_partly(struct conf *conf, const char *path)
+{
+	char *cause = conf_load_partly(conf, path);
+
+	if (cause != NULL && (access(path, F_OK) == 0 ||
+	    strcmp(path, SYSCONFDIR "/gatehouse/gatehouse.conf") != 0))
+		fprintf(stderr, "gatehouse: %s\n", cause);
+	free(cause);
+}
+
 /* --role NAME -f FILE [-d], as priv executes it (role.h). */
 static int
 role_verb(int argc, char **argv)
@@ -95,7 +109,7 @@ main(int argc, char **argv)
 	static struct conf conf;
 	const char *path = conf_default_path();
 	bool batch = false;
-	int opt, code;
+	int opt;
 
 	if (argc > 2 && strcmp(argv[1], "--role") == 0)
 		return role_verb(argc, argv);
@@ -120,8 +134,7 @@ main(int argc, char **argv)
 	argv += optind;
 	if (argc > 0 && strcmp(argv[0], "daemon") == 0)
 		return batch ? usage() : daemon_verb(path, argc, argv);
-	if ((code = load(&conf, path)) != EXIT_DONE)
-		return code;
+	load_partly(&conf, path);
 	if (argc > 0)
 		return batch ? usage() : cli_main(&conf, argc, argv);
 	return batch ? ui_batch(&conf, stdout, columns()) : console(&conf, path);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "xmalloc.h"
 
 /* Parses a text; cause is NULL if it must be taken, else a part of the cause. */
 static void
@@ -268,6 +269,35 @@ root_takes_no_file_that_anyone_can_write(void **state)
 	unlink(path);
 }
 
+static void
+who_only_talks_to_the_daemon_gets_what_can_be_read(void **state)
+{
+	static const char text[] = "[daemon]\nuser = a b\ncontrol = /x.sock\n[gard]\n\nport\n"
+	    "[proxy]\nport = 80\nrun = no\n";
+	char path[] = "/tmp/gatehouse-conf-XXXXXX", *cause, *want;
+	const int fd = mkstemp(path);
+	struct conf c;
+
+	assert_true(fd != -1);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(fd);
+	cause = conf_load_partly(&c, path);
+	want = xasprintf("%s:2: user: \"a b\" is not a user's name", path);
+	assert_string_equal(cause, want);
+	free(cause);
+	free(want);
+	assert_true(c.partial);
+	assert_string_equal(c.control, "/x.sock");
+	assert_string_equal(c.user, GATEHOUSE_USER);
+	assert_int_equal(c.proxy_port, 8643);
+	assert_false(c.proxy_run);
+	unlink(path);
+	cause = conf_load_partly(&c, path);
+	assert_non_null(strstr(cause, "No such file"));
+	free(cause);
+	assert_string_equal(c.control, RUNSTATEDIR "/gatehouse/control.sock");
+}
+
 static char *
 printed(const struct conf *c)
 {
@@ -401,6 +431,7 @@ main(void)
 		cmocka_unit_test(a_line_too_long_is_an_error_and_never_cut),
 		cmocka_unit_test(a_refused_file_changes_nothing),
 		cmocka_unit_test(root_takes_no_file_that_anyone_can_write),
+		cmocka_unit_test(who_only_talks_to_the_daemon_gets_what_can_be_read),
 		cmocka_unit_test(print_back_gives_the_same_configuration),
 		cmocka_unit_test(the_sample_is_the_table),
 		cmocka_unit_test(the_sample_uncommented_is_the_default),
