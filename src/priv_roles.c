@@ -40,7 +40,7 @@ struct child {
 	enum role		 role;
 	pid_t			 pid;		/* 0: not running */
 	struct msg_channel	*channel;
-	struct event		*timer;		/* to the next start */
+	struct event		*timer;		/* to the next start, or to a kill */
 	bool			 ready;
 	uint32_t		 generation;	/* of net's run */
 	uint32_t		 restarts, delay_ms;
@@ -165,17 +165,20 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 static void
 on_broken(const char *why, void *arg)
 {
+	const struct timeval grace = { .tv_sec = 1 };
 	struct child *c = arg;
 	char text[GH_CAUSE_SIZE];
 
 	msg_channel_free(c->channel);
 	c->channel = NULL;
-	/* A role that ends closes its channel first: then the status says more. */
+	/* A role that ends closes its channel first: its status will say more. */
+	if (strcmp(why, "closed its channel") == 0 || strcmp(why, strerror(EPIPE)) == 0 ||
+	    strcmp(why, strerror(ECONNRESET)) == 0) {
+		event_add(c->timer, &grace);
+		return;
+	}
 	snprintf(text, sizeof(text), "broke the frame protocol: %s", why);
-	if (strcmp(why, "closed its channel") != 0 && strcmp(why, strerror(ECONNRESET)) != 0)
-		roles_punish(c->roles, c->role, text);
-	else if (c->pid != 0)
-		kill(c->pid, SIGKILL);
+	roles_punish(c->roles, c->role, text);
 }
 
 /* A new pair of ends for engine and net, if both are there. */
@@ -301,7 +304,9 @@ on_timer(int fd, short what, void *arg)
 {
 	struct child *c = arg;
 
-	if (c->pid == 0 && !c->roles->stopping)
+	if (c->pid != 0)
+		roles_punish(c->roles, c->role, "closed its channel and went on");
+	else if (!c->roles->stopping)
 		child_start(c);
 }
 
@@ -322,6 +327,7 @@ describe_end(struct child *c, int status)
 static void
 child_ended(struct child *c, int status)
 {
+	event_del(c->timer);
 	describe_end(c, status);
 	c->pid = 0;
 	c->ready = false;
