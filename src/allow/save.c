@@ -141,7 +141,10 @@ write_new(struct allowlist *l, const char *path, const char *dir)
 		cause = failed("write it", path, errno == ENOSPC || errno == EDQUOT ?
 		    "make room on the disk and try again" : "look at the disk");
 	else if (rename(new, path) == -1)
-		cause = failed("put the new file in its place", path, "");
+		cause = failed("put the new file in its place", path,
+		    exists && st.st_uid != geteuid() ? "it belongs to somebody else: give "
+		    "it to the daemon's user with chown, or restart the daemon, which "
+		    "does so" : "");
 	if (cause != NULL) {
 		unlink(new);
 		goto out;
