@@ -244,6 +244,30 @@ names_of_every_length_and_depth_are_found(void **state)
 	}
 }
 
+static void
+every_name_of_a_long_list_is_found(void **state)
+{
+	enum { N = 30000 };
+	char *text = xmalloc(N * 24), name[24];
+	size_t len = 0;
+	struct allowlist *l;
+	struct allow_image *im;
+
+	for (unsigned i = 0; i < N; i++)
+		len += (size_t)snprintf(text + len, 24, "*.n%u.example\n", i);
+	l = parse(text);
+	im = compile(l);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "a.n%u.example", i);
+		assert_int_equal(ask(im, name, 443, "").entry, i + 1);
+		snprintf(name, sizeof(name), "a.m%u.example", i);
+		assert_int_equal(ask(im, name, 443, "").entry, 0);
+	}
+	free(text);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
 /* ---- against a naive matcher ---- */
 
 /* Written from DESIGN.md alone: every entry is tried on every name. */
@@ -544,6 +568,7 @@ main(void)
 		cmocka_unit_test(an_entry_ends_on_the_second_without_a_new_image),
 		cmocka_unit_test(nothing_is_listed_without_a_list),
 		cmocka_unit_test(names_of_every_length_and_depth_are_found),
+		cmocka_unit_test(every_name_of_a_long_list_is_found),
 		cmocka_unit_test(random_lists_give_the_verdicts_of_a_naive_matcher),
 		cmocka_unit_test(images_that_lie_are_refused),
 		cmocka_unit_test(an_image_that_can_still_change_is_refused),
