@@ -94,7 +94,7 @@ struct msg_role {
 	int32_t		status;		/* as of waitpid, when it ended */
 	uint32_t	restarts;
 	uint32_t	delay_ms;	/* until it is started again */
-	char		why[GH_CAUSE_SIZE];	/* "killed by signal 9", "sent a bad frame: ..." */
+	char		why[GH_CAUSE_SIZE];	/* of its latest end: "killed by signal 9" */
 };
 
 struct msg_reloaded {

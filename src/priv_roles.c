@@ -47,6 +47,7 @@ struct child {
 	uint64_t		 started;	/* mono */
 	uint64_t		 unread;	/* since when frames wait, mono; 0: none */
 	char			 why[GH_CAUSE_SIZE];	/* we ended it for this */
+	char			 last[GH_CAUSE_SIZE];	/* how the run before ended */
 };
 
 struct roles {
@@ -209,8 +210,8 @@ tell(const struct child *c, bool up, int status)
 	struct msg_role m = { .role = c->role, .up = up, .pid = c->pid, .status = status,
 		.restarts = c->restarts, .delay_ms = up ? 0 : c->delay_ms };
 
-	if (!up)
-		copy_string(m.why, c->why, sizeof(m.why));
+	/* An engine that has just started was not told how the former one ended. */
+	copy_string(m.why, up ? c->last : c->why, sizeof(m.why));
 	if (c->roles->child[ROLE_ENGINE].channel != NULL)
 		roles_send(c->roles, ROLE_ENGINE, FRAME_ROLE, &m);
 	c->roles->events.changed(&m, c->roles->events.arg);
@@ -329,6 +330,7 @@ child_ended(struct child *c, int status)
 {
 	event_del(c->timer);
 	describe_end(c, status);
+	copy_string(c->last, c->why, sizeof(c->last));
 	c->pid = 0;
 	c->ready = false;
 	msg_channel_free(c->channel);
