@@ -26,6 +26,8 @@
 
 /* How old the listing of the rules may get: while it is shown, and else. */
 static const uint64_t rules_shown_age = 1000000, rules_idle_age = 5000000;
+/* How long the proxy may take to start or stop. */
+static const uint64_t proxy_limit = 3000000;
 static const struct timeval tick_interval = { 0, 500000 };
 static const struct timeval update_interval = { 0, 100000 };
 
@@ -33,11 +35,33 @@ static const struct timeval update_interval = { 0, 100000 };
 
 /* ---- the proxy ---- */
 
+/* Answers who started or stopped it, once it is so or will not be soon. */
+static void
+proxy_answer(struct engine *e)
+{
+	struct control_call *call = e->proxy_call;
+	const char *state = status_proxy(e), *cause = e->net_state.cause;
+	bool done = e->proxy_wanted ? strcmp(state, "up") == 0 :
+	    e->net_state_time == 0 || !e->net_state.proxy_up;
+
+	if (call == NULL || (!done && now_mono() - e->proxy_asked < proxy_limit))
+		return;
+	e->proxy_call = NULL;
+	if (done)
+		control_reply(call, json_pack("{s:s}", "state", state));
+	else
+		control_fail(call, CONTROL_FAILED, xasprintf("the proxy does not %s: %s",
+		    e->proxy_wanted ? "start" : "stop", cause[0] != '\0' ? cause :
+		    e->net == NULL ? "net is not running; it is started again" :
+		    "net does not say why; see the daemon's log"));
+}
+
 static void
 proxy_look(struct engine *e)
 {
 	const char *state = status_proxy(e);
 
+	proxy_answer(e);
 	if (e->proxy_state != NULL && strcmp(e->proxy_state, state) == 0)
 		return;
 	e->proxy_state = state;
@@ -55,10 +79,14 @@ proxy_send(struct engine *e)
 }
 
 void
-engine_proxy(struct engine *e, bool run)
+engine_proxy(struct engine *e, bool run, struct control_call *call)
 {
 	struct msg_proxy m = { .run = run };
 
+	if (e->proxy_call != NULL)
+		control_fail(e->proxy_call, CONTROL_BUSY, xstrdup("someone else decided otherwise"));
+	e->proxy_call = call;
+	e->proxy_asked = now_mono();
 	e->proxy_wanted = run;
 	e->proxy_known = true;
 	proxy_send(e);
@@ -247,21 +275,26 @@ static void
 role_changed(struct engine *e, const struct msg_role *m)
 {
 	struct role_state *r;
+	bool was_up;
 
 	if (m->role >= ROLE_COUNT)
 		return;
 	r = &e->roles[m->role];
+	was_up = r->pid == 0 || r->up;
 	r->up = m->up;
 	r->pid = m->pid;
 	r->restarts = m->restarts;
+	if (m->why[0] != '\0' || !m->up) {
+		memcpy(r->last_exit, m->why, sizeof(r->last_exit));
+		TERMINATE(r->last_exit);
+	}
 	if (m->up) {
-		if (m->restarts > 0)
+		/* An engine that is new itself is told of all; only its own start is news. */
+		if (m->restarts > 0 && (!was_up || m->role == ROLE_ENGINE))
 			event_note(e, EVENT_ROLE, EVENT_NOTICE, "", "%s was started again (%u)",
 			    role_name(m->role), m->restarts);
 		return;
 	}
-	memcpy(r->last_exit, m->why, sizeof(r->last_exit));
-	TERMINATE(r->last_exit);
 	if (r->last_exit[0] == '\0')
 		status_text(r->last_exit, sizeof(r->last_exit), m->status);
 	event_note(e, EVENT_ROLE, EVENT_ALERTING, "", "%s ended: %s; it is started again in %u ms",
@@ -388,6 +421,15 @@ on_update(int fd, short what, void *arg)
 
 	if (e->subscribers != NULL)
 		subscribe_update(e);
+	else
+		event_del(e->update);
+}
+
+void
+engine_watched(struct engine *e)
+{
+	if (!event_pending(e->update, EV_TIMEOUT, NULL))
+		event_add(e->update, &update_interval);
 }
 
 /* ---- life ---- */
@@ -430,7 +472,6 @@ engine_start(struct engine *e, bool serve)
 	if (serve && (cause = control_listen(e->control, &e->conf)) != NULL)
 		return cause;
 	event_add(e->tick, &tick_interval);
-	event_add(e->update, &update_interval);
 	rules_poll(e, 0);
 	return NULL;
 }
@@ -440,6 +481,8 @@ engine_free(struct engine *e)
 {
 	if (e == NULL)
 		return;
+	if (e->proxy_call != NULL)
+		control_fail(e->proxy_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
 	if (e->reload_call != NULL)
 		control_fail(e->reload_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
 	rules_free(e);

@@ -129,6 +129,8 @@ struct engine {
 	bool			 proxy_known;	/* priv said what was saved */
 	bool			 proxy_wanted;
 	const char		*proxy_state;	/* of status_proxy(), at the latest look */
+	struct control_call	*proxy_call;	/* to answer when it is as wanted */
+	uint64_t		 proxy_asked;	/* mono, when that began */
 	uint64_t		 proxy_since;	/* wall, in its state of now */
 	uint64_t		 proxy_changed;	/* mono, the same */
 	struct msg_net_state	 net_state;
@@ -162,8 +164,11 @@ void		 engine_free(struct engine *);
 char		*engine_start(struct engine *, bool serve);
 /* Sends to net, if it is there. A net that does not read is given up. */
 void		 engine_to_net(struct engine *, enum frame, const void *body, int fd);
-/* Starts or stops the proxy, and has priv remember it. */
-void		 engine_proxy(struct engine *, bool run);
+/* Starts or stops the proxy, and has priv remember it. The call, or NULL, is
+ * answered once that is done. */
+void		 engine_proxy(struct engine *, bool run, struct control_call *);
+/* Someone subscribed: updates are due from now on. */
+void		 engine_watched(struct engine *);
 
 /* ---- policy.c ---- */
 void	 policy_start(struct engine *);

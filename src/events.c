@@ -111,12 +111,15 @@ event_of_drop(struct engine *e, const struct drop_record *d)
 {
 	struct event_record r = { .kind = EVENT_DROP, .time = d->drop.last, .count = d->drop.count };
 	char key[GH_GUEST_SIZE + GH_LABEL_SIZE + 32], dst[ADDR_TEXT_SIZE], proto[16], service[32];
+	bool ports = d->drop.flags & DROP_PORTS, bracket = ports && d->drop.dst.family == 6;
 
 	r.severity = drop_is_noise(&d->drop) ? EVENT_INFO : EVENT_NOTICE;
 	copy_string(r.guest, d->guest, sizeof(r.guest));
 	drop_service(&d->drop, service);
-	snprintf(r.text, sizeof(r.text), "blocked %s %s%s%s (%s)", proto_name(&d->drop, proto),
-	    addr_format(&d->drop.dst, dst), service[0] != '\0' ? " " : "", service, d->drop.label);
+	snprintf(r.text, sizeof(r.text), "blocked %s to %s%s%s%s%s (%s)",
+	    proto_name(&d->drop, proto), bracket ? "[" : "", addr_format(&d->drop.dst, dst),
+	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
+	    d->drop.label);
 	/* One line for a scan: the text is that of its latest packet. */
 	snprintf(key, sizeof(key), "d|%s|%s|%u", d->guest, d->drop.label, d->drop.proto);
 	if (model_guest_may_speak(e->model, d->drop.guest_id, GUEST_EVENTS_MAX * 4, d->drop.last))

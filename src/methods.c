@@ -317,8 +317,7 @@ method_proxy(struct engine *e, struct control_call *call, const json_t *params)
 	if (run != e->proxy_wanted)
 		event_note(e, EVENT_PROXY, EVENT_NOTICE, "", "%s %s the proxy",
 		    who_name(call->peer.uid, who), run ? "started" : "stopped");
-	engine_proxy(e, run);
-	control_reply(call, json_pack("{s:s}", "state", run ? "up" : "stopped"));
+	engine_proxy(e, run, call);
 }
 
 /* TEXT [vm=GLOB] [until=TIME], as the file would have it. */

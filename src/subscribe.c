@@ -94,6 +94,7 @@ subscribe(struct engine *e, uint64_t client, const json_t *views)
 		fresh.next = s->next;
 	hash_key_random(&fresh.key);
 	*s = fresh;
+	engine_watched(e);
 	return NULL;
 }
 

@@ -129,6 +129,17 @@ fw_status(struct rig *r, enum profile profile, bool loaded, bool drift)
 	rig_turn(r);
 }
 
+static void
+net_proxy(struct rig *r, bool up, const char *cause)
+{
+	struct msg_net_state m = { .proxy_up = up, .capture_up = 1,
+		.allow_generation = r->engine->policy.generation };
+
+	copy_string(m.cause, cause, sizeof(m.cause));
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+}
+
 /* ---- net ---- */
 
 static void
@@ -165,7 +176,7 @@ a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 
 	r->engine->started_mono -= 60000000;
 	rig_net(r, 1);
-	engine_proxy(r->engine, true);
+	engine_proxy(r->engine, true, NULL);
 	up.allow_generation = r->engine->policy.generation;
 	assert_true(msg_send(r->net, FRAME_NET_STATE, &up, -1));
 	rig_turn(r);
@@ -770,13 +781,23 @@ the_proxy_is_started_stopped_and_remembered(void **state)
 	json_t *j;
 
 	rig_net(r, 1);
-	j = rig_call(r, "proxy", "{'action':'stop'}");
-	assert_string_equal(str(j, "state"), "stopped");
-	json_decref(j);
+	net_proxy(r, true, "");
+	rig_ask(r, "proxy", "{'action':'stop'}");
 	assert_int_equal(rig_net_got(r, FRAME_PROXY)->body.proxy.run, 0);
 	assert_int_equal(r->to_priv[(r->nto_priv - 1) % RIG_FRAMES].type, FRAME_PROXY_SAVE);
-	json_decref(rig_call(r, "proxy", "{'action':'start'}"));
+	/* Only net knows when it is so. */
+	assert_null(rig_answer(r));
+	net_proxy(r, false, "");
+	j = rig_answer(r);
+	assert_string_equal(str(json_object_get(j, "result"), "state"), "stopped");
+	json_decref(j);
+	rig_ask(r, "proxy", "{'action':'start'}");
 	assert_int_equal(rig_net_got(r, FRAME_PROXY)->body.proxy.run, 1);
+	r->engine->proxy_asked -= 60000000;
+	net_proxy(r, false, "port 8643 is taken");
+	j = rig_answer(r);
+	assert_non_null(strstr(str(json_object_get(j, "error"), "message"), "8643 is taken"));
+	json_decref(j);
 	free(rig_error(r, "proxy", "{'action':'dance'}"));
 	free(rig_error(r, "proxy", NULL));
 }

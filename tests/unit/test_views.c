@@ -193,8 +193,8 @@ static void
 every_key_of_every_view_sorts(void **state)
 {
 	static const char *const keys[VIEW_COUNT] = {
-		[VIEW_VMS] = "name by kind state addresses bridge port guard allowed denied dropped bytes "
-		    "connections first_seen last_seen id",
+		[VIEW_VMS] = ("name by kind state addresses bridge port guard allowed denied dropped "
+		    "bytes connections first_seen last_seen id"),
 		[VIEW_RULES] = "family chain label action rule packets bytes rate",
 		[VIEW_DOMAINS] = "name entry allowed denied bytes last last_guest last_verdict last_reason",
 		[VIEW_ENTRIES] = "line text kind state action vm until allowed denied last id",
