@@ -44,14 +44,34 @@ note(const char *fmt, ...)
 	fclose(f);
 }
 
+/* All of it, though the channel made the socket non-blocking. */
+static void
+put(const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	struct pollfd writable = { .fd = ROLE_FD, .events = POLLOUT };
+
+	while (len > 0) {
+		ssize_t n = write(ROLE_FD, p, len);
+
+		if (n == -1 && errno == EAGAIN)
+			poll(&writable, 1, -1);
+		else if (n == -1)
+			exit(7);
+		else {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
 static void
 raw(uint32_t type, uint32_t size, const void *body, size_t len)
 {
 	uint32_t head[2] = { type, size };
 
-	if (write(ROLE_FD, head, sizeof(head)) != sizeof(head) ||
-	    write(ROLE_FD, body, len) != (ssize_t)len)
-		note("write failed");
+	put(head, sizeof(head));
+	put(body, len);
 }
 
 static void

@@ -23,7 +23,7 @@
 #include "priv_check.h"
 #include "xmalloc.h"
 
-enum { PATIENCE_MS = 10000, STEP_MS = 10, LOG_MAX = 64 << 10 };
+enum { PATIENCE_MS = 30000, STEP_MS = 10, LOG_MAX = 64 << 10 };
 
 static char dir[] = "/tmp/gatehouse-test-priv-XXXXXX";
 static char *exe;
@@ -578,8 +578,8 @@ a_state_that_is_not_whole_is_not_taken(void **state)
 		"gatehouse-state 1\nfrozen addr=1\nend\n", "gatehouse-state 1\nfrozen mac=1\nend\n",
 		"gatehouse-state 1\nfrozen port=a\"b\nend\n", "gatehouse-state 1\n\nend\n",
 		"gatehouse-state 1\nfrozen mac=02:77:00:00:00:111\nend\n",
-		"gatehouse-state 1\nfrozen addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 "
-		"addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1\nend\n" };
+		("gatehouse-state 1\nfrozen addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 "
+		"addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1 addr=1.1.1.1\nend\n") };
 	struct state *s = xcalloc(1, sizeof(*s));
 
 	(void)state;
