@@ -3,8 +3,8 @@
  *
  * libpcap leaves the kernel's defaults, so what we need is asked of the same
  * socket afterwards: the sequence numbers that make losses countable, packets
- * cut to what the decoder reads, and records sent together ten times a second,
- * (the default is a second). The kernel's own limit on such a datagram stays:
+ * cut to what the decoder reads, and records sent together ten times a second
+ * (the default is once). The kernel's own limit on such a datagram stays:
  * each costs at most that much memory, and libpcap's buffer is larger.
  *
  * NETLINK_NO_ENOBUFS: without it one overflow makes the kernel drop everything
@@ -29,6 +29,7 @@
 #include "drops/device.h"
 #include "drops/drops.h"
 #include "log.h"
+#include "text.h"
 #include "xmalloc.h"
 
 enum {
@@ -59,7 +60,8 @@ device_name(uint32_t index, char name[GH_IFNAME_SIZE])
 		ifr.ifr_ifindex = (int)index;
 		if (ioctl(names_fd, SIOCGIFNAME, &ifr) == -1)
 			ifr.ifr_name[0] = '\0';
-		copy_string(names[at].name, ifr.ifr_name, sizeof(names[at].name));
+		text_escape(names[at].name, sizeof(names[at].name), ifr.ifr_name,
+		    strnlen(ifr.ifr_name, sizeof(ifr.ifr_name)));
 		names[at].index = index;
 	}
 	copy_string(name, names[at].name, GH_IFNAME_SIZE);
@@ -130,13 +132,55 @@ enlarge(int fd)
 		log_warn("nflog: cannot turn off ENOBUFS");
 }
 
-static char *
-open_cause(uint16_t group, int error, const char *text)
+/* The netlink address of who listens to the group, 0 if nobody seems to. It is
+ * that process's id, unless it has several netlink sockets. */
+static unsigned
+listener_of(uint16_t group)
 {
-	if (error == EBUSY)
-		return xasprintf("nflog group %u: another program reads it (a gatehouse daemon, "
-		    "tcpdump, ulogd); end it, or set [drops] nflog-group", group);
-	if (error == EPERM || error == EACCES)
+	FILE *f = fopen("/proc/net/netfilter/nfnetlink_log", "r");
+	unsigned number, portid, found = 0;
+	char line[128];
+
+	if (f == NULL)
+		return 0;
+	while (found == 0 && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%u %u", &number, &portid) == 2 && number == group)
+			found = portid;
+	}
+	fclose(f);
+	return found;
+}
+
+static void
+process_name(unsigned pid, char name[32])
+{
+	char path[64], comm[16];
+	FILE *f;
+
+	name[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return;
+	if (fgets(comm, sizeof(comm), f) != NULL)
+		text_escape(name, 32, comm, strcspn(comm, "\n"));
+	fclose(f);
+}
+
+/* The kernel answers EPERM both to one who may not and to one who comes second. */
+static char *
+open_cause(uint16_t group, bool denied, const char *text)
+{
+	const unsigned listener = listener_of(group);
+	char name[32];
+
+	if (listener != 0) {
+		process_name(listener, name);
+		return xasprintf("nflog group %u: only one program can read it, and %s%s does; "
+		    "end that, or set [drops] nflog-group to another number", group,
+		    name[0] != '\0' ? name : "another", name[0] != '\0' ? " already" : "");
+	}
+	if (denied)
 		return xasprintf("nflog group %u: reading the log of blocked packets needs "
 		    "root (CAP_NET_ADMIN)", group);
 	return xasprintf("nflog group %u: %s", group, text);
@@ -147,7 +191,7 @@ device_open(const struct conf *conf, char **cause)
 {
 	char device[32], error[PCAP_ERRBUF_SIZE] = "";
 	pcap_t *p;
-	int fd;
+	int fd, rc;
 
 	snprintf(device, sizeof(device), "nflog:%u", conf->nflog_group);
 	p = pcap_create(device, error);
@@ -157,8 +201,10 @@ device_open(const struct conf *conf, char **cause)
 	}
 	pcap_set_snaplen(p, SNAPLEN);
 	errno = 0;
-	if (pcap_activate(p) < 0) {
-		*cause = open_cause(conf->nflog_group, errno, pcap_geterr(p));
+	rc = pcap_activate(p);
+	if (rc < 0) {
+		*cause = open_cause(conf->nflog_group,
+		    rc == PCAP_ERROR_PERM_DENIED || errno == EPERM, pcap_geterr(p));
 		goto fail;
 	}
 	if (pcap_setnonblock(p, 1, error) == -1) {
