@@ -132,6 +132,80 @@ recorded_packets_read_as_the_text_beside_them(void **state)
 	compare("hostile.pcap", "hostile.txt");
 }
 
+static uint32_t
+get_le(const uint8_t *p, size_t n)
+{
+	uint32_t v = 0;
+
+	while (n-- > 0)
+		v = v << 8 | p[n];
+	return v;
+}
+
+static void
+reverse(uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		const uint8_t first = p[i];
+
+		p[i] = p[n - 1 - i];
+		p[n - 1 - i] = first;
+	}
+}
+
+/* Turns a little-endian NFLOG file into the one that a big-endian host writes:
+ * file and record headers, and length and type of each TLV. */
+static void
+to_big_endian(uint8_t *b, size_t len)
+{
+	static const size_t file_fields[] = { 4, 2, 2, 4, 4, 4, 4 };
+	size_t at = 0;
+
+	for (size_t i = 0; i < 7; at += file_fields[i++])
+		reverse(b + at, file_fields[i]);
+	while (at + 16 <= len) {
+		const size_t end = at + 16 + get_le(b + at + 8, 4);
+
+		for (int i = 0; i < 4; i++, at += 4)
+			reverse(b + at, 4);
+		for (at += 4; at < end;) {
+			const size_t size = get_le(b + at, 2);
+
+			reverse(b + at, 2);
+			reverse(b + at + 2, 2);
+			at += (size + 3) & ~(size_t)3;
+		}
+		at = end;
+	}
+}
+
+static void
+a_file_from_a_host_of_the_other_byte_order_reads_the_same(void **state)
+{
+	char path[512], copy[] = "/tmp/test_drops.XXXXXX";
+	char *got = xcalloc(1, TEXT_SIZE), *want = xcalloc(1, TEXT_SIZE);
+	uint8_t *bytes = xmalloc(TEXT_SIZE);
+	FILE *f = fopen(fixture("ordinary.pcap", path), "rb");
+	size_t len;
+
+	assert_non_null(f);
+	len = fread(bytes, 1, TEXT_SIZE, f);
+	fclose(f);
+	assert_null(capture_read_file(path, append, want));
+	to_big_endian(bytes, len);
+	f = fdopen(mkstemp(copy), "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	fclose(f);
+	assert_null(capture_read_file(copy, append, got));
+	unlink(copy);
+	assert_true(strlen(want) > 1000);
+	assert_string_equal(got, want);
+	free(bytes);
+	free(want);
+	free(got);
+}
+
 /* Cuts a record at every byte: what is left is never read past its end, says
  * so, and names no other ports, addresses or type than the whole one. */
 static void
@@ -489,6 +563,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_packets_read_as_the_text_beside_them),
+		cmocka_unit_test(a_file_from_a_host_of_the_other_byte_order_reads_the_same),
 		cmocka_unit_test(a_record_cut_at_any_byte_claims_nothing_that_is_not_there),
 		cmocka_unit_test(a_record_gives_label_mac_and_sequence),
 		cmocka_unit_test(
