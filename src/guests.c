@@ -76,9 +76,10 @@ guest_of_addr(struct engine *e, const struct addr *a, uint32_t hint)
 const struct guest *
 guest_of_drop(struct engine *e, const struct drop *d)
 {
-	const struct guest *g = NULL;
+	const struct guest *g;
 
-	if (d->flags & DROP_MAC)
+	g = inventory_by_port(e->inventory, d->in, d->flags & DROP_MAC ? d->mac : NULL);
+	if (g == NULL && d->flags & DROP_MAC)
 		g = inventory_by_mac(e->inventory, d->mac);
 	if (g == NULL && d->src.family != 0)
 		g = inventory_by_addr(e->inventory, &d->src);

@@ -236,6 +236,30 @@ inventory_by_mac(const struct inventory *inv, const uint8_t mac[6])
 }
 
 const struct guest *
+inventory_by_port(const struct inventory *inv, const char *port, const uint8_t *mac)
+{
+	const struct guest *running = NULL;
+	unsigned n = 0;
+
+	if (*port == '\0')
+		return NULL;
+	for (size_t i = 0; i < inv->join.n; i++) {
+		const struct guest *g = &inv->join.nodes[i]->g;
+
+		if (strcmp(g->port, port) != 0)
+			continue;
+		if (mac != NULL && g->has_mac && memcmp(g->mac, mac, sizeof(g->mac)) == 0)
+			return g;
+		/* A stopped one may have left its port to another. */
+		if (g->state != GUEST_STOPPED) {
+			running = g;
+			n++;
+		}
+	}
+	return n == 1 ? running : NULL;
+}
+
+const struct guest *
 inventory_by_uid(const struct inventory *inv, uint32_t uid)
 {
 	for (size_t i = 0; i < inv->join.n; i++) {

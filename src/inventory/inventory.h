@@ -68,6 +68,10 @@ const struct guest	*inventory_guest(const struct inventory *, size_t i);
 const struct guest	*inventory_by_id(const struct inventory *, uint32_t id);
 const struct guest	*inventory_by_addr(const struct inventory *, const struct addr *);
 const struct guest	*inventory_by_mac(const struct inventory *, const uint8_t mac[6]);
+/* The guest behind a bridge's port, which a guest cannot forge as it can its MAC
+ * and address. Of several the one with that mac (or NULL); none if that is not clear. */
+const struct guest	*inventory_by_port(const struct inventory *, const char *port,
+			    const uint8_t *mac);
 const struct guest	*inventory_by_uid(const struct inventory *, uint32_t uid);
 const struct guest	*inventory_by_name(const struct inventory *, const char *);
 const char		*guest_state_name(enum guest_state);

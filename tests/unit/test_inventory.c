@@ -384,6 +384,23 @@ a_shared_port_says_nothing_of_one_guest(void **state)
 }
 
 static void
+a_port_tells_its_guest_whatever_mac_a_packet_bears(void **state)
+{
+	const uint8_t mac2[6] = { 0x02, 0x77, 0, 0, 0, 0x12 }, forged[6] = { 0x02, 1 };
+
+	heard(MAC1, "10.77.0.11", 0);
+	on_port(MAC1, "tap0");
+	heard(MAC2, "10.77.0.12", 0);
+	on_port(MAC2, "tap1");
+	merge(0);
+	assert_int_equal(inventory_by_port(inv, "tap0", mac2)->id, holder("10.77.0.11"));
+	assert_int_equal(inventory_by_port(inv, "tap0", NULL)->id, holder("10.77.0.11"));
+	assert_int_equal(inventory_by_port(inv, "tap1", forged)->id, holder("10.77.0.12"));
+	assert_null(inventory_by_port(inv, "tap2", mac2));
+	assert_null(inventory_by_port(inv, "", mac2));
+}
+
+static void
 guests_stop_then_go_and_ids_are_never_reused(void **state)
 {
 	uint32_t one;
@@ -493,6 +510,7 @@ main(void)
 		IN_INVENTORY(a_uids_name_is_its_own),
 		IN_INVENTORY(a_port_lives_as_long_as_its_only_guest),
 		IN_INVENTORY(a_shared_port_says_nothing_of_one_guest),
+		IN_INVENTORY(a_port_tells_its_guest_whatever_mac_a_packet_bears),
 		IN_INVENTORY(guests_stop_then_go_and_ids_are_never_reused),
 		IN_INVENTORY(a_guest_that_comes_back_within_the_hour_is_the_same),
 		IN_INVENTORY(a_clock_set_back_loses_nobody),
