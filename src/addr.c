@@ -3,6 +3,7 @@
 #include "addr.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "xmalloc.h"
@@ -69,6 +70,14 @@ addr_format(const struct addr *a, char dst[ADDR_TEXT_SIZE])
 
 	if (a->family == 0 || inet_ntop(af, a->bytes, dst, ADDR_TEXT_SIZE) == NULL)
 		copy_string(dst, "-", ADDR_TEXT_SIZE);
+	return dst;
+}
+
+const char *
+mac_format(const uint8_t mac[6], char dst[MAC_TEXT_SIZE])
+{
+	snprintf(dst, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+	    mac[3], mac[4], mac[5]);
 	return dst;
 }
 

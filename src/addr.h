@@ -8,11 +8,14 @@
 #include "gatehouse.h"
 
 enum { ADDR_TEXT_SIZE = 46 };	/* INET6_ADDRSTRLEN */
+enum { MAC_TEXT_SIZE = 18 };
 
 /* Strict text (inet_pton: no octal, hex or short forms) to an address. */
 bool		 addr_parse(const char *, struct addr *);
 /* Always NUL terminates; family 0 becomes "-".  Returns its argument. */
 const char	*addr_format(const struct addr *, char[ADDR_TEXT_SIZE]);
+/* "52:54:00:0a:0b:0c".  Returns its second argument. */
+const char	*mac_format(const uint8_t[6], char[MAC_TEXT_SIZE]);
 bool		 addr_equal(const struct addr *, const struct addr *);
 bool		 addr_in_prefix(const struct addr *, const struct addr *net, unsigned bits);
 /* False (and *a zeroed) for any family but AF_INET and AF_INET6.

@@ -18,6 +18,7 @@
 
 #include "control.h"
 #include "drops/drops.h"
+#include "drops/show.h"
 #include "engine.h"
 #include "firewall/firewall.h"
 #include "ui.h"
@@ -322,53 +323,27 @@ rules_text_print(const struct conf *conf, const char *name)
 	return EXIT_DONE;
 }
 
-/* A packet of a file, as the row that the engine would make of it. */
-static json_t *
-packet_json(const struct drop *d)
-{
-	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE], proto[16], service[32], note[64];
-
-	return json_pack("{s:o, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b}",
-	    "first", json_time(d->first), "last", json_time(d->last), "count", (json_int_t)d->count,
-	    "bytes", (json_int_t)d->bytes, "guest", "", "src", addr_format(&d->src, src),
-	    "dst", addr_format(&d->dst, dst), "proto", proto_name(d, proto),
-	    "service", drop_service(d, service), "label", d->label,
-	    "dport", d->flags & DROP_PORTS ? json_integer(d->dport) : json_null(),
-	    "in", d->in, "out", d->out, "note", drop_note(d, note), "noise", drop_is_noise(d));
-}
-
-struct packets {
-	bool	json;
-	json_t	*rows;
-};
-
 static void
-packet_emit(const struct drop *d, void *arg)
+packet_print(const struct drop *d, void *arg)
 {
-	struct packets *p = arg;
-	json_t *row = packet_json(d);
+	const bool *json = arg;
+	char line[DROP_LINE_SIZE];
+	json_t *row;
 
-	/* Labels and interfaces of a file may be any bytes. */
-	if (row == NULL)
+	if (!*json) {
+		puts(drop_format(line, d));
 		return;
-	if (p->json)
-		print_json(row);
-	else
-		json_array_append(p->rows, row);
+	}
+	row = drop_json(d);
+	print_json(row);
 	json_decref(row);
 }
 
 static enum exit_code
 drops_read(const char *path, bool json)
 {
-	struct packets p = { json, json_array() };
-	char *cause = capture_read_file(path, packet_emit, &p);
-	json_t *result = json_pack("{s:I, s:i, s:o}", "total", (json_int_t)json_array_size(p.rows),
-	    "offset", 0, "rows", p.rows);
+	char *cause = capture_read_file(path, packet_print, &json);
 
-	if (!json)
-		ui_table("drops", result, stdout, columns());
-	json_decref(result);
 	return cause != NULL ? fail(EXIT_NO, cause) : EXIT_DONE;
 }
 

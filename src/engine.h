@@ -12,7 +12,6 @@
  *	views.c		windows of rows
  *	subscribe.c	windows that keep themselves up to date
  *	methods.c	one row for each method of the control protocol
- *	drop_text.c	a blocked packet in words
  *	status.c	the answer to "is everything well?"
  *
  * struct engine is put together by engine_new() without touching the process,
@@ -264,10 +263,5 @@ const char	*status_proxy(const struct engine *);
 json_t		*json_time(uint64_t micros);	/* null for 0 */
 json_t		*json_hit_id(uint64_t);		/* null for 0 */
 const char	*entry_state_name(uint8_t);	/* of enum allow_state */
-const char	*proto_name(const struct drop *, char[16]);
-const char	*drop_service(const struct drop *, char[32]);
-bool		 drop_is_noise(const struct drop *);
-/* What was unusual about it, "" if nothing. */
-const char	*drop_note(const struct drop *, char[64]);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drops/show.h"
 #include "engine.h"
 #include "log.h"
 #include "text.h"
@@ -110,14 +111,15 @@ void
 event_of_drop(struct engine *e, const struct drop_record *d)
 {
 	struct event_record r = { .kind = EVENT_DROP, .time = d->drop.last, .count = d->drop.count };
-	char key[GH_GUEST_SIZE + GH_LABEL_SIZE + 32], dst[ADDR_TEXT_SIZE], proto[16], service[32];
+	char key[GH_GUEST_SIZE + GH_LABEL_SIZE + 32], dst[ADDR_TEXT_SIZE];
+	char proto[DROP_WORD_SIZE], service[DROP_WORD_SIZE];
 	bool ports = d->drop.flags & DROP_PORTS, bracket = ports && d->drop.dst.family == 6;
 
 	r.severity = drop_is_noise(&d->drop) ? EVENT_INFO : EVENT_NOTICE;
 	copy_string(r.guest, d->guest, sizeof(r.guest));
 	drop_service(&d->drop, service);
 	snprintf(r.text, sizeof(r.text), "blocked %s to %s%s%s%s%s (%s)",
-	    proto_name(&d->drop, proto), bracket ? "[" : "", addr_format(&d->drop.dst, dst),
+	    drop_proto(&d->drop, proto), bracket ? "[" : "", addr_format(&d->drop.dst, dst),
 	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
 	    d->drop.label);
 	/* One line for a scan: the text is that of its latest packet. */

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "addr.h"
+#include "drops/show.h"
 #include "engine.h"
-#include "inventory/provider.h"
 #include "json_text.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -499,13 +500,13 @@ static bool
 drops_match(struct engine *e, const void *row, const char *filter)
 {
 	const struct drop_record *r = row;
-	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE], proto[16], service[32], note[64];
+	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE], word[DROP_WORD_SIZE], note[DROP_NOTE_SIZE];
 
 	return contains(r->guest, filter) || contains(r->drop.label, filter) ||
 	    contains(addr_format(&r->drop.src, src), filter) ||
 	    contains(addr_format(&r->drop.dst, dst), filter) ||
-	    contains(proto_name(&r->drop, proto), filter) ||
-	    contains(drop_service(&r->drop, service), filter) ||
+	    contains(drop_proto(&r->drop, word), filter) ||
+	    contains(drop_service(&r->drop, word), filter) ||
 	    contains(r->drop.in, filter) || contains(r->drop.out, filter) ||
 	    contains(drop_note(&r->drop, note), filter);
 }
@@ -514,22 +515,11 @@ static json_t *
 drops_json(struct engine *e, const void *row)
 {
 	const struct drop_record *r = row;
-	const struct drop *d = &r->drop;
-	bool ports = d->flags & DROP_PORTS;
-	char proto[16], service[32], note[64], mac[MAC_TEXT_SIZE];
+	json_t *o = drop_json(&r->drop);
 
-	return json_pack("{s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o,"
-	    " s:o, s:o, s:o, s:o, s:b}",
-	    "id", (json_int_t)r->id, "first", json_time(d->first), "last", json_time(d->last),
-	    "count", (json_int_t)d->count, "bytes", (json_int_t)d->bytes,
-	    "guest", json_guest(r->guest), "src", json_addr(&d->src), "dst", json_addr(&d->dst),
-	    "proto", proto_name(d, proto), "sport", ports ? json_integer(d->sport) : json_null(),
-	    "dport", ports ? json_integer(d->dport) : json_null(),
-	    "service", drop_service(d, service), "label", json_guest(d->label),
-	    "in", json_guest(d->in), "out", json_guest(d->out),
-	    "mac", d->flags & DROP_MAC ? json_string(mac_format(d->mac, mac)) : json_null(),
-	    "uid", d->flags & DROP_UID ? json_integer(d->uid) : json_null(),
-	    "note", json_plain_or_null(drop_note(d, note)), "noise", drop_is_noise(d));
+	json_object_set_new(o, "id", json_integer((json_int_t)r->id));
+	json_object_set_new(o, "guest", json_guest(r->guest));
+	return o;
 }
 
 /* ---- events ---- */

@@ -14,6 +14,7 @@
 
 #include "addr.h"
 #include "drops/ethertype.h"
+#include "json_text.h"
 #include "xmalloc.h"
 
 #define N(table)	(sizeof(table) / sizeof((table)[0]))
@@ -292,18 +293,10 @@ line_endpoint(struct line *l, const struct drop *d, const struct addr *a, uint16
 		line_add(l, "%s:%u", text, port);
 }
 
-static const char *
-format_mac(const struct drop *d, char text[DROP_WORD_SIZE])
-{
-	snprintf(text, DROP_WORD_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1],
-	    d->mac[2], d->mac[3], d->mac[4], d->mac[5]);
-	return text;
-}
-
 char *
 drop_format(char text[DROP_LINE_SIZE], const struct drop *d)
 {
-	char word[DROP_WORD_SIZE], note[DROP_NOTE_SIZE];
+	char word[DROP_WORD_SIZE], note[DROP_NOTE_SIZE], mac[MAC_TEXT_SIZE];
 	struct line l = { .text = text };
 
 	line_time(&l, d->last);
@@ -322,7 +315,7 @@ drop_format(char text[DROP_LINE_SIZE], const struct drop *d)
 	if (d->out[0] != '\0')
 		line_add(&l, " out %s", d->out);
 	if ((d->flags & DROP_MAC) != 0)
-		line_add(&l, " mac %s", format_mac(d, word));
+		line_add(&l, " mac %s", mac_format(d->mac, mac));
 	if ((d->flags & DROP_UID) != 0)
 		line_add(&l, " uid %u", d->uid);
 	if (*drop_note(d, note) != '\0')
@@ -330,12 +323,6 @@ drop_format(char text[DROP_LINE_SIZE], const struct drop *d)
 	if (d->count > 1)
 		line_add(&l, " x%llu", (unsigned long long)d->count);
 	return text;
-}
-
-static json_t *
-json_text(const char *s)
-{
-	return s[0] != '\0' ? json_string(s) : json_null();
 }
 
 static json_t *
@@ -350,7 +337,7 @@ json_t *
 drop_json(const struct drop *d)
 {
 	const bool ports = (d->flags & DROP_PORTS) != 0;
-	char word[DROP_WORD_SIZE], note[DROP_NOTE_SIZE];
+	char word[DROP_WORD_SIZE], note[DROP_NOTE_SIZE], mac[MAC_TEXT_SIZE];
 	json_t *o = json_object();
 
 	json_object_set_new(o, "first", json_real((double)d->first / 1e6));
@@ -363,14 +350,14 @@ drop_json(const struct drop *d)
 	json_object_set_new(o, "sport", ports ? json_integer(d->sport) : json_null());
 	json_object_set_new(o, "dport", ports ? json_integer(d->dport) : json_null());
 	json_object_set_new(o, "service", json_string(drop_service(d, word)));
-	json_object_set_new(o, "label", json_string(d->label));
-	json_object_set_new(o, "in", json_text(d->in));
-	json_object_set_new(o, "out", json_text(d->out));
+	json_object_set_new(o, "label", json_guest(d->label));
+	json_object_set_new(o, "in", json_guest(d->in));
+	json_object_set_new(o, "out", json_guest(d->out));
 	json_object_set_new(o, "mac", (d->flags & DROP_MAC) != 0 ?
-	    json_string(format_mac(d, word)) : json_null());
+	    json_string(mac_format(d->mac, mac)) : json_null());
 	json_object_set_new(o, "uid", (d->flags & DROP_UID) != 0 ?
 	    json_integer(d->uid) : json_null());
-	json_object_set_new(o, "note", json_text(drop_note(d, note)));
+	json_object_set_new(o, "note", json_plain_or_null(drop_note(d, note)));
 	json_object_set_new(o, "noise", json_boolean(drop_is_noise(d)));
 	return o;
 }

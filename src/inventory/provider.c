@@ -84,14 +84,6 @@ mac_parse(const char *s, size_t len, uint8_t mac[6])
 	return i == len;
 }
 
-const char *
-mac_format(const uint8_t mac[6], char dst[MAC_TEXT_SIZE])
-{
-	snprintf(dst, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-	    mac[3], mac[4], mac[5]);
-	return dst;
-}
-
 bool
 mac_is_guest(const uint8_t mac[6])
 {

@@ -21,8 +21,6 @@ void		 sighting_name(char dst[GH_GUEST_SIZE], const char *, size_t len);
 
 /* "52:54:0:a:b:c": hexadecimal, leading zeros may be missing. */
 bool		 mac_parse(const char *, size_t len, uint8_t mac[6]);
-enum { MAC_TEXT_SIZE = 18 };
-const char	*mac_format(const uint8_t mac[6], char[MAC_TEXT_SIZE]);
 /* Not zero, not multicast. */
 bool		 mac_is_guest(const uint8_t mac[6]);
 
