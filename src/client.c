@@ -208,5 +208,7 @@ client_call(int fd, const char *method, json_t *params, int seconds, enum exit_c
 		json_decref(answer);
 	}
 	free(line);
+	if (result != NULL)
+		*code = EXIT_DONE;
 	return result;
 }
