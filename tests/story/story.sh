@@ -99,3 +99,75 @@ done_testing() {
 	[ ! -s $LAB_DIR/daemon.log ] || sed 's/^/# daemon: /' $LAB_DIR/daemon.log
 	exit 1
 }
+
+# --- gatehouse in the lab ---
+
+# Starts the daemon so that its log is ours, and states that it serves: rules
+# are in force then, and the proxy has what it needs a moment later.
+start_daemon() {	# sentence
+	gatehouse daemon -d >>$LAB_DIR/daemon.log 2>&1 </dev/null &
+	story_daemon=$!
+	SOON=15 soon "${1-the daemon starts}" serving
+}
+
+serving() {
+	gatehouse status --json >$LAB_DIR/status &&
+		jq -e '.firewall.state != "unknown" and .proxy.state != "down"' $LAB_DIR/status
+}
+
+# Ends the daemon by a signal, TERM unless told, and waits for it.
+stop_daemon() {
+	kill -"${1-TERM}" $story_daemon
+	wait $story_daemon
+}
+
+# The process of a role that is up: engine, net, or priv, the daemon itself.
+role_pid() {
+	gatehouse status --json | jq -r --arg role "$1" '.roles[] | select(.name == $role and .pid > 1) | .pid'
+}
+
+# How a guest's attempt went, in one word: says agent-1 tcp 8.8.8.8 22
+says() {
+	local name=$1
+	shift
+	guest "$name" probe "$@"
+}
+
+# Whether a view has a row for which a jq condition holds: row_of drops '.dport == 22'
+row_of() {
+	gatehouse "$1" --json | jq -e "any(.rows[]; $2)"
+}
+
+# The newest decision about a name, as its id.
+last_id() {
+	gatehouse domains --json | jq -r --arg name "$1" '.rows[] | select(.name == $name) | .last_id'
+}
+
+# Its verdict and reason by `why`: "deny not-listed".
+why_of() {
+	gatehouse why "$(last_id "$1")" --json | jq -r '"\(.verdict) \(.reason)"'
+}
+
+# A server in a guest or on the host ("host"), TCP and UDP echo.
+serve_in() {
+	local where=$1
+	shift
+	if [ "$where" = host ]; then
+		probe serve "$@" >$LAB_DIR/serve.$where &
+	else
+		guest "$where" probe serve "$@" >$LAB_DIR/serve.$where &
+	fi
+	lab-wait grep -q serving $LAB_DIR/serve.$where
+}
+
+# A connection kept open in the background: hold FILE GUEST tls|http|tcp ...;
+# FILE gets "reached", then "cut" when it ends.
+hold() {
+	local file=$LAB_DIR/$1 name=$2
+	shift 2
+	guest "$name" probe -h -t 5 "$@" >$file 2>&1 &
+	lab-wait --seconds 5 grep -q reached $file
+}
+
+is_cut() { grep -q cut $LAB_DIR/$1; }
+is_open() { [ "$(cat $LAB_DIR/$1)" = reached ]; }
