@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "control.h"
 #include "daemon.h"
+#include "demo.h"
 #include "log.h"
 #include "role.h"
 #include "ui.h"
@@ -134,6 +135,8 @@ main(int argc, char **argv)
 	argv += optind;
 	if (argc > 0 && strcmp(argv[0], "daemon") == 0)
 		return batch ? usage() : daemon_verb(path, argc, argv);
+	if (argc > 0 && strcmp(argv[0], "demo") == 0)
+		return batch ? usage() : demo_main(argc, argv);
 	load_partly(&conf, path);
 	if (argc > 0)
 		return batch ? usage() : cli_main(&conf, argc, argv);
