@@ -25,7 +25,7 @@
 enum {
 	RUN_MAX = 256,		/* sessions given another turn in one batch */
 	FDS_PER_SESSION = 2,
-	FDS_RESERVED = 64,	/* channels, DNS, the log device */
+	FDS_RESERVED = 64 + PIPE_FDS,	/* channels, DNS, the log device */
 	FLOW_MS = 1000,
 };
 
@@ -212,6 +212,7 @@ proxy_free(struct proxy *p)
 	allow_image_close(p->allow);
 	sources_free(&p->sources);
 	buf_pool_free(&p->pool);
+	pipe_pool_free(&p->pipes);
 	if (p->tick != NULL)
 		event_free(p->tick);
 	poller_free(p->poller);

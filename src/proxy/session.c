@@ -61,6 +61,7 @@ conn_close(struct proxy *p, struct conn *c, bool reset)
 		close(c->fd);
 	}
 	buf_put(&p->pool, c->in);
+	pipe_put(&p->pipes, c->pipe);
 	conn_init(c, c->kind);
 }
 

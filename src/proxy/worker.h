@@ -25,6 +25,7 @@
 #include "addr.h"
 #include "proxy/buf.h"
 #include "proxy/http.h"
+#include "proxy/pipe.h"
 #include "proxy/poller.h"
 #include "proxy/proxy.h"
 #include "proxy/sources.h"
@@ -53,7 +54,9 @@ struct conn {
 	bool		 eof : 1;	/* and it did */
 	bool		 shut : 1;	/* we ended our side */
 	bool		 watched : 1;	/* known to the poller */
+	uint8_t		 bulk;		/* full reads in a row */
 	struct buf	*in;		/* received, not yet sent to the other side */
+	struct pipe	*pipe;		/* the same, of a big stream */
 };
 
 enum session_state {
@@ -124,6 +127,7 @@ struct proxy {
 	struct event		*tick;
 	struct wheel		 wheel;
 	struct buf_pool		 pool;
+	struct pipe_pool	 pipes;
 	struct sources		 sources;
 	struct allow_image	*allow;
 	struct prefix		 reach[PROXY_REACH_MAX];
