@@ -88,28 +88,28 @@ firewall_frozen(const struct firewall *fw, const struct fw_guest **guests, bool 
 /* ---- loading ---- */
 
 /*
- * libnftables counts lines from the first of the whole text and calls it
- * "<cmdline>"; an operator wants the line of the rule file.  Takes words over.
+ * libnftables counts lines from the first of the whole text; an operator wants
+ * the line of the rule file.  Takes words over.
  */
 static char *
 map_lines(char *words, const struct nft_text *t)
 {
-	static const char mark[] = "<cmdline>:";
+	static const char mark[] = NFT_RUN_FILE ":";
 	const char *at = strstr(words, mark);
 	char *end, *cause;
 	unsigned long line;
-	size_t len;
+	int len;
 
 	if (at == NULL)
 		return words;
 	line = strtoul(at + sizeof(mark) - 1, &end, 10);
 	/* The first line says it all; then come the rule and a row of carets. */
-	len = strcspn(end, "\n");
+	len = (int)strcspn(end, "\n");
 	if (line > t->prologue)
-		cause = xasprintf("%s:%lu%.*s", t->file, line - t->prologue, (int)len, end);
+		cause = xasprintf("%s:%lu%.*s", t->file, line - t->prologue, len, end);
 	else
-		cause = xasprintf("%s: with the definitions that gatehouse puts in front of it "
-		    "(line %lu of \"gatehouse rules --text\")%.*s", t->file, line, (int)len, end);
+		cause = xasprintf("the definitions put in front of %s do not load (line %lu of "
+		    "\"gatehouse rules --text\")%.*s", t->file, line, len, end);
 	free(words);
 	return cause;
 }
@@ -354,11 +354,10 @@ matches(const struct firewall *fw, const char *list, const char **why)
 	else if (hash == 0)
 		*why = "our tables are gone: someone flushed the ruleset, and guests are open";
 	else if (hash != fw->hash)
-		*why = "the kernel's rules are not the ones that were loaded: someone changed "
-		    "them (see gatehouse apply --dry-run)";
+		*why = "someone changed them; \"gatehouse apply --dry-run\" shows what";
 	else if (runtime != nft_runtime_hash(&fw->conf, &fw->runtime))
-		*why = "the kernel's sets do not hold what gatehouse put there: someone changed "
-		    "them";
+		*why = "someone changed the guests' ports, the host's addresses or the frozen "
+		    "guests in our sets";
 	else
 		*why = NULL;
 	return *why == NULL;

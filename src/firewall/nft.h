@@ -70,8 +70,11 @@ enum nft_run_flag {
 /*
  * Runs the commands (NULL: none), all or nothing.  The listing goes to *list
  * (caller frees; "" if our tables are not there).  NULL, or libnftables' own
- * words (caller frees).
+ * words (caller frees), in which "NFT_RUN_FILE:LINE:" stands for a line of the
+ * commands.
  */
+enum { NFT_RUN_FD = 100 };
+#define NFT_RUN_FILE "/proc/self/fd/100"
 char	*nft_run(const char *commands, unsigned flags, char **list);
 
 /* ---- links.c ---- */

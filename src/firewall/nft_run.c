@@ -11,6 +11,7 @@
 
 #include "firewall/nft.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -71,6 +72,27 @@ run_commands(struct nft_ctx *ctx, int fd, const char *commands)
 }
 
 /*
+ * Loads the commands from a file without a name rather than from a string:
+ * only for a file does libnftables say in which line an error is.
+ */
+static void
+run_load(int fd, const char *commands)
+{
+	struct nft_ctx *ctx = run_context(fd);
+	int file = memfd_create("rules", 0);
+	size_t len = strlen(commands);
+
+	if (file == -1 || write(file, commands, len) != (ssize_t)len)
+		fail(fd, "cannot hand the rules to libnftables: out of memory");
+	if (dup2(file, NFT_RUN_FD) == -1)
+		fail(fd, "cannot hand the rules to libnftables");
+	lseek(NFT_RUN_FD, 0, SEEK_SET);
+	if (nft_run_cmd_from_filename(ctx, NFT_RUN_FILE) != 0)
+		fail(fd, nft_ctx_get_error_buffer(ctx));
+	nft_ctx_free(ctx);
+}
+
+/*
  * Lists those of our tables that are there, each with a context of its own:
  * nft 1.0.6 keeps only what the last command of a batch needs in its cache,
  * and then does not find the tables of the others.
@@ -114,7 +136,7 @@ run_child(int fd, const char *commands, unsigned flags)
 	if ((flags & NFT_RUN_APART) != 0 && unshare(CLONE_NEWNET) == -1)
 		fail(fd, "cannot make a network namespace to try the rules in");
 	if (commands != NULL)
-		run_commands(run_context(fd), fd, commands);
+		run_load(fd, commands);
 	if ((flags & NFT_RUN_LIST) != 0)
 		run_list(fd, flags);
 	say(fd, "o", 1);
