@@ -47,6 +47,8 @@ engine_main(const struct conf *conf)
 	if (!msg_send(e->priv, FRAME_READY, &nothing, -1))
 		fatalx("cannot tell priv that the engine is ready");
 	event_base_dispatch(base);
+	/* Answers that wait, such as that to a shutdown. */
+	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_free(term);
 	engine_free(e);
 	event_base_free(base);

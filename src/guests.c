@@ -41,6 +41,7 @@ struct seen_guest {
 struct freeze {
 	unsigned		 waiting;
 	bool			 on, all;
+	bool			 part;		/* one address only: the guest stays frozen */
 	uint32_t		 guest;
 	char			 name[GH_GUEST_SIZE];
 	char			*cause;
@@ -282,7 +283,8 @@ freeze_end(struct engine *e, struct freeze *f)
 
 	if (f->call == NULL) {
 		if (f->cause != NULL)
-			log_warnx("cannot freeze %s: %s", f->name, f->cause);
+			log_warnx("cannot %s %s: %s", f->on ? "freeze" : "thaw an address of",
+			    f->name, f->cause);
 	} else if (f->cause != NULL)
 		control_fail(f->call, CONTROL_FAILED, xasprintf("%s%s%s: %s",
 		    f->on ? "the proxy refuses, but the firewall did not freeze " :
@@ -325,7 +327,7 @@ freeze_step(struct engine *e, struct freeze *f, const char *cause)
 		f->cause = xstrdup(cause);
 	if (--f->waiting > 0)
 		return;
-	if (!f->on && f->cause == NULL)
+	if (!f->on && !f->part && f->cause == NULL)
 		freeze_lift(e, f);
 	freeze_end(e, f);
 }
@@ -476,15 +478,46 @@ frozen_match(struct engine *e, const struct guest *g)
 	frozen_forget(e, UINT32_MAX);
 }
 
+/* Gives back what the record holds at a place: another guest has it now. */
+static void
+frozen_release(struct engine *e, struct frozen *r, uint32_t at, const struct guest *g)
+{
+	struct fw_guest one = { .naddrs = 1, .addrs = { r->addrs[at] } };
+	struct freeze *f = freeze_new(g, false, NULL);
+
+	r->addrs[at] = r->addrs[--r->naddrs];
+	f->part = true;
+	freeze_ask(e, f, &one);
+	freeze_step(e, f, NULL);
+}
+
+/* Addresses that moved on to a guest that nobody froze must not freeze that. */
+static void
+frozen_moved(struct engine *e, struct frozen *r, const struct guest *g)
+{
+	for (uint32_t i = r->naddrs; i > 0; i--) {
+		const struct guest *owner = inventory_by_addr(e->inventory, &r->addrs[i - 1]);
+
+		if (owner != NULL && owner->id != g->id && owner->state == GUEST_RUNNING &&
+		    frozen_find(e, owner->id) == NULL)
+			frozen_release(e, r, i - 1, g);
+	}
+}
+
 /* A frozen guest that got something new is frozen by that too. */
 static void
 frozen_follow(struct engine *e, const struct guest *g)
 {
 	struct frozen *r;
 	struct freeze *f;
+	bool more;
 
 	frozen_match(e, g);
-	if ((r = frozen_find(e, g->id)) == NULL || !frozen_add(r, g))
+	if ((r = frozen_find(e, g->id)) == NULL)
+		return;
+	more = frozen_add(r, g);
+	frozen_moved(e, r, g);
+	if (!more)
 		return;
 	f = freeze_new(g, true, NULL);
 	freeze_ask_record(e, f, r);
