@@ -490,6 +490,7 @@ engine_free(struct engine *e)
 	inventory_free(e->inventory);
 	policy_stop(e);
 	guests_free(e);
+	freeze_free(e);
 	msg_channel_free(e->net);
 	msg_channel_free(e->priv);
 	model_free(e->model);

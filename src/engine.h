@@ -6,12 +6,15 @@
  *	engine.c	channels, frames, timers
  *	engine_main.c	the process
  *	policy.c	the allowlist: loading, watching, editing, sending
- *	guests.c	who is who, freezing and thawing
+ *	guests.c	who is who, and telling net
+ *	freeze.c	freezing and thawing
  *	rules.c		requests to priv, and the kernel's listing
  *	events.c	what goes into the timeline, and what is wrong now
- *	views.c		windows of rows
+ *	views.c		rows of views
+ *	window.c	what a console sees of them: filtered, sorted, paged
  *	subscribe.c	windows that keep themselves up to date
- *	methods.c	one row for each method of the control protocol
+ *	methods.c, methods_allow.c
+ *			one row for each method of the control protocol
  *	status.c	the answer to "is everything well?"
  *
  * struct engine is put together by engine_new() without touching the process,
@@ -143,6 +146,7 @@ struct engine {
 	struct frozen		*frozen;
 	bool			 frozen_known;	/* from the first listing after start */
 	bool			 frozen_all;
+	uint32_t		 freeze_turn;	/* counts decisions about all */
 
 	struct alert		 alerts[ALERTS_MAX];
 	size_t			 nalerts;
@@ -190,15 +194,24 @@ const struct guest	*guest_of_addr(struct engine *, const struct addr *, uint32_t
 const struct guest	*guest_of_drop(struct engine *, const struct drop *);
 /* By name; else a cause that lists names like it, caller frees. */
 char	*guest_named(struct engine *, const char *, const struct guest **);
-bool	 guest_frozen(const struct engine *, const struct guest *);
+bool	 guest_has_addr(const struct guest *, const struct addr *);
 /* After the inventory changed: tells net, freezes new addresses, notes events. */
 void	 guests_changed(void *engine);
+/* Tells net of every guest. */
 void	 guests_send(struct engine *);
+/* Tells net of one: every address that is not another's by now. */
+void	 guest_send_all(struct engine *, const struct guest *);
 void	 guests_free(struct engine *);
+
+/* ---- freeze.c ---- */
+bool	 guest_frozen(const struct engine *, const struct guest *);
 /* guest NULL: all. Answers the call when done. */
-void	 guests_freeze(struct engine *, const struct guest *, bool on, struct control_call *);
+void	 freeze_guests(struct engine *, const struct guest *, bool on, struct control_call *);
+/* A frozen guest that got something new is frozen by that too. */
+void	 freeze_follow(struct engine *, const struct guest *);
 /* Takes up who the kernel says is frozen. */
-void	 guests_adopt_frozen(struct engine *, const struct fw_guest *, int n, bool all);
+void	 freeze_adopt(struct engine *, const struct fw_guest *, int n, bool all);
+void	 freeze_free(struct engine *);
 
 /* ---- rules.c ---- */
 /* Sends a request; false: too many are waiting, nothing was sent. */
@@ -226,7 +239,7 @@ void	 alerts_update(struct engine *);
 enum { WHO_SIZE = 48 };
 const char	*who_name(uint32_t uid, char[WHO_SIZE]);
 
-/* ---- views.c ---- */
+/* ---- window.c ---- */
 enum { FILTER_SIZE = 128 };
 struct window {
 	uint32_t	offset, limit;
@@ -238,8 +251,6 @@ struct window {
 char	*window_parse(enum view, const json_t *params, struct window *);
 /* {"total","offset","rows"} */
 json_t	*window_rows(struct engine *, enum view, const struct window *);
-/* Grows whenever the rows of a view may have changed. */
-uint64_t view_version(const struct engine *, enum view);
 
 /* ---- subscribe.c ---- */
 /* NULL or a cause, caller frees. */

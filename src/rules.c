@@ -173,7 +173,7 @@ frozen_parsed(struct engine *e, const char *json, size_t len)
 	int n = nft_frozen_parse(json, len, found, FROZEN_PARSE_MAX, &all);
 
 	if (n >= 0)
-		guests_adopt_frozen(e, found, n, all);
+		freeze_adopt(e, found, n, all);
 	free(found);
 }
 

@@ -136,7 +136,7 @@ static char *
 view_changed(struct engine *e, struct subscriber *s, enum view v, unsigned share)
 {
 	struct shown *w = &s->views[v];
-	uint64_t version = view_version(e, v), start = now_mono(), hash;
+	uint64_t version = model_version(e->model, v), start = now_mono(), hash;
 	char *text;
 
 	if (!w->wanted || start < w->not_before || (w->sent && w->version == version))

@@ -691,17 +691,43 @@ an_address_that_moves_on_does_not_freeze_its_next_owner(void **state)
 	json_decref(rig_answer(r));
 	rig_forget(r);
 	rig_guests(r, both, 2);
-	f = rig_priv_got(r, FW_THAW);
+	/* The newest word about a guest replaces what priv knew of it. */
+	f = rig_priv_got(r, FW_FREEZE);
 	assert_non_null(f);
 	assert_int_equal(f->body.fw.guest.naddrs, 1);
-	assert_int_equal(f->body.fw.guest.has_mac, 0);
-	assert_int_equal(f->body.fw.guest.addrs[0].bytes[3], 11);
-	assert_non_null(rig_priv_got(r, FW_FREEZE));
+	assert_int_equal(f->body.fw.guest.addrs[0].bytes[3], 99);
+	assert_null(rig_priv_got(r, FW_THAW));
 	answer_all_freezes(r);
 	j = rig_call(r, "vms", NULL);
 	assert_string_equal(str(row(j, 0), "guard"), "frozen");
 	assert_string_not_equal(str(row(j, 1), "guard"), "frozen");
 	json_decref(j);
+}
+
+static void
+a_change_during_a_thaw_does_not_freeze_again(void **state)
+{
+	struct rig *r = *state;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	rig_forget(r);
+	rig_ask(r, "thaw", "{'vm':'agent-1'}");
+	rig_guest(r, "agent-1", 0x11, "10.77.0.99");
+	assert_null(rig_priv_got(r, FW_FREEZE));
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 0);
+	/* But a freeze after it counts, whichever is answered first. */
+	rig_ask(r, "thaw", "{'vm':'agent-1'}");
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	json_decref(rig_answer(r));
+	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
 }
 
 static void
@@ -973,6 +999,7 @@ main(void)
 		TEST(a_freeze_reaches_net_at_once_and_is_answered_when_priv_has_done_it),
 		TEST(a_frozen_guest_stays_frozen_at_a_new_address),
 		TEST(an_address_that_moves_on_does_not_freeze_its_next_owner),
+		TEST(a_change_during_a_thaw_does_not_freeze_again),
 		TEST(a_freeze_of_nobody_names_who_there_is),
 		TEST(a_failed_freeze_says_so_and_keeps_refusing),
 		TEST(an_engine_that_starts_again_knows_who_is_frozen),

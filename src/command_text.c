@@ -1,0 +1,275 @@
+/* The results of commands as text for people. */
+#include "config.h"
+
+#include "command_text.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "text.h"
+#include "xmalloc.h"
+
+/* Never NULL, so that it can be printed. */
+static const char *
+str(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : "";
+}
+
+static uint64_t
+num(const json_t *j, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(j, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static double
+real(const json_t *j, const char *key)
+{
+	return json_number_value(json_object_get(j, key));
+}
+
+/* Appends to *text, which may be NULL. */
+static void __attribute__((format(printf, 2, 3)))
+add(char **text, const char *fmt, ...)
+{
+	char *more, *all;
+	va_list ap;
+
+	va_start(ap, fmt);
+	more = xvasprintf(fmt, ap);
+	va_end(ap);
+	all = xasprintf("%s%s", *text != NULL ? *text : "", more);
+	free(more);
+	free(*text);
+	*text = all;
+}
+
+static char *
+since(double then, double now, char dst[TEXT_SHORT_SIZE])
+{
+	return text_age(dst, now > then ? (uint64_t)(now - then) : 0);
+}
+
+static void
+status_firewall_text(char **t, const json_t *fw, double now)
+{
+	char age[TEXT_SHORT_SIZE];
+	double verified = real(fw, "verified");
+
+	add(t, "firewall   %s, profile %s", str(fw, "state"), str(fw, "profile"));
+	if (str(fw, "place")[0] != '\0')
+		add(t, ", %s %s", str(fw, "backend"), str(fw, "place"));
+	if (verified > 0)
+		add(t, ", verified %s ago", since(verified, now, age));
+	add(t, "\n");
+	if (json_is_true(json_object_get(fw, "frozen_all")))
+		add(t, "           every guest is frozen\n");
+	else if (num(fw, "frozen") > 0)
+		add(t, "           %u frozen\n", (unsigned)num(fw, "frozen"));
+	if (str(fw, "cause")[0] != '\0')
+		add(t, "           %s\n", str(fw, "cause"));
+}
+
+static void
+status_proxy_text(char **t, const json_t *proxy, double now)
+{
+	char age[TEXT_SHORT_SIZE], rate[TEXT_SHORT_SIZE], ok[TEXT_SHORT_SIZE], no[TEXT_SHORT_SIZE];
+
+	add(t, "proxy      %s since %s, %u connections, %s allowed, %s denied, %s/s\n",
+	    str(proxy, "state"), since(real(proxy, "since"), now, age),
+	    (unsigned)num(proxy, "connections"), text_count(ok, num(proxy, "allowed")),
+	    text_count(no, num(proxy, "denied")), text_bytes(rate, num(proxy, "rate")));
+	if (str(proxy, "cause")[0] != '\0')
+		add(t, "           %s\n", str(proxy, "cause"));
+}
+
+static void
+status_lists_text(char **t, const json_t *r, double now)
+{
+	const json_t *row;
+	char age[TEXT_SHORT_SIZE];
+	size_t i;
+
+	json_array_foreach(json_object_get(r, "roles"), i, row) {
+		add(t, "%-10s %-6s pid %-8d", i == 0 ? "roles" : "", str(row, "name"),
+		    (int)json_integer_value(json_object_get(row, "pid")));
+		add(t, " %s", str(row, "state"));
+		if (num(row, "restarts") > 0)
+			add(t, ", started again %u times", (unsigned)num(row, "restarts"));
+		if (str(row, "last_exit")[0] != '\0')
+			add(t, ", last %s", str(row, "last_exit"));
+		add(t, "\n");
+	}
+	json_array_foreach(json_object_get(r, "alerts"), i, row)
+		add(t, "%-10s %s ago: %s\n", i == 0 ? "alerts" : "", since(real(row, "time"), now, age),
+		    str(row, "text"));
+}
+
+char *
+status_text(const json_t *r)
+{
+	const json_t *drops = json_object_get(r, "drops"), *counts = json_object_get(r, "counts");
+	const json_t *list = json_object_get(r, "allowlist");
+	char age[TEXT_SHORT_SIZE], packets[TEXT_SHORT_SIZE];
+	double now = real(r, "time");
+	char *t = NULL;
+
+	add(&t, "gatehouse  %s on %s, up %s, %s\n", str(r, "version"), str(r, "host"),
+	    text_age(age, (uint64_t)real(r, "uptime")), str(r, "config"));
+	status_firewall_text(&t, json_object_get(r, "firewall"), now);
+	status_proxy_text(&t, json_object_get(r, "proxy"), now);
+	add(&t, "drops      %s, %s packets", str(drops, "state"),
+	    text_count(packets, num(drops, "packets")));
+	if (num(drops, "missed") > 0)
+		add(&t, ", %s missed", text_count(packets, num(drops, "missed")));
+	add(&t, "\n");
+	add(&t, "allowlist  %s, %u entries\n", str(list, "path"), (unsigned)num(list, "entries"));
+	add(&t, "guests     %u running of %u; %u names, %u blocked, %u events\n",
+	    (unsigned)num(counts, "running"), (unsigned)num(counts, "vms"),
+	    (unsigned)num(counts, "domains"), (unsigned)num(counts, "drops"),
+	    (unsigned)num(counts, "events"));
+	status_lists_text(&t, r, now);
+	return t;
+}
+
+char *
+apply_text(const json_t *r)
+{
+	const json_t *diff = json_object_get(r, "diff");
+	const char *text = str(r, "diff");
+
+	if (diff == NULL)
+		return xasprintf("%s is in force\n", str(r, "profile"));
+	if (text[0] == '\0')
+		return xasprintf("%s would change nothing\n", str(r, "profile"));
+	return xasprintf("%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
+}
+
+char *
+flush_text(const json_t *r)
+{
+	return xstrdup("no rules are in force: every guest reaches everything; "
+	    "\"gatehouse apply\" closes\n");
+}
+
+static char *
+frozen_text(const json_t *r, const char *what)
+{
+	const char *name = json_string_value(json_array_get(json_object_get(r, "vms"), 0));
+
+	if (name == NULL || strcmp(name, "*") == 0)
+		name = "every guest";
+	return xasprintf("%s is %s\n", name, what);
+}
+
+char *
+freeze_text(const json_t *r)
+{
+	return frozen_text(r, "frozen");
+}
+
+char *
+thaw_text(const json_t *r)
+{
+	return frozen_text(r, "thawed");
+}
+
+char *
+proxy_text(const json_t *r)
+{
+	return xasprintf("the proxy is %s\n", str(r, "state"));
+}
+
+char *
+entry_text(const json_t *r)
+{
+	char *t = NULL;
+
+	add(&t, "%s %s (line %u): %s\n", strcmp(str(r, "state"), "off") == 0 ? "off:" : "on: ",
+	    str(r, "text"), (unsigned)num(r, "line"), str(r, "explain"));
+	if (str(r, "warning")[0] != '\0')
+		add(&t, "warning: %s\n", str(r, "warning"));
+	return t;
+}
+
+char *
+remove_text(const json_t *r)
+{
+	return xasprintf("removed %s; \"gatehouse undo\" puts it back\n", str(r, "removed"));
+}
+
+char *
+undo_text(const json_t *r)
+{
+	return xasprintf("undone: %s\n", str(r, "undone"));
+}
+
+/* "  by .npmjs.org (line 5 of the allowlist)", if an entry decided. */
+static void
+add_entry(char **t, const json_t *r)
+{
+	if (str(r, "entry")[0] != '\0')
+		add(t, "  by %s (line %u of the allowlist)\n", str(r, "entry"),
+		    (unsigned)num(r, "line"));
+}
+
+char *
+check_text(const json_t *r)
+{
+	char *t = NULL;
+
+	add(&t, "%s %s%s%u: %s%s%s\n", str(r, "verdict"), str(r, "name"),
+	    str(r, "name")[0] != '\0' ? ":" : "port ", (unsigned)num(r, "port"), str(r, "reason"),
+	    str(r, "detail")[0] != '\0' ? ", " : "", str(r, "detail"));
+	add_entry(&t, r);
+	add(&t, "  %s\n", str(r, "advice"));
+	if (json_is_false(json_object_get(r, "vm_known")))
+		add(&t, "  No guest of that name is known now.\n");
+	return t;
+}
+
+char *
+why_text(const json_t *r)
+{
+	char when[32], up[TEXT_SHORT_SIZE], down[TEXT_SHORT_SIZE], *t = NULL;
+	time_t time = (time_t)real(r, "time");
+	struct tm tm;
+
+	localtime_r(&time, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	add(&t, "%s  %s  %s %s %s:%u (%s): %s\n", str(r, "id"), when, str(r, "guest"),
+	    str(r, "verdict"), str(r, "name")[0] != '\0' ? str(r, "name") : "(no name)",
+	    (unsigned)num(r, "port"), str(r, "via"), str(r, "reason"));
+	add_entry(&t, r);
+	add(&t, "  %s\n", str(r, "advice"));
+	if (str(r, "wanted")[0] != '\0')
+		add(&t, "  wanted %s", str(r, "wanted"));
+	if (str(r, "dialled")[0] != '\0')
+		add(&t, "%sdialled %s", str(r, "wanted")[0] != '\0' ? ", " : "  ", str(r, "dialled"));
+	if (str(r, "wanted")[0] != '\0' || str(r, "dialled")[0] != '\0')
+		add(&t, ", %s up, %s down\n", text_bytes(up, num(r, "bytes_up")),
+		    text_bytes(down, num(r, "bytes_down")));
+	if (str(r, "tls_version")[0] != '\0')
+		add(&t, "  %s%s%s%s\n", str(r, "tls_version"),
+		    str(r, "alpn")[0] != '\0' ? ", " : "", str(r, "alpn"),
+		    json_is_true(json_object_get(r, "ech")) ? ", with ECH" : "");
+	return t;
+}
+
+char *
+reload_text(const json_t *r)
+{
+	return xstrdup("configuration and allowlist are read again\n");
+}
+
+char *
+shutdown_text(const json_t *r)
+{
+	return xstrdup("the daemon ends; its rules stay in force\n");
+}

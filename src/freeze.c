@@ -1,0 +1,367 @@
+/*
+ * Freezing guests: a record for each frozen one of all that it was frozen by.
+ *
+ * The record outlives changes of the guest: an address it takes later is
+ * frozen too, and thawing gives back every address it ever had.  After a
+ * restart of the engine the records come from the kernel's own sets; an
+ * element that fits no guest waits until one comes that it fits.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "json_text.h"
+#include "log.h"
+#include "xmalloc.h"
+
+struct frozen {
+	struct frozen	*next;
+	uint32_t	 guest;		/* 0: an element that fits no guest yet */
+	bool		 thawing;	/* priv was asked, and nobody froze it since */
+	struct fw_guest	 by;
+};
+
+/* One freeze or thaw on its way. */
+struct freeze {
+	bool			 on, all;
+	uint32_t		 guest;
+	uint32_t		 turn;		/* of all: which decision about all it is */
+	char			 name[GH_GUEST_SIZE];
+	char			*cause;
+	struct control_call	*call;
+};
+
+/* ---- records ---- */
+
+static bool
+frozen_fits(const struct fw_guest *by, const struct guest *g)
+{
+	if (by->has_mac && g->has_mac && memcmp(by->mac, g->mac, sizeof(by->mac)) == 0)
+		return true;
+	if (by->port[0] != '\0' && strcmp(by->port, g->port) == 0)
+		return true;
+	for (uint32_t i = 0; i < by->naddrs; i++) {
+		if (guest_has_addr(g, &by->addrs[i]))
+			return true;
+	}
+	return false;
+}
+
+static struct frozen *
+frozen_find(const struct engine *e, uint32_t guest)
+{
+	struct frozen *f;
+
+	for (f = e->frozen; f != NULL && f->guest != guest; f = f->next)
+		continue;
+	return f;
+}
+
+bool
+guest_frozen(const struct engine *e, const struct guest *g)
+{
+	return e->frozen_all || frozen_find(e, g->id) != NULL;
+}
+
+/* Adds an address; where there is no room the oldest goes, for the hardware
+ * address and the port hold the guest too. True if it was not there. */
+static bool
+frozen_add_addr(struct fw_guest *by, const struct addr *a)
+{
+	for (uint32_t i = 0; i < by->naddrs; i++) {
+		if (addr_equal(&by->addrs[i], a))
+			return false;
+	}
+	if (by->naddrs == FW_GUEST_ADDRS)
+		memmove(by->addrs, by->addrs + 1, --by->naddrs * sizeof(by->addrs[0]));
+	by->addrs[by->naddrs++] = *a;
+	return true;
+}
+
+/* Adds what the guest has now. True if not all of it was there. */
+static bool
+frozen_add(struct fw_guest *by, const struct guest *g)
+{
+	bool more = false;
+
+	if (g->has_mac && (!by->has_mac || memcmp(by->mac, g->mac, sizeof(by->mac)) != 0)) {
+		by->has_mac = more = true;
+		memcpy(by->mac, g->mac, sizeof(by->mac));
+	}
+	if (g->port[0] != '\0' && strcmp(by->port, g->port) != 0) {
+		copy_string(by->port, g->port, sizeof(by->port));
+		more = true;
+	}
+	for (uint32_t i = 0; i < g->naddrs; i++)
+		more = frozen_add_addr(by, &g->addrs[i]) || more;
+	return more;
+}
+
+static struct frozen *
+frozen_new(struct engine *e, uint32_t guest)
+{
+	struct frozen *f = xcalloc(1, sizeof(*f));
+
+	f->guest = guest;
+	f->next = e->frozen;
+	e->frozen = f;
+	return f;
+}
+
+static void
+frozen_forget(struct engine *e, uint32_t guest)
+{
+	struct frozen **p = &e->frozen;
+
+	while (*p != NULL) {
+		struct frozen *f = *p;
+
+		if (f->guest != guest) {
+			p = &f->next;
+			continue;
+		}
+		*p = f->next;
+		free(f);
+	}
+}
+
+/* ---- freezing ---- */
+
+static void
+freeze_end(struct engine *e, struct freeze *f)
+{
+	char who[WHO_SIZE];
+	json_t *vms;
+
+	if (f->call == NULL) {
+		if (f->cause != NULL)
+			log_warnx("cannot freeze what %s has now: %s", f->name, f->cause);
+	} else if (f->cause != NULL)
+		control_fail(f->call, CONTROL_FAILED, xasprintf("%s%s%s: %s",
+		    f->on ? "the proxy refuses, but the firewall did not freeze " :
+		    "still frozen: ", f->name, f->on ? "; try again" : "", f->cause));
+	else {
+		event_note(e, EVENT_RULES, EVENT_NOTICE, f->all ? "" : f->name, "%s %s %s",
+		    who_name(f->call->peer.uid, who), f->on ? "froze" : "thawed", f->name);
+		vms = json_array();
+		json_array_append_new(vms, json_guest(f->all ? "*" : f->name));
+		control_reply(f->call, json_pack("{s:o}", "vms", vms));
+	}
+	free(f->cause);
+	free(f);
+}
+
+/* The kernel no longer freezes the guest, or all of them: nor do we, unless
+ * someone froze again meanwhile. */
+static void
+freeze_lift(struct engine *e, const struct freeze *f)
+{
+	const struct guest *g;
+	const struct frozen *r = frozen_find(e, f->guest);
+
+	if (f->all && f->turn == e->freeze_turn) {
+		e->frozen_all = false;
+		freeze_free(e);
+		guests_send(e);
+	} else if (!f->all && r != NULL && r->thawing) {
+		frozen_forget(e, f->guest);
+		if ((g = inventory_by_id(e->inventory, f->guest)) != NULL)
+			guest_send_all(e, g);
+	}
+	model_touch(e->model, VIEW_VMS);
+}
+
+static void
+freeze_finish(struct engine *e, struct freeze *f, const char *cause)
+{
+	struct frozen *r = frozen_find(e, f->guest);
+
+	if (cause != NULL) {
+		f->cause = xstrdup(cause);
+		if (r != NULL && !f->on)
+			r->thawing = false;
+	} else if (!f->on)
+		freeze_lift(e, f);
+	freeze_end(e, f);
+}
+
+static void
+freeze_done(struct engine *e, struct fw_pending *p, const char *cause)
+{
+	freeze_finish(e, p->arg, cause);
+}
+
+/* priv lets what it is told replace what it knew of the same guest, and takes
+ * a thaw of any part for a thaw of the whole. */
+static void
+freeze_ask(struct engine *e, struct freeze *f, const struct fw_guest *by)
+{
+	struct msg_fw_request m = { .verb = f->on ? FW_FREEZE : FW_THAW, .guest = *by };
+
+	if (!rules_request(e, &m, freeze_done, NULL, f))
+		freeze_finish(e, f, "too many requests wait for the firewall; try again");
+}
+
+static struct freeze *
+freeze_new(struct engine *e, const struct guest *g, bool on, struct control_call *call)
+{
+	struct freeze *f = xcalloc(1, sizeof(*f));
+
+	f->on = on;
+	f->all = g == NULL;
+	f->turn = f->all ? ++e->freeze_turn : 0;
+	f->guest = g != NULL ? g->id : 0;
+	f->call = call;
+	copy_string(f->name, g != NULL ? g->name : "every guest", sizeof(f->name));
+	return f;
+}
+
+static void
+freeze_guest(struct engine *e, const struct guest *g, struct control_call *call)
+{
+	struct frozen *r = frozen_find(e, g->id);
+
+	if (r == NULL)
+		r = frozen_new(e, g->id);
+	r->thawing = false;
+	frozen_add(&r->by, g);
+	/* The proxy first: it takes effect in this turn of the loop. */
+	guest_send_all(e, g);
+	model_touch(e->model, VIEW_VMS);
+	freeze_ask(e, freeze_new(e, g, true, call), &r->by);
+}
+
+static void
+thaw_guest(struct engine *e, const struct guest *g, struct control_call *call)
+{
+	struct frozen *r = frozen_find(e, g->id);
+	struct fw_guest by = { 0 };
+
+	/* Also one that we do not know as frozen: the kernel may. */
+	if (r != NULL) {
+		r->thawing = true;
+		by = r->by;
+	}
+	frozen_add(&by, g);
+	freeze_ask(e, freeze_new(e, g, false, call), &by);
+}
+
+static void
+freeze_all(struct engine *e, bool on, struct control_call *call)
+{
+	static const struct fw_guest everyone;
+
+	if (on) {
+		e->frozen_all = true;
+		guests_send(e);
+		model_touch(e->model, VIEW_VMS);
+	}
+	freeze_ask(e, freeze_new(e, NULL, on, call), &everyone);
+}
+
+void
+freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_call *call)
+{
+	if (g == NULL) {
+		freeze_all(e, on, call);
+		return;
+	}
+	if (g->kind == GUEST_UID) {
+		control_fail(call, CONTROL_FAILED, xasprintf("%s is a user of this host, not a VM: "
+		    "stop its processes, or apply the profile lockdown", g->name));
+		return;
+	}
+	if (e->frozen_all && !on) {
+		control_fail(call, CONTROL_FAILED, xasprintf("every guest is frozen: thaw them all "
+		    "with \"gatehouse thaw\", then freeze the others one by one"));
+		return;
+	}
+	if (on)
+		freeze_guest(e, g, call);
+	else
+		thaw_guest(e, g, call);
+}
+
+/* Elements that fit a guest become part of that guest's record. */
+static void
+frozen_match(struct engine *e, const struct guest *g)
+{
+	struct frozen *f, *record;
+	bool found = false;
+
+	for (f = e->frozen; f != NULL; f = f->next)
+		found = found || (f->guest == 0 && frozen_fits(&f->by, g));
+	if (!found)
+		return;
+	if ((record = frozen_find(e, g->id)) == NULL)
+		record = frozen_new(e, g->id);
+	for (f = e->frozen; f != NULL; f = f->next) {
+		if (f->guest != 0 || !frozen_fits(&f->by, g))
+			continue;
+		if (f->by.has_mac) {
+			record->by.has_mac = true;
+			memcpy(record->by.mac, f->by.mac, sizeof(record->by.mac));
+		}
+		if (f->by.port[0] != '\0')
+			copy_string(record->by.port, f->by.port, sizeof(record->by.port));
+		for (uint32_t i = 0; i < f->by.naddrs; i++)
+			frozen_add_addr(&record->by, &f->by.addrs[i]);
+		/* Nobody has this number: the record goes below. */
+		f->guest = UINT32_MAX;
+	}
+	frozen_forget(e, UINT32_MAX);
+}
+
+/* Lets go of addresses that moved on to a guest that nobody froze. */
+static bool
+frozen_moved(struct engine *e, struct fw_guest *by, const struct guest *g)
+{
+	bool moved = false;
+
+	for (uint32_t i = by->naddrs; i > 0; i--) {
+		const struct guest *owner = inventory_by_addr(e->inventory, &by->addrs[i - 1]);
+
+		if (owner == NULL || owner->id == g->id || owner->state != GUEST_RUNNING ||
+		    frozen_find(e, owner->id) != NULL)
+			continue;
+		by->addrs[i - 1] = by->addrs[--by->naddrs];
+		moved = true;
+	}
+	return moved;
+}
+
+void
+freeze_follow(struct engine *e, const struct guest *g)
+{
+	struct frozen *r;
+	bool more;
+
+	frozen_match(e, g);
+	if ((r = frozen_find(e, g->id)) == NULL || r->thawing)
+		return;
+	more = frozen_add(&r->by, g);
+	if (frozen_moved(e, &r->by, g) || more)
+		freeze_ask(e, freeze_new(e, g, true, NULL), &r->by);
+}
+
+void
+freeze_adopt(struct engine *e, const struct fw_guest *found, int n, bool all)
+{
+	e->frozen_known = true;
+	e->frozen_all = e->frozen_all || all;
+	for (int i = 0; i < n; i++)
+		frozen_new(e, 0)->by = found[i];
+	for (size_t i = 0; i < inventory_count(e->inventory); i++)
+		freeze_follow(e, inventory_guest(e->inventory, i));
+	guests_send(e);
+	model_touch(e->model, VIEW_VMS);
+}
+
+void
+freeze_free(struct engine *e)
+{
+	while (e->frozen != NULL)
+		frozen_forget(e, e->frozen->guest);
+}

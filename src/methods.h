@@ -1,0 +1,25 @@
+/* What the files of methods share. */
+#ifndef METHODS_H
+#define METHODS_H
+
+#include "engine.h"
+
+enum { PARAM_SIZE = 512 };
+
+/* A string of at most PARAM_SIZE bytes into *value, NULL if it is absent or
+ * null.  NULL or a cause, caller frees. */
+char	*param_string(const json_t *params, const char *key, const char **value);
+/* The same, but absent or empty is wrong. */
+char	*param_needed(const json_t *params, const char *key, const char **value);
+/* Takes the cause over. */
+void	 bad_params(struct control_call *, char *cause);
+
+/* ---- methods_allow.c: the allowlist's part ---- */
+void	 method_entry_add(struct engine *, struct control_call *, const json_t *params);
+void	 method_entry_set(struct engine *, struct control_call *, const json_t *params);
+void	 method_entry_remove(struct engine *, struct control_call *, const json_t *params);
+void	 method_entry_undo(struct engine *, struct control_call *, const json_t *params);
+void	 method_check(struct engine *, struct control_call *, const json_t *params);
+void	 method_why(struct engine *, struct control_call *, const json_t *params);
+
+#endif
