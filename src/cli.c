@@ -303,11 +303,25 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 
 /* ---- what needs no daemon ---- */
 
+/* What follows "rules --text": [PROFILE] [--backend nft]. */
 static enum exit_code
-rules_text_print(const struct conf *conf, const char *name)
+rules_text_print(const struct conf *conf, int argc, char **argv)
 {
 	enum profile profile = (enum profile)conf->profile;
+	const char *name = NULL, *backend = "nft";
 	char *cause = NULL, *text;
+
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--backend") == 0 && i + 1 < argc)
+			backend = argv[++i];
+		else if (name == NULL && argv[i][0] != '-')
+			name = argv[i];
+		else
+			return fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[i]));
+	}
+	if (strcmp(backend, "nft") != 0)
+		return fail(EXIT_USAGE, xasprintf("there is no backend %s here; there is: nft",
+		    backend));
 
 	/* What would be loaded is nothing. */
 	if (conf->partial)
@@ -374,8 +388,7 @@ without_daemon(const struct conf *conf, int argc, char **argv, const struct opti
     enum exit_code *code)
 {
 	if (argc >= 2 && strcmp(argv[0], "rules") == 0 && strcmp(argv[1], "--text") == 0) {
-		*code = argc > 3 ? fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[3])) :
-		    rules_text_print(conf, argv[2]);
+		*code = rules_text_print(conf, argc - 2, argv + 2);
 		return true;
 	}
 	if (argc < 2 || strcmp(argv[0], "drops") != 0 ||
