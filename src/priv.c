@@ -141,7 +141,10 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 		cause = firewall_flush(p->fw);
 		break;
 	case FW_FREEZE:
-		cause = firewall_freeze(p->fw, &r->guest, true);
+		/* Remembered without effect would be a promise not kept. */
+		cause = firewall_profile(p->fw) == PROFILE_NONE ?
+		    xstrdup("the rules are flushed, so no guest can be frozen; apply a profile "
+		    "first (gatehouse apply)") : firewall_freeze(p->fw, &r->guest, true);
 		break;
 	case FW_THAW:
 		cause = firewall_freeze(p->fw, &r->guest, false);
