@@ -24,7 +24,8 @@
 enum {
 	SIGHTINGS_MAX = 16384,
 	SETTLE_US = 100 * 1000,		/* from the kernel's word to the pass */
-	QUIET_US = 500 * 1000,		/* between passes that changes cause */
+	QUIET_US = 500 * 1000,		/* between passes that changes cause, */
+	QUIET_TIMES = 10,		/* and so many times as long as a pass took */
 	DRAIN_SIZE = 16 << 10, DRAIN_MAX = 256,
 };
 
@@ -44,7 +45,8 @@ struct inventory {
 	char			*causes[PROVIDERS];	/* told already; NULL: fine */
 	int			 fd;			/* subscription, or -1 */
 	struct event		*tick, *soon, *word;
-	uint64_t		 last_pass;		/* now_mono() */
+	uint64_t		 last_pass;		/* now_mono() at its end */
+	uint64_t		 quiet;			/* microseconds after it */
 	void			(*changed)(void *);
 	void			*arg;
 };
@@ -64,13 +66,17 @@ provider_report(struct inventory *inv, size_t i, char *cause)
 static void
 pass(struct inventory *inv)
 {
+	const uint64_t began = now_mono();
 	size_t n = 0;
 
 	for (size_t i = 0; i < PROVIDERS; i++)
 		provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
 		    SIGHTINGS_MAX));
-	inv->last_pass = now_mono();
 	inventory_merge(inv, inv->sightings, n, now_wall());
+	inv->last_pass = now_mono();
+	inv->quiet = (inv->last_pass - began) * QUIET_TIMES;
+	if (inv->quiet < QUIET_US)
+		inv->quiet = QUIET_US;
 }
 
 static void
@@ -106,11 +112,14 @@ on_word(evutil_socket_t fd, short what, void *arg)
 {
 	struct inventory *inv = arg;
 	const uint64_t since = now_mono() - inv->last_pass;
-	struct timeval wait = { .tv_usec = SETTLE_US };
+	uint64_t us = SETTLE_US;
+	struct timeval wait;
 
 	event_del(inv->word);
-	if (since < QUIET_US && QUIET_US - since > SETTLE_US)
-		wait.tv_usec = (suseconds_t)(QUIET_US - since);
+	if (since < inv->quiet && inv->quiet - since > us)
+		us = inv->quiet - since;
+	wait.tv_sec = (time_t)(us / 1000000);
+	wait.tv_usec = (suseconds_t)(us % 1000000);
 	event_add(inv->soon, &wait);
 }
 

@@ -53,6 +53,8 @@ holding_compare(const void *a, const void *b)
 		return x->weight < y->weight ? -1 : 1;
 	if (x->seen != y->seen)
 		return x->seen > y->seen ? -1 : 1;
+	if (x->node == NULL || y->node == NULL)
+		return (x->node != NULL) - (y->node != NULL);
 	return (x->node->g.id > y->node->g.id) - (x->node->g.id < y->node->g.id);
 }
 
@@ -180,9 +182,10 @@ node_see(struct node *n, const struct sighting *s, uint64_t now)
 			n->place_age = s->age;
 		}
 	}
-	if (s->hint)
+	n->seen |= !s->hint;
+	/* A lease is old or new whether its guest runs or not. */
+	if (s->hint && s->bridge[0] == '\0')
 		return;
-	n->seen = true;
 	if (s->state != GUEST_UNKNOWN)
 		n->told = s->state;
 	if (s->state != GUEST_STOPPED && age < now && now - age > n->g.last_seen)
@@ -234,9 +237,15 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 	for (size_t i = 0; i < n; i++) {
 		const uint64_t age = (uint64_t)s[i].age * second;
 
-		for (uint32_t a = 0; of[i] != NULL && a < s[i].naddrs && a < GUEST_ADDRS; a++)
-			claims[m++] = (struct holding){ s[i].addrs[a], of[i],
-				age < now ? now - age : 0, s[i].hint ? 2 : 0 };
+		const bool heard = s[i].bridge[0] != '\0';
+
+		/* Who is heard without being a guest takes the address from whoever
+		 * had it: it is not that guest who uses it now. */
+		for (uint32_t a = 0; a < s[i].naddrs && a < GUEST_ADDRS; a++) {
+			if (of[i] != NULL || heard)
+				claims[m++] = (struct holding){ s[i].addrs[a], of[i],
+					age < now ? now - age : 0, heard || !s[i].hint ? 0 : 2 };
+		}
 	}
 	return m;
 }
@@ -301,7 +310,8 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 		j->nodes[i]->g.naddrs = 0;
 	}
 	for (size_t i = 0; i < m; i++) {
-		if (i > 0 && addr_compare(&claims[i].addr, &claims[i - 1].addr) == 0)
+		if (claims[i].node == NULL ||
+		    (i > 0 && addr_compare(&claims[i].addr, &claims[i - 1].addr) == 0))
 			continue;
 		if (claims[i].weight == 2)
 			claims[i].seen = now;

@@ -27,7 +27,7 @@ struct node {
 /* Who holds an address. */
 struct holding {
 	struct addr	addr;
-	struct node	*node;
+	struct node	*node;		/* NULL: somebody who is no guest */
 	uint64_t	seen;		/* wall, microseconds */
 	uint8_t		weight;		/* 0 heard, 1 held before, 2 by hint */
 };

@@ -31,7 +31,7 @@ enum {
 
 	TICKS = 100,		/* a second of USER_HZ */
 	FORGOTTEN = 3600,	/* seconds: heard so long ago is not heard */
-	PORT_MACS = 16,		/* more behind one port is a flood, or a network */
+	PORT_MACS = 32,		/* more behind one port is a flood, or a network */
 };
 
 /* A run of bytes being read from the front. */
@@ -66,6 +66,7 @@ netlink_tables_new(void)
 	t->links = xcalloc(NETLINK_LINKS_MAX, sizeof(*t->links));
 	t->neighs = xcalloc(NETLINK_NEIGHS_MAX, sizeof(*t->neighs));
 	t->fdb = xcalloc(NETLINK_NEIGHS_MAX, sizeof(*t->fdb));
+	t->ports = xcalloc(NETLINK_PORTS, sizeof(*t->ports));
 	return t;
 }
 
@@ -77,7 +78,44 @@ netlink_tables_free(struct nl_tables *t)
 	free(t->links);
 	free(t->neighs);
 	free(t->fdb);
+	free(t->ports);
 	free(t);
+}
+
+void
+netlink_tables_clear(struct nl_tables *t)
+{
+	t->nlinks = t->nneighs = t->nfdb = t->nports = 0;
+	t->flooded[0] = '\0';
+	memset(t->ports, 0, NETLINK_PORTS * sizeof(*t->ports));
+}
+
+/* The port's slot, made if need be; NULL when half of them are taken. */
+static struct nl_port *
+port_slot(struct nl_tables *t, uint32_t link)
+{
+	uint32_t i = link * 2654435761u % NETLINK_PORTS;
+
+	while (t->ports[i].link != 0 && t->ports[i].link != link)
+		i = (i + 1) % NETLINK_PORTS;
+	if (t->ports[i].link == 0) {
+		if (t->nports == NETLINK_PORTS / 2)
+			return NULL;
+		t->nports++;
+		t->ports[i].link = link;
+	}
+	return &t->ports[i];
+}
+
+static void
+fdb_add(struct nl_tables *t, const struct nl_neigh *n)
+{
+	struct nl_port *port = n->link != 0 ? port_slot(t, n->link) : NULL;
+
+	if (port == NULL)
+		return;
+	if (++port->macs <= PORT_MACS && t->nfdb < NETLINK_NEIGHS_MAX)
+		t->fdb[t->nfdb++] = *n;
 }
 
 /* Takes len bytes and their padding off the front; the last may lack padding. */
@@ -192,9 +230,8 @@ neigh_parse(struct nl_tables *t, struct bytes b)
 		return;
 	/* A permanent row is the bridge's own; a NOARP one is static: a guest's. */
 	if (n.fdb) {
-		if (n.master != 0 && (n.state & STATE_PERMANENT) == 0 &&
-		    t->nfdb < NETLINK_NEIGHS_MAX)
-			t->fdb[t->nfdb++] = n;
+		if (n.master != 0 && (n.state & STATE_PERMANENT) == 0)
+			fdb_add(t, &n);
 	} else if ((n.state & (STATE_HEARD | STATE_PERMANENT)) != 0 && addr_is_guest(&n.addr) &&
 	    t->nneighs < NETLINK_NEIGHS_MAX)
 		t->neighs[t->nneighs++] = n;
@@ -243,7 +280,30 @@ fdb_compare(const void *a, const void *b)
 {
 	const struct nl_neigh *x = a, *y = b;
 
-	return (x->link > y->link) - (x->link < y->link);
+	return memcmp(x->mac, y->mac, sizeof(x->mac));
+}
+
+static bool
+port_flooded(struct nl_tables *t, uint32_t link)
+{
+	const struct nl_port *port = port_slot(t, link);
+
+	return port != NULL && port->macs > PORT_MACS;
+}
+
+/* Whether a hardware address may make a guest: while a port is flooded, only
+ * if it is known to be behind another one. */
+static bool
+mac_credible(struct nl_tables *t, const uint8_t mac[6])
+{
+	struct nl_neigh key = { 0 };
+	const struct nl_neigh *row;
+
+	if (t->flooded[0] == '\0')
+		return true;
+	memcpy(key.mac, mac, sizeof(key.mac));
+	row = bsearch(&key, t->fdb, t->nfdb, sizeof(key), fdb_compare);
+	return row != NULL && !port_flooded(t, row->link);
 }
 
 static const struct nl_link *
@@ -273,8 +333,24 @@ bridge_find(const struct nl_tables *t, const struct conf_names *names, uint32_t 
 	return link != NULL && guarded(names, link->name) ? link : NULL;
 }
 
+/* Only ports of guarded bridges matter: a busy network elsewhere is no flood. */
 static void
-neighs_sight(const struct nl_tables *t, const struct conf_names *names, struct sighting *list,
+flood_find(struct nl_tables *t, const struct conf_names *names)
+{
+	const struct nl_link *port;
+
+	t->flooded[0] = '\0';
+	for (size_t i = 0; i < NETLINK_PORTS; i++) {
+		if (t->ports[i].macs <= PORT_MACS ||
+		    (port = link_find(t, t->ports[i].link)) == NULL ||
+		    bridge_find(t, names, port->master) == NULL)
+			continue;
+		copy_string(t->flooded, port->name, sizeof(t->flooded));
+	}
+}
+
+static void
+neighs_sight(struct nl_tables *t, const struct conf_names *names, struct sighting *list,
     size_t *n, size_t max)
 {
 	const struct nl_link *bridge;
@@ -282,6 +358,8 @@ neighs_sight(const struct nl_tables *t, const struct conf_names *names, struct s
 
 	for (size_t i = 0; i < t->nneighs; i++) {
 		const struct nl_neigh *e = &t->neighs[i];
+		/* Set by hand: true, but says nothing about when it was heard. */
+		const bool fixed = (e->state & STATE_PERMANENT) != 0;
 
 		if ((bridge = bridge_find(t, names, e->link)) == NULL ||
 		    (s = sighting_add(list, n, max, "neighbours")) == NULL)
@@ -289,9 +367,8 @@ neighs_sight(const struct nl_tables *t, const struct conf_names *names, struct s
 		s->has_mac = true;
 		memcpy(s->mac, e->mac, sizeof(s->mac));
 		s->addrs[s->naddrs++] = e->addr;
-		/* A static row says nothing about when it was heard. */
-		s->hint = (e->state & STATE_PERMANENT) != 0;
-		s->age = e->age;
+		s->hint = fixed || !mac_credible(t, e->mac);
+		s->age = fixed ? FORGOTTEN : e->age;
 		copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 	}
 }
@@ -317,23 +394,25 @@ links_sight(const struct nl_tables *t, const struct conf_names *names, struct si
 	}
 }
 
-/* One port's rows: they make guests unless there are too many of them. */
 static void
-port_sight(const struct nl_tables *t, const struct conf_names *names, size_t from, size_t to,
-    struct sighting *list, size_t *n, size_t max)
+fdb_sight(struct nl_tables *t, const struct conf_names *names, struct sighting *list, size_t *n,
+    size_t max)
 {
-	const struct nl_link *port = link_find(t, t->fdb[from].link), *bridge;
+	const struct nl_link *port, *bridge;
 	struct sighting *s;
 
-	if (port == NULL || (bridge = bridge_find(t, names, port->master)) == NULL)
-		return;
-	for (size_t i = from; i < to; i++) {
-		if ((s = sighting_add(list, n, max, "neighbours")) == NULL)
-			return;
+	for (size_t i = 0; i < t->nfdb; i++) {
+		const struct nl_neigh *e = &t->fdb[i];
+		const bool fixed = (e->state & STATE_NOARP) != 0;
+
+		if ((port = link_find(t, e->link)) == NULL ||
+		    (bridge = bridge_find(t, names, port->master)) == NULL ||
+		    (s = sighting_add(list, n, max, "neighbours")) == NULL)
+			continue;
 		s->has_mac = true;
-		memcpy(s->mac, t->fdb[i].mac, sizeof(s->mac));
-		s->hint = to - from > PORT_MACS || (t->fdb[i].state & STATE_NOARP) != 0;
-		s->age = t->fdb[i].age;
+		memcpy(s->mac, e->mac, sizeof(s->mac));
+		s->hint = fixed || port_flooded(t, e->link);
+		s->age = fixed ? FORGOTTEN : e->age;
 		copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 		copy_string(s->port, port->name, sizeof(s->port));
 	}
@@ -343,15 +422,10 @@ void
 netlink_sightings(struct nl_tables *t, const struct conf_names *names, struct sighting *list,
     size_t *n, size_t max)
 {
-	size_t from, to;
-
 	qsort(t->links, t->nlinks, sizeof(*t->links), link_compare);
 	qsort(t->fdb, t->nfdb, sizeof(*t->fdb), fdb_compare);
+	flood_find(t, names);
 	neighs_sight(t, names, list, n, max);
 	links_sight(t, names, list, n, max);
-	for (from = 0; from < t->nfdb; from = to) {
-		for (to = from + 1; to < t->nfdb && t->fdb[to].link == t->fdb[from].link; to++)
-			;
-		port_sight(t, names, from, to, list, n, max);
-	}
+	fdb_sight(t, names, list, n, max);
 }

@@ -8,7 +8,11 @@
 
 #include "inventory/inventory.h"
 
-enum { NETLINK_LINKS_MAX = 4096, NETLINK_NEIGHS_MAX = 4096 };
+enum {
+	NETLINK_LINKS_MAX = 4096,
+	NETLINK_NEIGHS_MAX = 4096,
+	NETLINK_PORTS = 8192,		/* slots, more than links */
+};
 
 struct nl_link {
 	uint32_t	index, master;	/* master 0: none */
@@ -26,20 +30,32 @@ struct nl_neigh {
 	struct addr	addr;
 };
 
+/* How many hardware addresses are behind a port. */
+struct nl_port {
+	uint32_t	link;		/* 0: a free slot */
+	uint32_t	macs;
+};
+
+/* Of a port's hardware addresses only the first few are kept: a guest can make
+ * up as many as it likes, and must not crowd out those of other ports. */
 struct nl_tables {
 	struct nl_link	*links;
 	struct nl_neigh	*neighs, *fdb;
 	size_t		 nlinks, nneighs, nfdb;
+	struct nl_port	*ports;		/* a hash table of NETLINK_PORTS */
+	size_t		 nports;
+	char		 flooded[GH_IFNAME_SIZE];	/* a guest's port with too many, or "" */
 };
 
 enum nl_result { NL_MORE, NL_DONE, NL_BROKEN };
 
 struct nl_tables	*netlink_tables_new(void);
 void			 netlink_tables_free(struct nl_tables *);
+void			 netlink_tables_clear(struct nl_tables *);
 /* Adds what one datagram says. NL_BROKEN sets *why to a static phrase. What is
  * beyond the tables' size is left out. */
 enum nl_result		 netlink_parse(struct nl_tables *, const uint8_t *, size_t, const char **why);
-/* Guests behind interfaces that the names fit. Sorts the tables. */
+/* Guests behind interfaces that the names fit. Sorts the tables, sets flooded. */
 void			 netlink_sightings(struct nl_tables *, const struct conf_names *,
 			    struct sighting *, size_t *n, size_t max);
 

@@ -21,7 +21,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (t == NULL)
 		t = netlink_tables_new();
-	t->nlinks = t->nneighs = t->nfdb = 0;
+	netlink_tables_clear(t);
 	if (netlink_parse(t, data, len, &why) == NL_BROKEN && why == NULL)
 		abort();
 	netlink_sightings(t, &names, list, &n, 256);

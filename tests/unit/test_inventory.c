@@ -209,6 +209,24 @@ a_quiet_guest_keeps_its_address_until_another_is_heard_with_it(void **state)
 }
 
 static void
+an_address_heard_with_a_stranger_is_nobodys(void **state)
+{
+	struct sighting *s;
+
+	heard(MAC1, "10.77.0.11", 0);
+	heard(MAC1, "10.77.0.12", 0);
+	merge(0);
+	/* Of a flooded port: makes no guest, but it is not the first one either. */
+	heard(MAC1, "10.77.0.12", 0);
+	s = heard(MAC2, "10.77.0.11", 0);
+	s->hint = true;
+	merge(1);
+	assert_int_equal(inventory_count(inv), 1);
+	assert_int_equal(holder("10.77.0.11"), 0);
+	assert_int_equal(holder("10.77.0.12"), 1);
+}
+
+static void
 addresses_are_kept_for_an_hour_and_the_latest_eight(void **state)
 {
 	char text[ADDR_TEXT_SIZE];
@@ -501,6 +519,7 @@ main(void)
 		IN_INVENTORY(nothing_new_is_no_change),
 		IN_INVENTORY(addresses_swap_and_guests_stay),
 		IN_INVENTORY(a_quiet_guest_keeps_its_address_until_another_is_heard_with_it),
+		IN_INVENTORY(an_address_heard_with_a_stranger_is_nobodys),
 		IN_INVENTORY(addresses_are_kept_for_an_hour_and_the_latest_eight),
 		IN_INVENTORY(a_lease_gives_an_address_to_a_guest_not_yet_heard_with_one),
 		IN_INVENTORY(leases_alone_make_no_guest),
