@@ -9,6 +9,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 enum { BATCH = 64, PACKET_SIZE = 60, FRAME_SIZE = ETHER_HDR_LEN + PACKET_SIZE };
 
 static uint8_t frames[BATCH][FRAME_SIZE];
+static uint8_t own_mac[6];
 static uint64_t state = 1;
 
 static uint32_t
@@ -63,7 +65,7 @@ fill(uint8_t *frame, const uint8_t mac[6])
 	uint8_t *p = frame + ETHER_HDR_LEN;
 
 	memcpy(frame, mac, 6);
-	memcpy(frame + 6, "\x02\x77\x00\x00\x00\xfd", 6);
+	memcpy(frame + 6, own_mac, 6);
 	memcpy(frame + 12, "\x08\x00", 2);
 	memcpy(p, ip, sizeof(ip));
 	/* Within 10.77/16, so that it does not look spoofed, to 198.18/15. */
@@ -78,14 +80,17 @@ static int
 open_packet(void)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET };
+	struct ifreq ifr = { .ifr_name = "eth0" };
 	int fd = socket(AF_PACKET, SOCK_RAW, 0);
 
 	to.sll_ifindex = (int)if_nametoindex("eth0");
 	if (fd == -1 || to.sll_ifindex == 0 ||
-	    bind(fd, (struct sockaddr *)&to, sizeof(to)) == -1) {
+	    bind(fd, (struct sockaddr *)&to, sizeof(to)) == -1 ||
+	    ioctl(fd, SIOCGIFHWADDR, &ifr) == -1) {
 		perror("eth0");
 		exit(1);
 	}
+	memcpy(own_mac, ifr.ifr_hwaddr.sa_data, sizeof(own_mac));
 	return fd;
 }
 
@@ -102,7 +107,7 @@ pace(const struct timespec *start, uint64_t sent, uint64_t rate)
 }
 
 static void
-flood(int fd, const uint8_t mac[6], uint64_t count, uint64_t rate)
+send_all(int fd, const uint8_t mac[6], uint64_t count, uint64_t rate)
 {
 	struct mmsghdr messages[BATCH] = { 0 };
 	struct iovec iov[BATCH];
@@ -144,7 +149,7 @@ main(int argc, char **argv)
 	}
 	for (int i = 0; i < 6; i++)
 		mac[i] = (uint8_t)m[i];
-	flood(open_packet(), mac, strtoull(argv[2], NULL, 10),
+	send_all(open_packet(), mac, strtoull(argv[2], NULL, 10),
 	    argc == 4 ? strtoull(argv[3], NULL, 10) : 50000);
 	return 0;
 }
