@@ -99,6 +99,7 @@ exchange_up(struct session *s)
 			c->in->start = c->in->pass = c->in->end;
 		x->up_done = true;
 		x->keep_alive = false;
+		s->upstream.readable = true;	/* no event will tell it again */
 		return false;
 	}
 	if (x->up_done)

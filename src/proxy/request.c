@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -286,7 +287,7 @@ check_idle_upstream(struct session *s)
 		return;
 	n = recv(s->upstream.fd, &byte, sizeof(byte), MSG_PEEK);
 	s->upstream.readable = false;
-	if (n != -1)
+	if (n != -1 || errno != EAGAIN)
 		conn_close(s->proxy, &s->upstream, false);
 }
 

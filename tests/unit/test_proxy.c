@@ -487,6 +487,55 @@ bytes_behind_a_response_end_its_connection(void **state)
 }
 
 static void
+a_server_that_reset_an_idle_connection_is_dialled_afresh(void **state)
+{
+	const struct linger linger = { .l_onoff = 1 };
+	struct rig *r = *state;
+	int guest = rig_connect(r), one, two;
+
+	rig_say(r, guest, GET("a.example"));
+	one = rig_accept(r);
+	rig_hear(r, one, GET("a.example"));
+	rig_say(r, one, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	assert_int_equal(setsockopt(one, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	close(one);
+	rig_say(r, guest, GET("a.example"));
+	two = rig_accept(r);
+	rig_hear(r, two, GET("a.example"));
+	rig_say(r, two, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	close(guest);
+	close(two);
+}
+
+static void
+a_server_that_answers_and_resets_while_the_guest_still_sends_is_heard(void **state)
+{
+	static char body[RIG_BUF];
+	const struct linger linger = { .l_onoff = 1 };
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin;
+	bool reset;
+
+	rig_say(r, guest, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 900000000\r\n\r\n");
+	origin = rig_accept(r);
+	rig_say(r, origin, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+	assert_int_equal(setsockopt(origin, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	close(origin);
+	for (int i = 0; i < 8; i++) {
+		send(guest, body, sizeof(body), MSG_NOSIGNAL);
+		rig_turn(r);
+	}
+	rig_until(r, r->proxy->nopen == 0 ||
+	    LIST_FIRST(&r->proxy->sessions)->state == SESSION_LINGER);
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_int_equal(strncmp(got, "HTTP/1.1 413", 12), 0);
+	close(guest);
+	rig_until(r, r->proxy->nopen == 0);
+}
+
+static void
 where_a_name_leads_decides_too(void **state)
 {
 	static const struct {
@@ -831,6 +880,8 @@ main(void)
 		rig_test(a_websocket_becomes_a_plain_relay),
 		rig_test(answers_that_break_the_rules_do_not_reach_the_guest),
 		rig_test(bytes_behind_a_response_end_its_connection),
+		rig_test(a_server_that_reset_an_idle_connection_is_dialled_afresh),
+		rig_test(a_server_that_answers_and_resets_while_the_guest_still_sends_is_heard),
 		rig_test(where_a_name_leads_decides_too),
 		rig_test(a_dead_address_and_a_private_one_are_passed_over),
 		rig_test(revoking_an_entry_cuts_its_connections_and_no_others),
