@@ -99,7 +99,7 @@ static const struct option option_table[] = {
 	    "Where the rule files are; a file in the first one wins." },
 	{ "guard", "check-every", TYPE_DURATION, AT(check_seconds), 1, HOUR, "3s", "duration",
 	    "How often the kernel's rules are compared with what was loaded." },
-	{ "guard", "repair", TYPE_BOOL, AT(repair), 0, 0, "no", "yes or no",
+	{ "guard", "repair", TYPE_BOOL, AT(repair), 0, 0, "yes", "yes or no",
 	    "Whether rules that someone else changed are loaded again; else it is only told." },
 
 	{ "allow", "file", TYPE_PATH, AT(allowlist), 0, 0, SYSCONFDIR "/gatehouse/allowlist",

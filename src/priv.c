@@ -26,7 +26,7 @@
 #include "priv_check.h"
 #include "xmalloc.h"
 
-enum { STOP_SECONDS = 3, START_SECONDS = 30 };
+enum { STOP_SECONDS = 3, START_SECONDS = 30, CHANGED_USEC = 100000 };
 
 struct priv {
 	const struct daemon_options *options;
@@ -39,7 +39,7 @@ struct priv {
 	int			 lock, parent;	/* -1: none; parent waits for an answer */
 	bool			 serving;
 	int			 code;		/* exit status */
-	struct event		*tick, *links, *deadline, *signals[3];
+	struct event		*tick, *links, *changes, *changed, *deadline, *signals[3];
 };
 
 /* ---- what is remembered ---- */
@@ -392,6 +392,24 @@ on_links(int fd, short what, void *arg)
 	free(cause);
 }
 
+/* Somebody, perhaps we, changed the kernel's rules: look soon, once for many. */
+static void
+on_changes(int fd, short what, void *arg)
+{
+	static const struct timeval soon = { .tv_usec = CHANGED_USEC };
+	struct priv *p = arg;
+
+	firewall_changes_seen(p->fw);
+	if (!event_pending(p->changed, EV_TIMEOUT, NULL))
+		event_add(p->changed, &soon);
+}
+
+static void
+on_changed(int fd, short what, void *arg)
+{
+	check(arg);
+}
+
 static void
 on_signal(int signo, short what, void *arg)
 {
@@ -429,6 +447,10 @@ watch(struct priv *p)
 	if (firewall_watch_fd(p->fw) != -1)
 		p->links = add_event(event_new(p->base, firewall_watch_fd(p->fw),
 		    EV_READ | EV_PERSIST, on_links, p));
+	p->changed = evtimer_new(p->base, on_changed, p);
+	if (p->changed != NULL && firewall_changes_fd(p->fw) != -1)
+		p->changes = add_event(event_new(p->base, firewall_changes_fd(p->fw),
+		    EV_READ | EV_PERSIST, on_changes, p));
 }
 
 /* Puts in force what was in force before, frozen guests included. */
@@ -495,6 +517,10 @@ finish(struct priv *p)
 		event_free(p->deadline);
 	if (p->links != NULL)
 		event_free(p->links);
+	if (p->changes != NULL)
+		event_free(p->changes);
+	if (p->changed != NULL)
+		event_free(p->changed);
 	if (p->base != NULL)
 		event_base_free(p->base);
 	firewall_close(p->fw);

@@ -99,6 +99,10 @@ char		*firewall_diff(struct firewall *, enum profile, char **cause);
 int		 firewall_watch_fd(const struct firewall *);
 /* Takes up bridge ports and addresses that came or went. */
 char		*firewall_links(struct firewall *);
+/* Readable when anyone changed the kernel's rules and firewall_check() should
+ * look; -1 if it never will.  _seen() makes it wait for the next change. */
+int		 firewall_changes_fd(const struct firewall *);
+void		 firewall_changes_seen(struct firewall *);
 /* Who is frozen, to be remembered over restarts. Valid until the next change. */
 size_t		 firewall_frozen(const struct firewall *, const struct fw_guest **, bool *all);
 enum profile	 firewall_profile(const struct firewall *);

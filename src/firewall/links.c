@@ -145,15 +145,6 @@ links_watch(void)
 	return nlsock_open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
 }
 
-void
-links_drain(int fd)
-{
-	char buf[16 << 10];
-
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
-		errno = 0;
-}
-
 char *
 links_read(const struct conf_names *bridges, struct links *l)
 {

@@ -12,11 +12,15 @@
 
 #include "firewall/nft.h"
 
+#include <sys/socket.h>
+
+#include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "firewall/nlsock.h"
 #include "log.h"
 #include "xmalloc.h"
 
@@ -27,7 +31,23 @@ struct firewall {
 	uint64_t		hash;		/* of the loaded rules, 0: none */
 	char			trouble[GH_CAUSE_SIZE];	/* of the links, or "" */
 	int			watch;
+	int			changes;	/* told of every change of rules */
 };
+
+/* A socket that becomes readable when anyone changes nftables' rules. */
+static int
+changes_watch(void)
+{
+	const int group = NFNLGRP_NFTABLES;
+	int fd = nlsock_open(NETLINK_NETFILTER, 0);
+
+	if (fd != -1 && setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+	    sizeof(group)) == -1) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
 
 struct firewall *
 firewall_open(const struct conf *conf, char **cause)
@@ -40,6 +60,9 @@ firewall_open(const struct conf *conf, char **cause)
 	fw->watch = links_watch();
 	if (fw->watch == -1)
 		log_warn("cannot watch network interfaces");
+	fw->changes = changes_watch();
+	if (fw->changes == -1)
+		log_warn("cannot watch for changes of rules; looking now and then is left");
 	*cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
 	free(list);
 	if (*cause != NULL) {
@@ -56,6 +79,8 @@ firewall_close(struct firewall *fw)
 		return;
 	if (fw->watch != -1)
 		close(fw->watch);
+	if (fw->changes != -1)
+		close(fw->changes);
 	free(fw);
 }
 
@@ -75,6 +100,18 @@ int
 firewall_watch_fd(const struct firewall *fw)
 {
 	return fw->watch;
+}
+
+int
+firewall_changes_fd(const struct firewall *fw)
+{
+	return fw->changes;
+}
+
+void
+firewall_changes_seen(struct firewall *fw)
+{
+	nlsock_drain(fw->changes);
 }
 
 size_t
@@ -216,7 +253,7 @@ firewall_links(struct firewall *fw)
 	char *cause = NULL;
 
 	*before = fw->runtime.links;
-	links_drain(fw->watch);
+	nlsock_drain(fw->watch);
 	read_links(fw);
 	/* Both come from links_read(), which clears what it does not fill. */
 	if (memcmp(before, &fw->runtime.links, sizeof(*before)) != 0)

@@ -80,7 +80,6 @@ char	*nft_run(const char *commands, unsigned flags, char **list);
 /* ---- links.c ---- */
 /* A socket that becomes readable when links or addresses change; -1 and errno. */
 int	 links_watch(void);
-void	 links_drain(int fd);
 /* NULL or a cause; what does not fit is a cause too, with the rest in *l. */
 char	*links_read(const struct conf_names *bridges, struct links *l);
 bool	 links_guarded(const struct conf_names *bridges, const char *ifname);

@@ -31,6 +31,15 @@ nlsock_open(int protocol, uint32_t groups)
 	return fd;
 }
 
+void
+nlsock_drain(int fd)
+{
+	char buf[16 << 10];
+
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
+		errno = 0;
+}
+
 static bool
 request_send(int fd, uint16_t type, uint16_t flags, const void *body, size_t len)
 {

@@ -18,6 +18,8 @@ struct nlsock_attr {
 
 /* A close-on-exec socket of the protocol, with a receive timeout; -1 and errno. */
 int	 nlsock_open(int protocol, uint32_t groups);
+/* Throws away what waits to be read: that something changed is all it says. */
+void	 nlsock_drain(int fd);
 /* Asks for a dump and calls back for each message. False and errno on failure. */
 bool	 nlsock_dump(int fd, uint16_t type, const void *body, size_t len,
 	    void (*cb)(const struct nlmsghdr *, void *), void *arg);

@@ -469,6 +469,7 @@ changes_by_others_are_seen_and_repaired_if_wanted(void **state)
 	char *cause;
 
 	(void)state;
+	put_conf("[guard]\nrepair = no\n");
 	priv_serves();
 	cause = nft_run("add rule inet gatehouse input accept", 0, NULL);
 	assert_null(cause);
