@@ -184,6 +184,10 @@ void	 policy_send(struct engine *);
 /* Edits by a user. NULL when in force, else a cause (caller frees): then nothing
  * has changed. *entry is the one concerned, *what says what undo did. */
 char	*policy_add(struct engine *, uint32_t uid, const char *text, struct allow_entry *entry);
+/* What an entry would be, in a copy of the list that has it; nothing is changed.
+ * NULL and *cause, caller frees, where it could not be added. */
+struct allowlist *policy_try(struct engine *, const char *text, struct allow_entry *entry,
+	    char **cause);
 char	*policy_set(struct engine *, uint32_t uid, const char *named, bool on, struct allow_entry *);
 char	*policy_remove(struct engine *, uint32_t uid, const char *named, struct allow_entry *);
 char	*policy_undo(struct engine *, uint32_t uid, char **what);

@@ -74,10 +74,10 @@ entry_compose(const json_t *params, char **entry)
 }
 
 static json_t *
-entry_json(struct engine *e, const struct allow_entry *entry)
+entry_json(const struct allowlist *list, const struct allow_entry *entry)
 {
 	char *text = allow_entry_text(entry), *explain = allow_entry_explain(entry);
-	char *warning = allowlist_warning(e->policy.list, entry);
+	char *warning = allowlist_warning(list, entry);
 	json_t *j = json_pack("{s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)entry->id,
 	    "line", (json_int_t)entry->line, "text", json_plain(text), "explain",
 	    json_plain(explain), "state", entry_state_name(entry->state), "warning",
@@ -89,18 +89,29 @@ entry_json(struct engine *e, const struct allow_entry *entry)
 	return j;
 }
 
+/* With dry_run: what it would mean and what warns of it, before it is in force. */
 void
 method_entry_add(struct engine *e, struct control_call *call, const json_t *params)
 {
+	const json_t *dry = json_object_get(params, "dry_run");
 	struct allow_entry entry;
+	struct allowlist *copy;
 	char *text = NULL, *cause = entry_compose(params, &text);
 
+	if (cause == NULL && dry != NULL && !json_is_boolean(dry))
+		cause = xstrdup("\"dry_run\" must be true or false");
 	if (cause != NULL)
 		bad_params(call, cause);
-	else if ((cause = policy_add(e, call->peer.uid, text, &entry)) != NULL)
+	else if (json_is_true(dry)) {
+		if ((copy = policy_try(e, text, &entry, &cause)) == NULL)
+			control_fail(call, CONTROL_FAILED, cause);
+		else
+			control_reply(call, entry_json(copy, &entry));
+		allowlist_free(copy);
+	} else if ((cause = policy_add(e, call->peer.uid, text, &entry)) != NULL)
 		control_fail(call, CONTROL_FAILED, cause);
 	else
-		control_reply(call, entry_json(e, &entry));
+		control_reply(call, entry_json(e->policy.list, &entry));
 	free(text);
 }
 
@@ -140,7 +151,7 @@ method_entry_set(struct engine *e, struct control_call *call, const json_t *para
 	    &entry)) != NULL)
 		control_fail(call, CONTROL_FAILED, cause);
 	else
-		control_reply(call, entry_json(e, &entry));
+		control_reply(call, entry_json(e->policy.list, &entry));
 	free(named);
 }
 

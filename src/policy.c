@@ -356,6 +356,30 @@ policy_add(struct engine *e, uint32_t uid, const char *text, struct allow_entry 
 	return NULL;
 }
 
+struct allowlist *
+policy_try(struct engine *e, const char *text, struct allow_entry *entry, char **cause)
+{
+	struct allowlist *copy;
+	uint32_t id = 0;
+	size_t len;
+	char *now;
+
+	if ((*cause = edit_begin(e)) != NULL)
+		return NULL;
+	now = allowlist_text(e->policy.list, &len);
+	copy = allowlist_parse(now, len, e->conf.allowlist, e->policy.list, cause);
+	free(now);
+	if (copy == NULL)
+		return NULL;
+	if ((*cause = allowlist_add(copy, text, &id)) == NULL &&
+	    allowlist_find(copy, id, entry))
+		return copy;
+	if (*cause == NULL)
+		*cause = xasprintf("%s cannot be added", text);
+	allowlist_free(copy);
+	return NULL;
+}
+
 char *
 policy_set(struct engine *e, uint32_t uid, const char *named, bool on, struct allow_entry *entry)
 {
