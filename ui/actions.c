@@ -22,6 +22,9 @@ struct action {
 	const struct command *command;	/* makes text of the result; NULL */
 	char		*what;		/* "disabled .npmjs.org": told when done */
 	unsigned	 popup;		/* the popup to fill, 0: none */
+	size_t		 item;		/* its line, */
+	int		 width;		/* whose first word has this width */
+	json_t		*params;	/* to send if nothing warns of it */
 };
 
 static struct action *
@@ -38,6 +41,7 @@ action_new(struct console *c, const struct command *command, const char *what)
 static void
 action_free(struct action *a)
 {
+	json_decref(a->params);
 	free(a->what);
 	free(a);
 }
@@ -56,19 +60,6 @@ action_show(struct console *c, const char *title, const char *text)
 	lines_free(&lines);
 }
 
-/* An added entry that the engine warns about must not pass unread. */
-static void
-action_warn(struct console *c, const char *what, const json_t *result)
-{
-	struct lines lines = { 0 };
-
-	lines_add(&lines, INK_NORMAL, "%s", what);
-	lines_field(&lines, "means", cell_string(result, "explain"));
-	lines_add(&lines, INK_WARN, "%-12s %s", "warning", cell_string(result, "warning"));
-	lines_add(&lines, INK_NORMAL, "It is in force. u takes it back.");
-	popup_open(c, "Warning", &lines);
-}
-
 static void
 action_done(const json_t *result, const char *error, void *arg)
 {
@@ -79,8 +70,6 @@ action_done(const json_t *result, const char *error, void *arg)
 
 	if (error != NULL)
 		console_error(c, "%s", error);
-	else if (cell_string(result, "warning")[0] != '\0')
-		action_warn(c, a->what, result);
 	else if (a->command != NULL && a->command->to_text != NULL &&
 	    (text = a->command->to_text(result)) != NULL && text[0] != '\0')
 		action_show(c, a->what, text);
@@ -108,21 +97,25 @@ request_danger(const struct console *c, const char *method, const json_t *params
 	double running = cell_number(json_object_get(c->status, "counts"), "running");
 	double open = cell_number(json_object_get(c->status, "proxy"), "connections");
 	const char *profile = cell_string(params, "profile");
+	bool dry = json_is_true(json_object_get(params, "dry_run"));
+	char guests[48];
 
+	/* How many is known only once the engine has said so. */
+	if (c->status == NULL)
+		snprintf(guests, sizeof(guests), "every guest");
+	else
+		snprintf(guests, sizeof(guests), "%.0f running guest%s", running,
+		    running == 1 ? "" : "s");
 	*typed = false;
 	if (strcmp(method, "flush") == 0) {
 		*typed = true;
-		return xasprintf("Flush: %.0f running guest%s will reach anything, unfiltered.", running,
-		    running == 1 ? "" : "s");
+		return xasprintf("Flush: %s will reach anything, unfiltered.", guests);
 	}
-	if (strcmp(method, "apply") == 0 && strcmp(profile, "observe") == 0 &&
-	    !json_is_true(json_object_get(params, "dry_run"))) {
+	if (strcmp(method, "apply") == 0 && strcmp(profile, "observe") == 0 && !dry) {
 		*typed = true;
-		return xasprintf("Observe: %.0f running guest%s will reach anything, only logged.",
-		    running, running == 1 ? "" : "s");
+		return xasprintf("Observe: %s will reach anything, only logged.", guests);
 	}
-	if (strcmp(method, "apply") == 0 && strcmp(profile, "lockdown") == 0 &&
-	    !json_is_true(json_object_get(params, "dry_run")))
+	if (strcmp(method, "apply") == 0 && strcmp(profile, "lockdown") == 0 && !dry)
 		return xasprintf("Lockdown: no guest reaches anything, %.0f open connections end.", open);
 	if (strcmp(method, "proxy") == 0 && strcmp(cell_string(params, "action"), "stop") == 0)
 		return xasprintf("Stop the proxy: no name is let through, %.0f open connections end.",
@@ -130,9 +123,39 @@ request_danger(const struct console *c, const char *method, const json_t *params
 	if (strcmp(method, "shutdown") == 0)
 		return xasprintf("Shut the daemon down: rules stay, but no name is let through.");
 	if (strcmp(method, "freeze") == 0 && cell_string(params, "vm")[0] == '\0')
-		return xasprintf("Freeze all: %.0f running guest%s lose all network.", running,
-		    running == 1 ? "" : "s");
+		return xasprintf("Freeze all: no packet of %s passes.", guests);
 	return NULL;
+}
+
+/* The engine said what an entry would mean: where it warns, the operator decides. */
+static void
+entry_tried(const json_t *result, const char *error, void *arg)
+{
+	struct action *a = arg;
+	const char *warning = cell_string(result, "warning");
+	char clean[PANE_CELL_SIZE], *question;
+
+	if (error != NULL)
+		console_error(a->console, "%s", error);
+	else if (warning[0] != '\0') {
+		question = xasprintf("Add %s: %s.", cell_string(result, "text"), warning);
+		prompt_ask(a->console, false, draw_clean(clean, sizeof(clean), question), "entry.add",
+		    json_incref(a->params), a->what);
+		free(question);
+	} else {
+		link_call(a->console->link, "entry.add", json_incref(a->params), action_done,
+		    action_new(a->console, a->command, a->what));
+	}
+	action_free(a);
+}
+
+static json_t *
+dry_run(json_t *params)
+{
+	json_t *copy = json_copy(params);
+
+	json_object_set_new(copy, "dry_run", json_true());
+	return copy;
 }
 
 /* Takes params. */
@@ -142,10 +165,15 @@ action_ask_or_send(struct console *c, const struct command *command, const char 
 {
 	bool typed;
 	char *question = request_danger(c, method, params, &typed);
+	struct action *a;
 
 	if (question != NULL)
 		prompt_ask(c, typed, question, method, params, what);
-	else
+	else if (strcmp(method, "entry.add") == 0) {
+		a = action_new(c, command, what);
+		a->params = params;
+		link_call(c->link, method, dry_run(params), entry_tried, a);
+	} else
 		link_call(c->link, method, params, action_done, action_new(c, command, what));
 	free(question);
 }
@@ -273,22 +301,51 @@ entry_add(struct console *c, const char *name, size_t item, int key)
 	action_request(c, what, "entry.add", json_pack("{s:s}", "text", choice[item]));
 }
 
+/* The engine explained an item of the offer, or warns of it. */
+static void
+offer_explained(const json_t *result, const char *error, void *arg)
+{
+	struct action *a = arg;
+	struct popup *p = &a->console->popup;
+	char clean[PANE_CELL_SIZE], *text;
+
+	if (p->open && p->serial == a->popup && a->item < p->items) {
+		text = xasprintf("%zu  %-*s  %s", a->item + 1, a->width, a->what,
+		    error != NULL ? error : cell_string(result, "explain"));
+		free(p->lines.line[a->item].text);
+		p->lines.line[a->item].text = xstrdup(draw_clean(clean, sizeof(clean), text));
+		free(text);
+		if (cell_string(result, "warning")[0] != '\0')
+			lines_add(&p->lines, INK_WARN, "! %s %s", a->what, cell_string(result, "warning"));
+		console_dirty(a->console);
+	}
+	action_free(a);
+}
+
 static void
 offer_entries(struct console *c, const char *name)
 {
-	char choice[CANDIDATES_MAX][PANE_CELL_SIZE], title[PANE_CELL_SIZE];
+	char choice[CANDIDATES_MAX][PANE_CELL_SIZE], title[PANE_CELL_SIZE + 16];
 	size_t n = candidates(name, choice);
 	struct lines lines = { 0 };
+	struct action *a;
+	int width = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (choice[i][0] == '.')
-			lines_add(&lines, INK_NORMAL, "%zu  %-32s %s and every name below it", i + 1,
-			    choice[i], choice[i] + 1);
-		else
-			lines_add(&lines, INK_NORMAL, "%zu  %-32s exactly this name", i + 1, choice[i]);
+		lines_add(&lines, INK_NORMAL, "%zu  %s", i + 1, choice[i]);
+		if ((int)strlen(choice[i]) > width)
+			width = (int)strlen(choice[i]);
 	}
-	snprintf(title, sizeof(title), "Allow %s, ports 80 and 443", name);
+	snprintf(title, sizeof(title), "Allow %s", name);
 	popup_menu(c, title, &lines, n, name, entry_add);
+	for (size_t i = 0; i < n; i++) {
+		a = action_new(c, NULL, choice[i]);
+		a->popup = c->popup.serial;
+		a->item = i;
+		a->width = width;
+		link_call(c->link, "entry.add", json_pack("{s:s, s:b}", "text", choice[i],
+		    "dry_run", 1), offer_explained, a);
+	}
 }
 
 static void
@@ -312,8 +369,12 @@ action_toggle(struct console *c)
 	const struct view *v = console_focused(c);
 	const json_t *row = view_current(v), *id;
 
-	if (row == NULL || (v->pane != &pane_domains && v->pane != &pane_allowlist)) {
+	if (v->pane != &pane_domains && v->pane != &pane_allowlist) {
 		console_tell(c, "space switches an entry: go to Domains (3) or Allowlist (5)");
+		return;
+	}
+	if (row == NULL) {
+		console_tell(c, "no row here");
 		return;
 	}
 	view_select(console_focused(c), v->cursor);
@@ -512,9 +573,30 @@ action_detail(struct console *c)
 	hit = cell_string(row, v->pane == &pane_domains ? "last_id" : "hit_id");
 	v->pane->detail(row, console_now(c), &lines);
 	a = action_new(c, NULL, "why");
-	a->popup = popup_open(c, v->pane->name, &lines);
+	a->popup = popup_open(c, v->pane->one, &lines);
 	if (hit[0] != '\0')
 		link_call(c->link, "why", json_pack("{s:s}", "id", hit), why_answered, a);
 	else
 		action_free(a);
+}
+
+/* ---- ! ---- */
+
+void
+action_alerts(struct console *c)
+{
+	const json_t *alerts = json_object_get(c->status, "alerts"), *alert;
+	struct lines lines = { 0 };
+	char when[32];
+	size_t i;
+
+	json_array_foreach(alerts, i, alert) {
+		cell_clock(alert, "time", console_now(c), when, sizeof(when));
+		lines_add(&lines, INK_BAD, "%-12s %s", when, cell_string(alert, "text"));
+	}
+	if (lines.n == 0)
+		console_tell(c, "nothing is wrong that the daemon knows of");
+	else
+		popup_open(c, "What is wrong now", &lines);
+	lines_free(&lines);
 }

@@ -8,7 +8,7 @@
 #include "text.h"
 
 static enum ink
-state_role(const json_t *row)
+state_ink(const json_t *row)
 {
 	const char *state = cell_string(row, "state");
 
@@ -21,18 +21,18 @@ static enum ink
 state_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "state", buf, size);
-	return state_role(row);
+	return state_ink(row);
 }
 
 static enum ink
 entry_cell(const json_t *row, double now, char *buf, size_t size)
 {
-	enum ink role = state_role(row);
+	enum ink ink = state_ink(row);
 
 	cell_text(row, "text", buf, size);
-	if (role == INK_GOOD)
+	if (ink == INK_GOOD)
 		return strcmp(cell_string(row, "action"), "deny") == 0 ? INK_WARN : INK_NAME;
-	return role;
+	return ink;
 }
 
 static enum ink
@@ -105,7 +105,7 @@ detail(const json_t *row, double now, struct lines *l)
 	char buf[PANE_CELL_SIZE];
 
 	lines_field(l, "entry", cell_string(row, "text"));
-	lines_add(l, state_role(row), "%-12s %s", "state", cell_string(row, "state"));
+	lines_add(l, state_ink(row), "%-12s %s", "state", cell_string(row, "state"));
 	lines_add(l, INK_NORMAL, "%-12s %s", "means",
 	    cell_string(row, "explain")[0] != '\0' ? cell_string(row, "explain") : "-");
 	lines_field(l, "only for", cell_string(row, "vm"));
@@ -133,7 +133,7 @@ static const struct column columns[] = {
 };
 
 const struct pane pane_allowlist = {
-	.name = "Allowlist", .brief = "All", .view = "entries", .identity = { "id" },
+	.name = "Allowlist", .brief = "All", .one = "Entry", .view = "entries", .identity = { "id" },
 	.columns = columns, .sort = "line",
 	.empty = "the allowlist has no entry: every name is refused (a adds one)",
 	.title = title, .detail = detail,

@@ -75,7 +75,7 @@ int
 ui_batch(const struct conf *conf, FILE *out, int columns)
 {
 	struct view views[PANE_COUNT];
-	enum exit_code code = EXIT_DONE;
+	enum exit_code code;
 	json_t *status = NULL;
 	char *cause = NULL;
 	int fd;
@@ -90,9 +90,10 @@ ui_batch(const struct conf *conf, FILE *out, int columns)
 	fd = client_connect(conf->control, &code, &cause);
 	if (fd != -1)
 		cause = batch_read(fd, views, &status, &code);
-	if (cause == NULL)
+	if (cause == NULL) {
 		batch_print(views, status, out, columns);
-	else
+		code = EXIT_DONE;
+	} else
 		fprintf(stderr, "gatehouse: %s\n", cause);
 	if (fd != -1)
 		close(fd);

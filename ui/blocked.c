@@ -8,9 +8,9 @@
 #include "text.h"
 
 static enum ink
-noise_or(const json_t *row, enum ink role)
+noise_or(const json_t *row, enum ink ink)
 {
-	return json_is_true(json_object_get(row, "noise")) ? INK_DIM : role;
+	return json_is_true(json_object_get(row, "noise")) ? INK_DIM : ink;
 }
 
 static enum ink
@@ -22,23 +22,24 @@ time_cell(const json_t *row, double now, char *buf, size_t size)
 static enum ink
 guest_cell(const json_t *row, double now, char *buf, size_t size)
 {
+	const json_t *uid = json_object_get(row, "uid");
+
 	cell_text(row, "guest", buf, size);
-	if (buf[0] == '\0')
+	if (buf[0] == '\0' && json_is_integer(uid))
+		snprintf(buf, size, "uid %lld", (long long)json_integer_value(uid));
+	else if (buf[0] == '\0')
 		cell_text(row, "src", buf, size);
 	return noise_or(row, INK_NAME);
 }
 
 static enum ink
-proto_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	cell_text(row, "proto", buf, size);
-	return noise_or(row, INK_NORMAL);
-}
-
-static enum ink
 target_cell(const json_t *row, double now, char *buf, size_t size)
 {
-	cell_target(row, buf, size);
+	char proto[32], target[PANE_CELL_SIZE];
+
+	cell_text(row, "proto", proto, sizeof(proto));
+	cell_target(row, target, sizeof(target));
+	snprintf(buf, size, "%s %s", proto, target);
 	return noise_or(row, INK_NORMAL);
 }
 
@@ -136,10 +137,9 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "TIME", "last", 8, 11, 2, false, time_cell },
+	{ "TIME", "last", 11, 11, 2, false, time_cell },
 	{ "GUEST", "guest", 7, 20, 1, false, guest_cell },
-	{ "PROTO", "proto", 5, 10, 1, false, proto_cell },
-	{ "TO", "dst", 20, 60, 1, false, target_cell },
+	{ "TO", "dst", 24, 72, 1, false, target_cell },
 	{ "RULE", "label", 7, 16, 2, false, label_cell },
 	{ "COUNT", "count", 5, 8, 2, true, count_cell },
 	{ "NOTE", NULL, 20, 80, 5, false, note_cell },
@@ -150,7 +150,7 @@ static const struct column columns[] = {
 };
 
 const struct pane pane_blocked = {
-	.name = "Blocked", .brief = "Blk", .view = "drops", .identity = { "id" },
+	.name = "Blocked", .brief = "Blk", .one = "Blocked packets", .view = "drops", .identity = { "id" },
 	.columns = columns, .sort = "last", .desc = true, .live = true,
 	.empty = "the firewall has blocked nothing yet",
 	.title = title, .detail = detail,

@@ -22,7 +22,10 @@ enum {
 	SILENT_US = 1200 * 1000,	/* what is older is not shown as live */
 	MESSAGE_US = 10 * 1000 * 1000,
 	WHEEL_ROWS = 3,
+	HOLD_US = 1000 * 1000,		/* keys typed ahead of the rows */
 };
+
+static void release_keys(struct console *);
 
 /* ---- telling ---- */
 
@@ -122,6 +125,8 @@ void
 console_focus(struct console *c, size_t pane)
 {
 	c->focus = pane;
+	if (!c->views[pane].visible)
+		view_outdated(&c->views[pane]);
 	console_dirty(c);
 }
 
@@ -151,9 +156,14 @@ take_views(struct console *c, const json_t *views)
 	for (size_t i = 0; i < PANE_COUNT; i++) {
 		const json_t *window = json_object_get(views, c->views[i].pane->view);
 
-		if (window != NULL)
-			view_take(&c->views[i], window, i == c->focus);
+		if (window == NULL)
+			continue;
+		view_take(&c->views[i], window, i == c->focus);
+		/* What was on its way before the last subscription is older. */
+		if (c->asked == 0 && c->views[i].wait == VIEW_ASKED)
+			c->views[i].wait = VIEW_CURRENT;
 	}
+	release_keys(c);
 	console_dirty(c);
 }
 
@@ -168,16 +178,6 @@ link_updated(const json_t *params, void *arg)
 }
 
 static void
-link_changed(void *arg)
-{
-	struct console *c = arg;
-
-	free(c->subscribed);
-	c->subscribed = NULL;
-	console_dirty(c);
-}
-
-static void
 status_answered(const json_t *result, const char *error, void *arg)
 {
 	struct console *c = arg;
@@ -187,19 +187,47 @@ status_answered(const json_t *result, const char *error, void *arg)
 }
 
 static void
+ask_status(struct console *c)
+{
+	c->status_asked = true;
+	link_call(c->link, "status", NULL, status_answered, c);
+}
+
+static void
+link_changed(void *arg)
+{
+	struct console *c = arg;
+
+	free(c->subscribed);
+	c->subscribed = NULL;
+	for (size_t i = 0; i < PANE_COUNT; i++)
+		view_outdated(&c->views[i]);
+	/* Before any row: ages and questions need it. */
+	if (link_state(c->link) == LINK_UP)
+		ask_status(c);
+	console_dirty(c);
+}
+
+static void
 window_answered(const json_t *result, const char *error, void *arg)
 {
 	struct view *v = arg;
 
-	if (result != NULL)
-		view_take(v, result, true);
+	if (result == NULL)
+		return;
+	view_take(v, result, true);
+	v->wait = VIEW_CURRENT;
 }
 
 static void
 subscribe_answered(const json_t *result, const char *error, void *arg)
 {
-	if (error != NULL)
-		console_error(arg, "%s", error);
+	struct console *c = arg;
+
+	c->asked--;
+	/* When the connection went, the header says so. */
+	if (error != NULL && link_state(c->link) == LINK_UP)
+		console_error(c, "%s", error);
 }
 
 /* While paused each window is asked for once, and larger. */
@@ -225,12 +253,19 @@ console_subscribe(struct console *c)
 	json_t *views;
 	char *text;
 
-	if (link_state(c->link) != LINK_UP)
+	if (link_state(c->link) != LINK_UP || c->status == NULL)
 		return;
 	views = json_object();
-	for (size_t i = 0; i < PANE_COUNT; i++)
-		if (c->layout.pane[i].rows > 0)
-			json_object_set_new(views, c->views[i].pane->view, view_params(&c->views[i]));
+	for (size_t i = 0; i < PANE_COUNT; i++) {
+		struct view *v = &c->views[i];
+		bool visible = c->layout.pane[i].rows > 0;
+
+		if (visible && !v->visible)
+			view_outdated(v);
+		v->visible = visible;
+		if (visible)
+			json_object_set_new(views, v->pane->view, view_params(v));
+	}
 	text = json_dumps(views, JSON_COMPACT);
 	if (c->subscribed != NULL && strcmp(text, c->subscribed) == 0) {
 		free(text);
@@ -239,11 +274,16 @@ console_subscribe(struct console *c)
 	}
 	free(c->subscribed);
 	c->subscribed = text;
+	for (size_t i = 0; i < PANE_COUNT; i++)
+		if (c->views[i].visible && c->views[i].wait == VIEW_UNASKED)
+			c->views[i].wait = VIEW_ASKED;
 	if (c->paused)
 		fetch_windows(c, views);
-	else
+	else {
+		c->asked++;
 		link_call(c->link, "subscribe", json_pack("{s:O}", "views", views),
 		    subscribe_answered, c);
+	}
 	json_decref(views);
 }
 
@@ -395,6 +435,45 @@ console_key(struct console *c, const struct input *in)
 	console_dirty(c);
 }
 
+/*
+ * Keys typed before the rows they are meant for have come wait for these:
+ * else a quick "filter, enter, space" would switch the entry of a row that
+ * the operator never saw.  Not for long, though: then the header tells what
+ * is wrong, and the rows are what they are.
+ */
+static bool
+must_hold_keys(const struct console *c)
+{
+	const struct view *v = &c->views[c->focus];
+
+	return link_state(c->link) == LINK_UP && c->prompt.kind == PROMPT_NONE && !c->popup.open &&
+	    !c->layout.too_small && v->wait != VIEW_CURRENT &&
+	    now_mono() - v->wait_since < HOLD_US && c->nheld < HELD_MAX;
+}
+
+static void
+release_keys(struct console *c)
+{
+	struct input in;
+
+	while (c->nheld > 0 && !must_hold_keys(c)) {
+		in = c->held[0];
+		memmove(c->held, c->held + 1, --c->nheld * sizeof(c->held[0]));
+		console_key(c, &in);
+	}
+}
+
+static void
+console_input(struct console *c, const struct input *in)
+{
+	if (c->nheld == 0 && !must_hold_keys(c))
+		console_key(c, in);
+	else {
+		c->held[c->nheld++] = *in;
+		release_keys(c);
+	}
+}
+
 static void
 stdin_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -405,7 +484,7 @@ stdin_readable(evutil_socket_t fd, short what, void *arg)
 
 	while (screen_input(&in)) {
 		any = true;
-		console_key(c, &in);
+		console_input(c, &in);
 	}
 	/* A terminal that has gone is readable for ever and gives nothing. */
 	if (!any && poll(&poll_fd, 1, 0) > 0 &&
@@ -458,10 +537,8 @@ tick(evutil_socket_t unused, short what, void *arg)
 
 	evtimer_add(c->tick, &interval);
 	if (link_state(c->link) == LINK_UP && !c->status_asked &&
-	    now - c->status_time >= STATUS_US) {
-		c->status_asked = true;
-		link_call(c->link, "status", NULL, status_answered, c);
-	}
+	    now - c->status_time >= STATUS_US)
+		ask_status(c);
 	if (c->message != NULL && now - c->message_time > MESSAGE_US) {
 		free(c->message);
 		c->message = NULL;
@@ -469,6 +546,7 @@ tick(evutil_socket_t unused, short what, void *arg)
 	}
 	if (console_silence(c) != 0)
 		console_dirty(c);
+	release_keys(c);
 }
 
 /* ---- beginning and end ---- */

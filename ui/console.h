@@ -22,6 +22,7 @@ enum {
 	PROMPT_SIZE = 512,
 	HISTORY_MAX = 32,
 	ERRORS_MAX = 8,		/* not yet read */
+	HELD_MAX = 64,
 };
 
 struct console;
@@ -37,7 +38,7 @@ enum prompt_kind {
 /* The bottom line while something is being typed. */
 struct prompt {
 	enum prompt_kind kind;
-	char		 label[256];
+	char		 label[PROMPT_SIZE];
 	char		 text[PROMPT_SIZE];
 	size_t		 len, at;
 	/* What a question is about: sent when the answer is yes. */
@@ -77,6 +78,9 @@ struct console {
 	uint64_t		 status_time;	/* now_mono() of then */
 	bool			 status_asked;
 	char			*subscribed;	/* what was last asked for, as text */
+	unsigned		 asked;		/* subscriptions not yet answered */
+	struct input		 held[HELD_MAX];	/* keys typed ahead of the rows */
+	size_t			 nheld;
 	bool			 redraw_pending;
 	uint64_t		 drawn;		/* now_mono() of the last drawing */
 	struct prompt		 prompt;
@@ -161,7 +165,7 @@ extern const struct key_row	 key_table[];	/* ends with shown NULL */
 /* False when no row has this key. */
 bool		 keys_run(struct console *, int key);
 void		 keys_bar(struct canvas *, int y);
-void		 keys_help(struct lines *);
+void		 keys_help(struct lines *, int cols);
 
 /* ---- actions.c: what keys and commands do ---- */
 /* Sends a request; the result is told as text_of makes it, an error as it is. */
@@ -180,5 +184,6 @@ void		 action_proxy(struct console *);
 void		 action_freeze(struct console *);
 void		 action_undo(struct console *);
 void		 action_detail(struct console *);
+void		 action_alerts(struct console *);
 
 #endif

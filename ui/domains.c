@@ -113,7 +113,7 @@ static const struct column columns[] = {
 };
 
 const struct pane pane_domains = {
-	.name = "Domains", .brief = "Dom", .view = "domains", .identity = { "name" },
+	.name = "Domains", .brief = "Dom", .one = "Domain", .view = "domains", .identity = { "name" },
 	.columns = columns, .sort = "last", .desc = true,
 	.empty = "no guest has asked for a name yet",
 	.title = title, .detail = detail,

@@ -54,7 +54,7 @@ draw_clean(char *dst, size_t size, const char *bytes)
 }
 
 int
-draw_text(struct canvas *c, int y, int x, int width, enum ink role, const char *s)
+draw_text(struct canvas *c, int y, int x, int width, enum ink ink, const char *s)
 {
 	size_t len = strlen(s);
 	int n;
@@ -66,47 +66,47 @@ draw_text(struct canvas *c, int y, int x, int width, enum ink role, const char *
 	if (len <= (size_t)width) {
 		n = (int)len;
 		if (n > 0)
-			c->ops->text(c, y, x, role, s, n);
+			c->ops->text(c, y, x, ink, s, n);
 		return n;
 	}
 	n = width - 1;
 	if (n > 0)
-		c->ops->text(c, y, x, role, s, n);
-	c->ops->glyph(c, y, x + n, role, GLYPH_CUT, 1);
+		c->ops->text(c, y, x, ink, s, n);
+	c->ops->glyph(c, y, x + n, ink, GLYPH_CUT, 1);
 	return width;
 }
 
 void
-draw_glyph(struct canvas *c, int y, int x, enum ink role, enum glyph g, int n)
+draw_glyph(struct canvas *c, int y, int x, enum ink ink, enum glyph g, int n)
 {
 	if (y < 0 || y >= c->rows || x < 0 || x >= c->cols)
 		return;
 	if (n > c->cols - x)
 		n = c->cols - x;
 	if (n > 0)
-		c->ops->glyph(c, y, x, role, g, n);
+		c->ops->glyph(c, y, x, ink, g, n);
 }
 
 void
-draw_clear(struct canvas *c, int y, int x, int rows, int cols, enum ink role)
+draw_clear(struct canvas *c, int y, int x, int rows, int cols, enum ink ink)
 {
 	for (int i = 0; i < rows; i++)
-		draw_glyph(c, y + i, x, role, GLYPH_SPACE, cols);
+		draw_glyph(c, y + i, x, ink, GLYPH_SPACE, cols);
 }
 
 void
-draw_box(struct canvas *c, int y, int x, int rows, int cols, enum ink role)
+draw_box(struct canvas *c, int y, int x, int rows, int cols, enum ink ink)
 {
 	if (rows < 2 || cols < 2)
 		return;
-	draw_glyph(c, y, x, role, GLYPH_UPPER_LEFT, 1);
-	draw_glyph(c, y, x + 1, role, GLYPH_HLINE, cols - 2);
-	draw_glyph(c, y, x + cols - 1, role, GLYPH_UPPER_RIGHT, 1);
+	draw_glyph(c, y, x, ink, GLYPH_UPPER_LEFT, 1);
+	draw_glyph(c, y, x + 1, ink, GLYPH_HLINE, cols - 2);
+	draw_glyph(c, y, x + cols - 1, ink, GLYPH_UPPER_RIGHT, 1);
 	for (int i = 1; i < rows - 1; i++) {
-		draw_glyph(c, y + i, x, role, GLYPH_VLINE, 1);
-		draw_glyph(c, y + i, x + cols - 1, role, GLYPH_VLINE, 1);
+		draw_glyph(c, y + i, x, ink, GLYPH_VLINE, 1);
+		draw_glyph(c, y + i, x + cols - 1, ink, GLYPH_VLINE, 1);
 	}
-	draw_glyph(c, y + rows - 1, x, role, GLYPH_LOWER_LEFT, 1);
-	draw_glyph(c, y + rows - 1, x + 1, role, GLYPH_HLINE, cols - 2);
-	draw_glyph(c, y + rows - 1, x + cols - 1, role, GLYPH_LOWER_RIGHT, 1);
+	draw_glyph(c, y + rows - 1, x, ink, GLYPH_LOWER_LEFT, 1);
+	draw_glyph(c, y + rows - 1, x + 1, ink, GLYPH_HLINE, cols - 2);
+	draw_glyph(c, y + rows - 1, x + cols - 1, ink, GLYPH_LOWER_RIGHT, 1);
 }

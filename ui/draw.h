@@ -1,8 +1,8 @@
 /*
  * What a pane draws with: a canvas of rows and columns, a handful of
- * operations on it, and inks (what text is for) instead of colours.  Two backends implement
- * the operations: a terminal (screen_curses.c) and memory (screen_text.c),
- * from which come `gatehouse -b`, the tables of the commands, and tests.
+ * operations on it, and inks (what text is for) instead of colours.  Two
+ * backends implement the operations: a terminal (screen_curses.c), and memory
+ * (screen_text.c) for `gatehouse -b`, the tables of the commands, and tests.
  *
  * Text given to a canvas is printable ASCII, one column a byte; what comes
  * from the engine passes draw_clean() first.  Everything else (lines, marks)
@@ -93,13 +93,13 @@ void		 text_canvas_free(struct canvas *);
 void		 text_canvas_print(const struct canvas *, FILE *);
 
 /* ---- theme.c ---- */
-/* How a role looks.  Colours are -1 (the terminal's own) or 0 to 255. */
+/* How an ink looks.  Colours are -1 (the terminal's own) or 0 to 255. */
 enum { LOOK_BOLD = 1, LOOK_DIM = 2, LOOK_REVERSE = 4, LOOK_UNDERLINE = 8 };
 struct look {
 	short	fg, bg;
 	int	attributes;
 };
-/* The theme's look of a role at so many colours (0: monochrome). */
+/* The theme's look of an ink at so many colours (0: monochrome). */
 struct look	 theme_look(size_t theme, enum ink, int colours);
 /* By name; 0, the first theme, when there is none of that name. */
 size_t		 theme_find(const char *name);

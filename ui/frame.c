@@ -49,7 +49,7 @@ frame_range(const struct view *v, char *buf, size_t size)
 	if (v->total == 0)
 		buf[0] = '\0';
 	else if (v->top == 0 && end == v->total)
-		snprintf(buf, size, " %s ", text_count(total, v->total));
+		snprintf(buf, size, " all %s ", text_count(total, v->total));
 	else
 		snprintf(buf, size, " %s-%s of %s ", text_count(first, v->top + 1),
 		    text_count(last, end), text_count(total, v->total));

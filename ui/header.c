@@ -15,12 +15,13 @@
 #include "console.h"
 #include "text.h"
 
-enum { PIECES_MAX = 16, PIECE_SIZE = 160, VERIFIED_OLD = 30 };
+enum { PIECES_MAX = 16, PIECE_SIZE = 256, VERIFIED_OLD = 30, REST_LEAST = 16 };
 
 struct piece {
 	char		text[PIECE_SIZE];
-	enum ink	role;
+	enum ink	ink;
 	int		rank;		/* 1 is never left out */
+	bool		rest;		/* takes what room is left, and is cut */
 };
 
 struct pieces {
@@ -32,7 +33,7 @@ static void add(struct pieces *, int rank, enum ink, const char *, ...)
     __attribute__((format(printf, 4, 5)));
 
 static void
-add(struct pieces *ps, int rank, enum ink role, const char *format, ...)
+add(struct pieces *ps, int rank, enum ink ink, const char *format, ...)
 {
 	char text[PIECE_SIZE];
 	va_list ap;
@@ -43,7 +44,8 @@ add(struct pieces *ps, int rank, enum ink role, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	draw_clean(ps->piece[ps->n].text, PIECE_SIZE, text);
-	ps->piece[ps->n].role = role;
+	ps->piece[ps->n].ink = ink;
+	ps->piece[ps->n].rest = false;
 	ps->piece[ps->n++].rank = rank;
 }
 
@@ -76,9 +78,9 @@ add_firewall(struct pieces *ps, const json_t *status)
 	double now = cell_number(status, "time"), verified = cell_number(firewall, "verified");
 	double age = now > verified ? now - verified : 0;
 	char word[32], text[TEXT_SHORT_SIZE];
-	enum ink role = firewall_word(firewall, word, sizeof(word));
+	enum ink ink = firewall_word(firewall, word, sizeof(word));
 
-	add(ps, 1, role, " %s ", word);
+	add(ps, 1, ink, " %s ", word);
 	if (strcmp(state, "open") == 0)
 		add(ps, 4, INK_BAD, "guests reach anything");
 	else if (strcmp(state, "observing") == 0)
@@ -89,7 +91,7 @@ add_firewall(struct pieces *ps, const json_t *status)
 	else
 		add(ps, 3, INK_BAD, "never verified");
 	if (cause[0] != '\0')
-		add(ps, 5, INK_BAD, "%s", cause);
+		add(ps, 9, INK_BAD, "%s", cause);
 	if (json_is_true(json_object_get(firewall, "frozen_all")))
 		add(ps, 1, INK_BADGE_WARN, " ALL FROZEN ");
 	else if (cell_number(firewall, "frozen") > 0)
@@ -131,8 +133,10 @@ add_absence(struct pieces *ps, const struct header *h)
 		add(ps, 2, INK_BAD, "%s when last heard, unverified since", word);
 	}
 	add(ps, 3, INK_HEADER, "trying again");
-	if (h->cause != NULL)
-		add(ps, 4, INK_HEADER, "%s", h->cause);
+	if (h->cause != NULL) {
+		add(ps, 3, INK_HEADER, "%s", h->cause);
+		ps->piece[ps->n - 1].rest = true;
+	}
 }
 
 static void
@@ -178,7 +182,7 @@ header_alert(const struct header *h, char *buf, size_t size)
 	draw_clean(buf, size, cell_string(first, "text"));
 	used = strlen(buf);
 	if (n > 1)
-		snprintf(buf + used, size - used, "  (and %zu more: 6 lists them)", n - 1);
+		snprintf(buf + used, size - used, "  (and %zu more: ! lists them)", n - 1);
 	return true;
 }
 
@@ -194,7 +198,7 @@ header_draw(struct canvas *c, int y, const struct header *h)
 	for (rank = 10; rank > 1; rank--) {
 		width = 1;
 		for (size_t i = 0; i < ps.n; i++)
-			if (ps.piece[i].rank <= rank)
+			if (ps.piece[i].rank <= rank && !ps.piece[i].rest)
 				width += (int)strlen(ps.piece[i].text) + 2;
 		if (width - 2 <= c->cols)
 			break;
@@ -202,6 +206,8 @@ header_draw(struct canvas *c, int y, const struct header *h)
 	for (size_t i = 0; i < ps.n; i++) {
 		if (ps.piece[i].rank > rank || ps.piece[i].text[0] == '\0')
 			continue;
-		x += draw_text(c, y, x, c->cols - x, ps.piece[i].role, ps.piece[i].text) + 2;
+		if (ps.piece[i].rest && c->cols - x < REST_LEAST)
+			continue;
+		x += draw_text(c, y, x, c->cols - x, ps.piece[i].ink, ps.piece[i].text) + 2;
 	}
 }

@@ -4,11 +4,14 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "console.h"
 #include "ui.h"
+
+enum { HELP_WIDE = 80 };	/* from here on help has a column for the commands */
 
 static void
 move_up(struct console *c)
@@ -132,7 +135,7 @@ help(struct console *c)
 {
 	struct lines lines = { 0 };
 
-	keys_help(&lines);
+	keys_help(&lines, c->canvas->cols);
 	popup_open(c, "Keys", &lines);
 }
 
@@ -153,6 +156,7 @@ const struct key_row key_table[] = {
 	{ { 'u' }, "u", "undo", "take back the last change of the allowlist", 6, action_undo },
 	{ { UI_KEY_ENTER }, "enter", "detail", "all about the row, and why it was decided so", 4,
 	    action_detail },
+	{ { '!' }, "!", "alerts", "all that is wrong now", 0, action_alerts },
 	{ { '/' }, "/", "filter", "show only rows that contain a text", 10, filter },
 	{ { UI_KEY_ESCAPE }, "esc", "unfilter", "show all rows again", 0, filter_clear },
 	{ { 's' }, "s", "sort", "sort by the next column", 11, sort },
@@ -168,7 +172,7 @@ const struct key_row key_table[] = {
 	{ { UI_KEY_HOME, 'g' }, "home g", "first", "to the first row, and follow it", 0, move_first },
 	{ { UI_KEY_END, 'G' }, "end G", "last", "to the last row", 0, move_last },
 	{ { UI_KEY_TAB, 'l', UI_KEY_RIGHT }, "tab l right", "next", "to the next pane", 0, pane_next },
-	{ { UI_KEY_BACK_TAB, 'h', UI_KEY_LEFT }, "backtab h left", "previous",
+	{ { UI_KEY_BACK_TAB, 'h', UI_KEY_LEFT }, "S-tab h left", "previous",
 	    "to the pane before", 0, pane_previous },
 	{ { '1' }, "1", "vms", "to the guests", 0, pane_1 },
 	{ { '2' }, "2", "rules", "to the firewall's rules", 0, pane_2 },
@@ -227,16 +231,28 @@ keys_bar(struct canvas *c, int y)
 }
 
 void
-keys_help(struct lines *l)
+keys_help(struct lines *l, int cols)
 {
-	for (const struct key_row *row = key_table; row->shown != NULL; row++)
-		lines_add(l, INK_NORMAL, "%-15s %-10s %s", row->shown, row->command, row->help);
-	lines_add(l, INK_NORMAL, "%-15s %-10s %s", "mouse", "", "click selects, wheel scrolls");
+	static const char mouse[] = "click selects, wheel scrolls";
+
+	for (const struct key_row *row = key_table; row->shown != NULL; row++) {
+		if (cols < HELP_WIDE)
+			lines_add(l, INK_NORMAL, "%-12s %s", row->shown, row->help);
+		else
+			lines_add(l, INK_NORMAL, "%-15s %-10s %s", row->shown, row->command, row->help);
+	}
+	if (cols < HELP_WIDE)
+		lines_add(l, INK_NORMAL, "%-12s %s", "mouse", mouse);
+	else
+		lines_add(l, INK_NORMAL, "%-15s %-10s %s", "mouse", "", mouse);
 }
 
 void
 ui_keys_print(FILE *out)
 {
+	/* mdoc takes punctuation as such unless it is told not to. */
 	for (const struct key_row *row = key_table; row->shown != NULL; row++)
-		fprintf(out, ".It Ic %s\n%s:\n%s.\n", row->shown, row->command, row->help);
+		fprintf(out, ".It Ic %s%s\n%s:\n%s.\n",
+		    row->shown[1] == '\0' && ispunct((unsigned char)row->shown[0]) ? "\\&" : "",
+		    row->shown, row->command, row->help);
 }

@@ -1,4 +1,4 @@
-/* Text of several lines, for popups: each line owned, clean, with a role. */
+/* Text of several lines, for popups: each line owned, clean, with an ink. */
 #include "config.h"
 
 #include <stdarg.h>
@@ -11,14 +11,14 @@
 enum { LINE_MAX_BYTES = 4096, FIELD_WIDTH = 12 };
 
 static void
-lines_push(struct lines *l, enum ink role, char *text)
+lines_push(struct lines *l, enum ink ink, char *text)
 {
 	l->line = xreallocarray(l->line, l->n + 1, sizeof(*l->line));
-	l->line[l->n++] = (struct line) { text, role };
+	l->line[l->n++] = (struct line) { text, ink };
 }
 
 void
-lines_add(struct lines *l, enum ink role, const char *format, ...)
+lines_add(struct lines *l, enum ink ink, const char *format, ...)
 {
 	char clean[LINE_MAX_BYTES], *text;
 	va_list ap;
@@ -28,7 +28,7 @@ lines_add(struct lines *l, enum ink role, const char *format, ...)
 	va_end(ap);
 	draw_clean(clean, sizeof(clean), text);
 	free(text);
-	lines_push(l, role, xstrdup(clean));
+	lines_push(l, ink, xstrdup(clean));
 }
 
 void
@@ -39,7 +39,7 @@ lines_field(struct lines *l, const char *name, const char *value)
 }
 
 void
-lines_text(struct lines *l, enum ink role, const char *text)
+lines_text(struct lines *l, enum ink ink, const char *text)
 {
 	char clean[LINE_MAX_BYTES];
 
@@ -50,7 +50,7 @@ lines_text(struct lines *l, enum ink role, const char *text)
 		/* The one control character that listings use. */
 		while ((tab = strchr(line, '\t')) != NULL)
 			*tab = ' ';
-		lines_push(l, role, xstrdup(draw_clean(clean, sizeof(clean), line)));
+		lines_push(l, ink, xstrdup(draw_clean(clean, sizeof(clean), line)));
 		free(line);
 		text += len;
 		if (*text == '\n')
@@ -93,7 +93,7 @@ lines_wrap(const struct lines *l, int width)
 		do {
 			size_t len = line_break(s, room - indent);
 
-			lines_push(&out, l->line[i].role,
+			lines_push(&out, l->line[i].ink,
 			    xasprintf("%*s%.*s", (int)indent, "", (int)len, s));
 			s += len;
 			while (*s == ' ')

@@ -203,10 +203,9 @@ connect_cause(const char *path, int error, enum exit_code *code)
 	*code = EXIT_NO_DAEMON;
 	switch (error) {
 	case ENOENT:
-		return xasprintf("no daemon: %s is not there; start it with: gatehouse daemon", path);
+		return xasprintf("no socket at %s; start a daemon with: gatehouse daemon", path);
 	case ECONNREFUSED:
-		return xasprintf("no daemon: nobody listens at %s (it has ended); "
-		    "start it with: gatehouse daemon", path);
+		return xasprintf("nobody listens at %s; start a daemon with: gatehouse daemon", path);
 	case EACCES:
 	case EPERM:
 		*code = EXIT_NOT_PERMITTED;
@@ -366,7 +365,7 @@ link_call(struct link *l, const char *method, json_t *params, link_reply reply, 
 	if (l->bev == NULL || (l->state != LINK_UP && strcmp(method, "hello") != 0)) {
 		json_decref(params);
 		if (reply != NULL)
-			reply(NULL, l->cause != NULL ? l->cause : "not connected to the daemon", arg);
+			reply(NULL, "not connected to the daemon; nothing was asked of it", arg);
 		return;
 	}
 	if (evbuffer_get_length(bufferevent_get_output(l->bev)) > OUTPUT_MAX) {

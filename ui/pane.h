@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "draw.h"
 
@@ -31,7 +32,7 @@ struct column {
 	int		 min, max;	/* columns wide, as contents need */
 	int		 priority;	/* 1 is shown first, larger ones as room allows */
 	bool		 right;		/* flush right */
-	/* The cell's text, safe to draw, into buf; returns its role. */
+	/* The cell's text, safe to draw, into buf; returns its ink. */
 	enum ink	(*cell)(const json_t *row, double now, char *buf, size_t size);
 };
 
@@ -40,6 +41,7 @@ struct lines;			/* text of several lines, below */
 struct pane {
 	const char		*name;		/* "Domains" */
 	const char		*brief;		/* "Dom", where room is short */
+	const char		*one;		/* "Domain", one row of it */
 	const char		*view;		/* the engine's name of the rows */
 	const char		*identity[4];	/* keys that together tell a row */
 	const struct column	*columns;	/* ends with title NULL */
@@ -59,11 +61,21 @@ extern const struct pane *const	 pane_table[PANE_COUNT];
 /* By the engine's name of its rows; NULL if there is none. */
 const struct pane		*pane_find(const char *view);
 
+/* Whether the rows are what order, filter and place ask for. */
+enum view_wait {
+	VIEW_CURRENT,
+	VIEW_ASKED,		/* the engine was told, its answer is on the way */
+	VIEW_UNASKED,
+};
+
 struct view {
 	const struct pane	*pane;
 	json_t			*rows;		/* the window, an array */
 	size_t			 total, offset;	/* all rows, and the window's first */
 	bool			 loaded;	/* a window has arrived */
+	bool			 visible;	/* when last asked for */
+	enum view_wait		 wait;
+	uint64_t		 wait_since;	/* now_mono() */
 	size_t			 top, cursor;	/* row numbers among all rows */
 	int			 height;	/* rows on the screen */
 	bool			 touched;	/* the operator moved or acted here */
@@ -89,8 +101,10 @@ void		 view_select(struct view *, size_t number);
 /* To the first row, which it follows again. */
 void		 view_first(struct view *);
 void		 view_last(struct view *);
-/* Forgets what arrived, after the order or the filter has changed. */
+/* To the top, after the order or the filter has changed. */
 void		 view_reset(struct view *);
+/* What has arrived is not what is wanted any more. */
+void		 view_outdated(struct view *);
 /* The next column that can be sorted by. */
 void		 view_sort_next(struct view *);
 /* The window to ask the engine for; the caller owns it. */
@@ -131,7 +145,7 @@ void		 cell_target(const json_t *drop, char *buf, size_t);
 /* ---- lines.c: text for popups ---- */
 struct line {
 	char		*text;
-	enum ink	 role;
+	enum ink	 ink;
 };
 struct lines {
 	struct line	*line;

@@ -154,7 +154,7 @@ popup_draw(struct console *c)
 			draw_clear(canvas, y + 1 + (int)i, x + 1, 1, width - 2, INK_CURSOR);
 		draw_text(canvas, y + 1 + (int)i, x + 1, 1, chosen ? INK_CURSOR : INK_NORMAL,
 		    chosen ? ">" : " ");
-		draw_text(canvas, y + 1 + (int)i, x + 2, width - 4, chosen ? INK_CURSOR : line->role,
+		draw_text(canvas, y + 1 + (int)i, x + 2, width - 4, chosen ? INK_CURSOR : line->ink,
 		    line->text);
 	}
 	if (p->total > p->shown)

@@ -53,10 +53,12 @@ void
 prompt_ask(struct console *c, bool typed, const char *question, const char *method,
     json_t *params, const char *what)
 {
-	char label[256];
+	char label[sizeof(c->prompt.label)];
 
 	prompt_close(c);
-	snprintf(label, sizeof(label), "%s %s", question, typed ? "Type yes: " : "[y/N] ");
+	/* The question may be cut; what to answer never. */
+	snprintf(label, sizeof(label), "%.*s %s", (int)sizeof(label) - 16, question,
+	    typed ? "Type yes: " : "[y/N] ");
 	prompt_open(c, typed ? PROMPT_TYPED_QUESTION : PROMPT_QUESTION, label, "");
 	c->prompt.method = xstrdup(method);
 	c->prompt.params = params;
@@ -233,14 +235,37 @@ prompt_key(struct console *c, int key)
 	}
 }
 
+/* A question too long for the bottom line takes lines above it: it must be read
+ * whole.  Returns what is left for the bottom line. */
+static const char *
+prompt_draw_above(struct console *c, const char *label, int room)
+{
+	const char *at[sizeof(c->prompt.label)];
+	char line[sizeof(c->prompt.label)];
+	int n = 0, len, y = c->layout.bar_y;
+
+	for (at[0] = label; (int)strlen(at[n]) > room; n++) {
+		for (len = room; len > 0 && at[n][len] != ' '; len--)
+			continue;
+		at[n + 1] = at[n] + (len > 0 ? len + 1 : room);
+	}
+	for (int i = 0; i < n; i++) {
+		draw_clear(c->canvas, y - n + i, 0, 1, c->canvas->cols, INK_PROMPT);
+		snprintf(line, sizeof(line), "%.*s", (int)(at[i + 1] - at[i]), at[i]);
+		draw_text(c->canvas, y - n + i, 1, c->canvas->cols - 1, INK_PROMPT, line);
+	}
+	return at[n];
+}
+
 void
 prompt_draw(struct console *c)
 {
 	const struct prompt *p = &c->prompt;
 	int y = c->layout.bar_y, x = 1, room, from = 0;
+	const char *label = prompt_draw_above(c, p->label, c->canvas->cols - 12);
 
 	draw_clear(c->canvas, y, 0, 1, c->canvas->cols, INK_PROMPT);
-	x += draw_text(c->canvas, y, x, c->canvas->cols - x, INK_PROMPT, p->label);
+	x += draw_text(c->canvas, y, x, c->canvas->cols - x, INK_PROMPT, label);
 	/* A long line scrolls, so that the cursor stays in sight. */
 	room = c->canvas->cols - x - 1;
 	if (room > 0 && (int)p->at > room)

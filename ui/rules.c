@@ -110,7 +110,7 @@ static const struct column columns[] = {
 };
 
 const struct pane pane_rules = {
-	.name = "Rules", .brief = "Rule", .view = "rules",
+	.name = "Rules", .brief = "Rule", .one = "Rule", .view = "rules",
 	.identity = { "family", "chain", "label", "rule" },
 	.columns = columns,
 	.empty = "no rules of ours are loaded: guests reach anything (A applies a profile)",

@@ -38,18 +38,18 @@ enum { CRASH_SIGNALS = sizeof(crash_signals) / sizeof(crash_signals[0]) };
 static struct sigaction crash_before[CRASH_SIGNALS];
 
 static void
-text_op(struct canvas *c, int y, int x, enum ink role, const char *s, int n)
+text_op(struct canvas *c, int y, int x, enum ink ink, const char *s, int n)
 {
-	attrset((int)screen.looks[role]);
+	attrset((int)screen.looks[ink]);
 	mvaddnstr(y, x, s, n);
 }
 
 static void
-glyph_op(struct canvas *c, int y, int x, enum ink role, enum glyph g, int n)
+glyph_op(struct canvas *c, int y, int x, enum ink ink, enum glyph g, int n)
 {
 	const char *s = glyph_text(g, c->utf8);
 
-	attrset((int)screen.looks[role]);
+	attrset((int)screen.looks[ink]);
 	move(y, x);
 	while (n-- > 0)
 		addstr(s);
@@ -74,15 +74,15 @@ look_attributes(int attributes)
 void
 screen_theme(struct canvas *c, size_t theme)
 {
-	for (int role = 0; role < INK_COUNT; role++) {
-		struct look look = theme_look(theme, (enum ink)role, screen.colours);
-		short pair = (short)(role + 1);
+	for (int ink = 0; ink < INK_COUNT; ink++) {
+		struct look look = theme_look(theme, (enum ink)ink, screen.colours);
+		short pair = (short)(ink + 1);
 
-		screen.looks[role] = look_attributes(look.attributes);
+		screen.looks[ink] = look_attributes(look.attributes);
 		if (screen.colours == 0 || (look.fg < 0 && look.bg < 0))
 			continue;
 		if (init_pair(pair, look.fg, look.bg) == OK)
-			screen.looks[role] |= COLOR_PAIR(pair);
+			screen.looks[ink] |= COLOR_PAIR(pair);
 	}
 	clearok(stdscr, TRUE);
 }
@@ -184,8 +184,9 @@ screen_open(size_t theme, char **cause)
 	leaveok(stdscr, FALSE);
 	curs_set(0);
 	mouseinterval(0);
-	mousemask(BUTTON1_PRESSED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED,
-	    NULL);
+	/* curses folds a press and a release that come together into a click. */
+	mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED |
+	    BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	screen.canvas = (struct canvas) { &ops, LINES, COLS, draw_locale_utf8() };
 	screen.colours = screen_colours();
 	screen_theme(&screen.canvas, theme);
@@ -256,7 +257,7 @@ screen_mouse(struct input *in)
 	in->x = event.x;
 	if (event.bstate & BUTTON1_DOUBLE_CLICKED)
 		in->key = UI_KEY_DOUBLE_CLICK;
-	else if (event.bstate & BUTTON1_PRESSED)
+	else if (event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED))
 		in->key = UI_KEY_CLICK;
 	else if (event.bstate & BUTTON4_PRESSED)
 		in->key = UI_KEY_WHEEL_UP;

@@ -25,13 +25,13 @@ cell_at(struct canvas *c, int y, int x)
 }
 
 static void
-text_op(struct canvas *c, int y, int x, enum ink role, const char *s, int n)
+text_op(struct canvas *c, int y, int x, enum ink ink, const char *s, int n)
 {
 	memcpy(cell_at(c, y, x), s, (size_t)n);
 }
 
 static void
-glyph_op(struct canvas *c, int y, int x, enum ink role, enum glyph g, int n)
+glyph_op(struct canvas *c, int y, int x, enum ink ink, enum glyph g, int n)
 {
 	memset(cell_at(c, y, x), g, (size_t)n);
 }

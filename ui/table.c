@@ -93,11 +93,11 @@ table_measure(struct view *v, double now)
 
 static void
 table_cell(struct canvas *c, int y, int x, int width, const struct column *column,
-    enum ink role, const char *text)
+    enum ink ink, const char *text)
 {
 	int pad = width - (int)strlen(text);
 
-	draw_text(c, y, column->right && pad > 0 ? x + pad : x, width, role, text);
+	draw_text(c, y, column->right && pad > 0 ? x + pad : x, width, ink, text);
 }
 
 static void
@@ -147,12 +147,12 @@ table_row(struct canvas *c, const struct view *v, const struct table_place *p,
 		return;
 	}
 	for (int i = 0; columns[i].title != NULL; i++) {
-		enum ink role;
+		enum ink ink;
 
 		if (widths[i] == 0)
 			continue;
-		role = columns[i].cell(row, p->now, cell, sizeof(cell));
-		table_cell(c, y, x, widths[i], &columns[i], base == INK_NORMAL ? role : base, cell);
+		ink = columns[i].cell(row, p->now, cell, sizeof(cell));
+		table_cell(c, y, x, widths[i], &columns[i], base == INK_NORMAL ? ink : base, cell);
 		x += widths[i] + GAP;
 	}
 }

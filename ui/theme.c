@@ -1,8 +1,8 @@
 /*
- * Colour roles.  A theme is a row for each role: its colour where there are
- * 256, where there are 8 or 16, and the attributes that carry the meaning
- * where there are none.  What is loud is loud in monochrome too (reverse,
- * bold), and every state is also a word, so nothing is told by colour alone.
+ * Themes.  A theme is a row for each ink: its colour where there are 256,
+ * where there are 8 or 16, and the attributes that carry the meaning where
+ * there are none.  What is loud is loud in monochrome too (reverse, bold),
+ * and every state is also a word, so nothing is told by colour alone.
  */
 #include "config.h"
 
@@ -44,7 +44,7 @@ static const struct theme_row dark[INK_COUNT] = {
 	[INK_ERROR] = { 231, 160, WHITE, RED, LOOK_BOLD, REVERSE_BOLD },
 };
 
-/* For a light ground: the same roles, darker. */
+/* For a light ground: the same inks, darker. */
 static const struct theme_row light[INK_COUNT] = {
 	[INK_NORMAL] = { OWN, OWN, OWN, OWN, 0, 0 },
 	[INK_DIM] = { 243, OWN, OWN, OWN, 0, LOOK_DIM },
@@ -98,16 +98,16 @@ theme_find(const char *name)
 }
 
 struct look
-theme_look(size_t theme, enum ink role, int colours)
+theme_look(size_t theme, enum ink ink, int colours)
 {
 	const struct theme_row *row = theme_table[theme].rows;
 
 	if (row == NULL || colours < 8)
-		return (struct look) { OWN, OWN, dark[role].mono };
-	row += role;
+		return (struct look) { OWN, OWN, dark[ink].mono };
+	row += ink;
 	if (colours >= 256)
 		return (struct look) { row->rich_fg, row->rich_bg, row->attributes };
-	/* Where few colours leave a role none, it looks as in monochrome. */
+	/* Where few colours leave an ink none, it looks as in monochrome. */
 	return (struct look) { row->plain_fg, row->plain_bg,
 		row->plain_fg == OWN && row->plain_bg == OWN ? row->mono : row->attributes };
 }

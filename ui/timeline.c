@@ -7,7 +7,7 @@
 #include "pane.h"
 
 static enum ink
-severity_role(const json_t *row)
+severity_ink(const json_t *row)
 {
 	const char *severity = cell_string(row, "severity");
 
@@ -38,7 +38,7 @@ severity_cell(const json_t *row, double now, char *buf, size_t size)
 		snprintf(buf, size, "ALERT");
 	else if (strcmp(buf, "info") == 0)
 		buf[0] = '\0';
-	return severity_role(row);
+	return severity_ink(row);
 }
 
 static enum ink
@@ -52,7 +52,7 @@ static enum ink
 text_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "text", buf, size);
-	return severity_role(row);
+	return severity_ink(row);
 }
 
 static enum ink
@@ -79,11 +79,11 @@ detail(const json_t *row, double now, struct lines *l)
 	lines_field(l, "severity", cell_string(row, "severity"));
 	lines_field(l, "guest", cell_string(row, "guest"));
 	lines_field(l, "hit", cell_string(row, "hit_id"));
-	lines_add(l, severity_role(row), "%s", cell_string(row, "text"));
+	lines_add(l, severity_ink(row), "%s", cell_string(row, "text"));
 }
 
 static const struct column columns[] = {
-	{ "TIME", "time", 8, 11, 2, false, time_cell },
+	{ "TIME", "time", 11, 11, 2, false, time_cell },
 	{ "", "severity", 6, 8, 3, false, severity_cell },
 	{ "KIND", "kind", 6, 8, 4, false, kind_cell },
 	{ "GUEST", "guest", 7, 20, 3, false, guest_cell },
@@ -93,7 +93,7 @@ static const struct column columns[] = {
 };
 
 const struct pane pane_timeline = {
-	.name = "Timeline", .brief = "Time", .view = "events", .identity = { "id" },
+	.name = "Timeline", .brief = "Time", .one = "Event", .view = "events", .identity = { "id" },
 	.columns = columns, .sort = "time", .desc = true, .live = true,
 	.empty = "nothing has happened yet",
 	.title = title, .detail = detail,

@@ -26,6 +26,7 @@ view_init(struct view *v, const struct pane *pane)
 {
 	*v = (struct view) { .pane = pane, .rows = json_array(), .height = 1,
 		.sort = pane->sort, .desc = pane->desc };
+	view_outdated(v);
 }
 
 void
@@ -187,6 +188,14 @@ view_reset(struct view *v)
 	v->top = v->cursor = 0;
 	v->identity[0] = '\0';
 	memset(v->widest, 0, sizeof(v->widest));
+	view_outdated(v);
+}
+
+void
+view_outdated(struct view *v)
+{
+	v->wait = VIEW_UNASKED;
+	v->wait_since = now_mono();
 }
 
 void

@@ -149,7 +149,7 @@ detail(const json_t *row, double now, struct lines *l)
 		{ "frozen", "nothing of it passes; f thaws it" },
 		{ "open", "no rules are in force: it reaches anything" },
 		{ "observed", "its traffic is logged, not blocked" },
-		{ "down", "its proxy is not running: names are refused" },
+		{ "down", "our rules are not verified in the kernel now" },
 	};
 	const char *guard = cell_string(row, "guard"), *explain = "";
 	char buf[PANE_CELL_SIZE], up[TEXT_SHORT_SIZE], down[TEXT_SHORT_SIZE];
@@ -171,7 +171,7 @@ detail(const json_t *row, double now, struct lines *l)
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "names",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
 	lines_add(l, INK_NORMAL, "%-12s %.0f blocked", "packets", cell_number(row, "dropped"));
-	lines_add(l, INK_NORMAL, "%-12s %s up, %s down, %.0f connections open", "traffic",
+	lines_add(l, INK_NORMAL, "%-12s %s up, %s down, %.0f open now", "traffic",
 	    text_bytes(up, (uint64_t)cell_number(row, "bytes_up")),
 	    text_bytes(down, (uint64_t)cell_number(row, "bytes_down")),
 	    cell_number(row, "connections"));
@@ -200,7 +200,7 @@ static const struct column columns[] = {
 };
 
 const struct pane pane_vms = {
-	.name = "VMs", .brief = "VM", .view = "vms", .identity = { "id" },
+	.name = "VMs", .brief = "VM", .one = "Guest", .view = "vms", .identity = { "id" },
 	.columns = columns, .sort = "name",
 	.empty = "no guest seen yet behind the guarded bridges",
 	.title = title, .detail = detail,

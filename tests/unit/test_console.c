@@ -383,7 +383,21 @@ popup_text_is_wrapped_at_spaces(void **state)
 }
 
 static void
-every_role_of_every_theme_has_a_look_without_colours(void **state)
+every_key_has_one_row_and_each_row_is_told(void **state)
+{
+	for (const struct key_row *a = key_table; a->shown != NULL; a++) {
+		assert_non_null(a->run);
+		assert_true(strlen(a->help) > 0 && strlen(a->help) <= 47);
+		assert_null(strpbrk(a->command, " "));
+		for (const struct key_row *b = key_table; b < a; b++)
+			for (size_t i = 0; i < 4 && a->keys[i] != 0; i++)
+				for (size_t k = 0; k < 4 && b->keys[k] != 0; k++)
+					assert_int_not_equal(a->keys[i], b->keys[k]);
+	}
+}
+
+static void
+every_ink_of_every_theme_has_a_look_without_colours(void **state)
 {
 	assert_int_equal(theme_find("no such"), 0);
 	assert_int_equal(theme_find(NULL), 0);
@@ -420,7 +434,8 @@ main(void)
 		cmocka_unit_test(text_that_does_not_fit_is_marked_as_cut),
 		cmocka_unit_test(rows_of_nonsense_are_drawn_without_harm),
 		cmocka_unit_test(popup_text_is_wrapped_at_spaces),
-		cmocka_unit_test(every_role_of_every_theme_has_a_look_without_colours),
+		cmocka_unit_test(every_key_has_one_row_and_each_row_is_told),
+		cmocka_unit_test(every_ink_of_every_theme_has_a_look_without_colours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
