@@ -149,5 +149,8 @@ struct allow_answer {
  */
 struct allow_answer	 allow_lookup(const struct allow_image *, const char *name,
 			    size_t len, uint16_t port, const char *guest, int64_t now);
+/* The same for a look-up of the name: may the guest have it on any port? */
+struct allow_answer	 allow_lookup_name(const struct allow_image *, const char *name,
+			    size_t len, const char *guest, int64_t now);
 
 #endif

@@ -166,6 +166,7 @@ struct question {
 	const char			*guest;
 	int64_t				 now;
 	uint16_t			 port;
+	bool				 any_port;
 };
 
 /*
@@ -192,13 +193,16 @@ judge_rule(struct level *v, const struct question *q, const struct image_rule *r
 		explains = REASON_DISABLED;
 	else if (ended)
 		explains = REASON_EXPIRED;
-	else if (r->port != 0 && r->port != q->port)
+	else if (r->port != 0 && r->port != q->port && !q->any_port)
 		explains = REASON_PORT;
 	else if (r->flags & IMAGE_PENDING)
 		explains = REASON_DISABLED;
-	else if (r->flags & IMAGE_DENY)
-		v->deny = r->id;
-	else if (r->port != 0 || q->port == PORT_HTTP || q->port == PORT_HTTPS)
+	else if (r->flags & IMAGE_DENY) {
+		/* One port of a name says nothing of the others. */
+		if (r->port == 0 || !q->any_port)
+			v->deny = r->id;
+	} else if (r->port != 0 || q->any_port || q->port == PORT_HTTP ||
+	    q->port == PORT_HTTPS)
 		v->allow = r->id;
 	else
 		v->no_port = r->id;
@@ -334,23 +338,39 @@ find_probes(const struct allow_image *im, const char *name, size_t len,
 	return n;
 }
 
+static struct allow_answer
+judge(const struct question *q, const char *name, size_t len)
+{
+	struct allow_answer a = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
+	struct probe probes[LABELS_MAX];
+	const uint8_t *key;
+
+	if (q->im == NULL || len == 0 || len > GH_NAME_MAX)
+		return a;
+	for (size_t n = find_probes(q->im, name, len, probes); n-- > 0;) {
+		const struct probe *p = &probes[n];
+
+		key = find_key(q->im, p->hash, name + p->start, len - p->start);
+		if (key != NULL && judge_key(q, key, p->start == 0, &a))
+			break;
+	}
+	return a;
+}
+
 struct allow_answer
 allow_lookup(const struct allow_image *im, const char *name, size_t len, uint16_t port,
     const char *guest, int64_t now)
 {
 	const struct question q = { .im = im, .guest = guest, .now = now, .port = port };
-	struct allow_answer a = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
-	struct probe probes[LABELS_MAX];
-	const uint8_t *key;
 
-	if (im == NULL || len == 0 || len > GH_NAME_MAX)
-		return a;
-	for (size_t n = find_probes(im, name, len, probes); n-- > 0;) {
-		const struct probe *p = &probes[n];
+	return judge(&q, name, len);
+}
 
-		key = find_key(im, p->hash, name + p->start, len - p->start);
-		if (key != NULL && judge_key(&q, key, p->start == 0, &a))
-			break;
-	}
-	return a;
+struct allow_answer
+allow_lookup_name(const struct allow_image *im, const char *name, size_t len,
+    const char *guest, int64_t now)
+{
+	const struct question q = { .im = im, .guest = guest, .now = now, .any_port = true };
+
+	return judge(&q, name, len);
 }

@@ -191,6 +191,44 @@ the_most_specific_entry_decides(void **state)
 }
 
 static void
+a_name_is_listed_if_any_port_of_it_is(void **state)
+{
+	static const struct {
+		const char	*name, *guest;
+		uint8_t		 verdict, reason;
+		uint32_t	 entry;
+	} cases[] = {
+		{ "github.com", "", VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "gist.github.com", "", VERDICT_DENY, REASON_DENY_ENTRY, 4 },
+		{ "only443.example", "", VERDICT_ALLOW, REASON_LISTED, 17 },
+		{ "no80.example", "", VERDICT_ALLOW, REASON_LISTED, 18 },
+		/* A port that cannot be enforced yet gives no address away. */
+		{ "git.example.org", "", VERDICT_DENY, REASON_DISABLED, 7 },
+		{ "docker.io", "", VERDICT_DENY, REASON_DISABLED, 8 },
+		{ "old.example", "", VERDICT_DENY, REASON_EXPIRED, 9 },
+		{ "pypi.org", "agent-7", VERDICT_ALLOW, REASON_LISTED, 5 },
+		{ "pypi.org", "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "x.evil.example", "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		{ "", "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+	};
+	struct allowlist *l = parse(LIST);
+	struct allow_image *im = compile(l);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct allow_answer a = allow_lookup_name(im, cases[i].name,
+		    strlen(cases[i].name), cases[i].guest, NOW);
+
+		if (a.verdict != cases[i].verdict || a.reason != cases[i].reason ||
+		    a.entry != cases[i].entry)
+			fail_msg("%s for \"%s\": %s, entry %u", cases[i].name, cases[i].guest,
+			    reason_name((enum reason)a.reason), (unsigned)a.entry);
+	}
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
 an_entry_ends_on_the_second_without_a_new_image(void **state)
 {
 	struct allowlist *l = parse("a.com until=2026-11-22T18:00Z\n");
@@ -565,6 +603,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_hash_is_siphash_1_3),
 		cmocka_unit_test(the_most_specific_entry_decides),
+		cmocka_unit_test(a_name_is_listed_if_any_port_of_it_is),
 		cmocka_unit_test(an_entry_ends_on_the_second_without_a_new_image),
 		cmocka_unit_test(nothing_is_listed_without_a_list),
 		cmocka_unit_test(names_of_every_length_and_depth_are_found),
