@@ -36,6 +36,7 @@ enum {
 	PER_LINE = 8,		/* values of a list on one printed line */
 	VALUE_SIZE = 1024,
 	PORT_UNPRIVILEGED = 1024,
+	PORT_DNS = 53,
 	MINUTE = 60, HOUR = 3600, DAY = 86400,
 };
 
@@ -53,6 +54,7 @@ enum option_type {
 	TYPE_PORTS,		/* struct conf_ports */
 	TYPE_UIDS,		/* conf.uids and nuids */
 	TYPE_PREFIXES,		/* conf.reach and nreach */
+	TYPE_UPSTREAMS,		/* conf.upstreams and nupstreams */
 	TYPE_COUNT
 };
 
@@ -125,13 +127,16 @@ static const struct option option_table[] = {
 	{ "proxy", "hello-size", TYPE_NUMBER, AT(hello_bytes), 1024, 65536, "65536", "bytes",
 	    "Largest TLS ClientHello." },
 	{ "proxy", "resolv-conf", TYPE_PATH, AT(resolv_conf), 0, 0, "/etc/resolv.conf", "path",
-	    "Which name servers the proxy asks." },
+	    "Which DNS servers are asked for listed names, unless [dns] upstream says so." },
 	{ "proxy", "reach", TYPE_PREFIXES, 0, 0, 0, "", "address ranges",
 	    "Private ranges that listed names may lead to, such as 10.8.0.0/16. The proxy\n"
 	    "dials no other address outside the public internet." },
 
 	{ "dns", "port", TYPE_NUMBER16, AT(dns_port), 1, UINT16_MAX, "53", "port",
 	    "Where guests reach the host's resolver." },
+	{ "dns", "upstream", TYPE_UPSTREAMS, 0, 0, 0, "", "addresses",
+	    "DNS servers that are asked for listed names: ADDRESS, ADDRESS:PORT or\n"
+	    "[ADDRESS]:PORT. None: those of [proxy] resolv-conf." },
 
 	{ "drops", "nflog-group", TYPE_NUMBER16, AT(nflog_group), 1, UINT16_MAX, "7077", "group",
 	    "The netfilter log group that blocked packets are read from." },
@@ -521,6 +526,50 @@ read_prefixes(struct conf *c, const struct option *o, char *value)
 	return NULL;
 }
 
+/* "192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353" */
+static char *
+parse_upstream(struct conf_upstream *u, char *item)
+{
+	char *port = NULL, *host = item, *end;
+	const char *why;
+	uint64_t v;
+
+	if (*item == '[' && (end = strchr(item, ']')) != NULL && (end[1] == ':' || end[1] == '\0')) {
+		host = item + 1;
+		port = end[1] == ':' ? end + 2 : NULL;
+		*end = '\0';
+	} else if ((end = strchr(item, ':')) != NULL && strchr(end + 1, ':') == NULL) {
+		port = end + 1;
+		*end = '\0';
+	}
+	u->port = PORT_DNS;
+	if (!addr_parse(host, &u->addr))
+		return xasprintf("\"%s\" is not an IPv4 or IPv6 address; a server is named by its "
+		    "address, as in 192.0.2.1 or [2001:db8::1]:5353", host);
+	if (port != NULL && !text_number(port, 1, UINT16_MAX, &v, &why))
+		return xasprintf("\"%s\": %s; a port from 1 to 65535 is wanted", port, why);
+	if (port != NULL)
+		u->port = (uint16_t)v;
+	return NULL;
+}
+
+static char *
+read_upstreams(struct conf *c, const struct option *o, char *value)
+{
+	char *item, *cause;
+
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		if (c->nupstreams == CONF_UPSTREAMS_MAX)
+			return xasprintf("more than %d servers", CONF_UPSTREAMS_MAX);
+		if ((cause = parse_upstream(&c->upstreams[c->nupstreams], item)) != NULL)
+			return cause;
+		c->nupstreams++;
+	}
+	return NULL;
+}
+
 static const struct {
 	reader	read;
 	bool	list;
@@ -538,6 +587,7 @@ static const struct {
 	[TYPE_PORTS] = { read_ports, true },
 	[TYPE_UIDS] = { read_uids, true },
 	[TYPE_PREFIXES] = { read_prefixes, true },
+	[TYPE_UPSTREAMS] = { read_upstreams, true },
 };
 
 /* Empties a list, so that what the file says replaces the default. */
@@ -564,6 +614,10 @@ list_clear(struct conf *c, const struct option *o)
 	case TYPE_PREFIXES:
 		memset(c->reach, 0, sizeof(c->reach));
 		c->nreach = 0;
+		break;
+	case TYPE_UPSTREAMS:
+		memset(c->upstreams, 0, sizeof(c->upstreams));
+		c->nupstreams = 0;
 		break;
 	default:
 		break;
@@ -992,6 +1046,8 @@ list_length(const struct conf *c, const struct option *o)
 		return ((const struct conf_ports *)const_field(c, o))->n;
 	case TYPE_PREFIXES:
 		return c->nreach;
+	case TYPE_UPSTREAMS:
+		return c->nupstreams;
 	default:
 		return 1;
 	}
@@ -1001,7 +1057,7 @@ list_length(const struct conf *c, const struct option *o)
 static void
 value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
 {
-	char text[TEXT_SHORT_SIZE];
+	char text[ADDR_TEXT_SIZE];
 
 	switch (o->type) {
 	case TYPE_BOOL:
@@ -1036,6 +1092,10 @@ value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
 		break;
 	case TYPE_PREFIXES:
 		fputs(c->reach[i], f);
+		break;
+	case TYPE_UPSTREAMS:
+		fprintf(f, c->upstreams[i].addr.family == 6 ? "[%s]:%u" : "%s:%u",
+		    addr_format(&c->upstreams[i].addr, text), c->upstreams[i].port);
 		break;
 	default:
 		break;

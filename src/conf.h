@@ -14,6 +14,7 @@ enum {
 	CONF_NAMES_MAX = 32,	/* bridges, ports, providers in one list */
 	CONF_PATH_SIZE = 256,
 	CONF_PREFIX_SIZE = 52,	/* "address/bits" */
+	CONF_UPSTREAMS_MAX = 8,
 };
 
 struct conf_names {
@@ -31,6 +32,11 @@ struct conf_uid {
 	uint32_t		uid;
 	char			user[32];	/* as written: a name or a number */
 	struct conf_ports	ports;		/* loopback ports it may reach */
+};
+
+struct conf_upstream {
+	struct addr	addr;
+	uint16_t	port;
 };
 
 struct conf {
@@ -63,6 +69,8 @@ struct conf {
 	uint32_t		nreach;		/* private prefixes that may be dialled */
 	/* [dns] */
 	uint16_t		dns_port;	/* of the host's resolver on the bridges */
+	struct conf_upstream	upstreams[CONF_UPSTREAMS_MAX];
+	uint32_t		nupstreams;	/* 0: those of resolv_conf */
 	/* [drops] */
 	uint16_t		nflog_group;
 	/* [inventory] */

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "firewall/nft.h"
 #include "log.h"
 #include "priv_check.h"
@@ -193,6 +194,13 @@ net_conf_differs(const struct conf *a, const struct conf *b)
 		return true;
 	for (uint32_t i = 0; i < a->nreach; i++) {
 		if (strcmp(a->reach[i], b->reach[i]) != 0)
+			return true;
+	}
+	if (a->nupstreams != b->nupstreams)
+		return true;
+	for (uint32_t i = 0; i < a->nupstreams; i++) {
+		if (!addr_equal(&a->upstreams[i].addr, &b->upstreams[i].addr) ||
+		    a->upstreams[i].port != b->upstreams[i].port)
 			return true;
 	}
 	return false;

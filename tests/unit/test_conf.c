@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "conf.h"
 #include "xmalloc.h"
 
@@ -57,6 +58,7 @@ defaults_are_those_of_the_design(void **state)
 	assert_int_equal(c.hello_bytes, 65536);
 	assert_int_equal(c.nreach, 0);
 	assert_int_equal(c.dns_port, 53);
+	assert_int_equal(c.nupstreams, 0);
 	assert_int_equal(c.nflog_group, 7077);
 	assert_int_equal(c.inventory_seconds, 5);
 	assert_true(strstr(c.leases, "dnsmasq.leases") != NULL);
@@ -109,6 +111,22 @@ every_type_is_read(void **state)
 }
 
 static void
+servers_are_named_with_and_without_port(void **state)
+{
+	static const struct addr v6 = { .family = 6, .bytes = { 0x20, 1, 0xd, 0xb8, [15] = 1 } };
+	struct conf c;
+
+	expect(&c, "[dns]\nupstream = 192.0.2.1, 192.0.2.1:5353\n"
+	    "upstream = 2001:db8::1, [2001:db8::1], [2001:db8::1]:5353\n", NULL);
+	assert_int_equal(c.nupstreams, 5);
+	for (uint32_t i = 0; i < c.nupstreams; i++) {
+		assert_int_equal(c.upstreams[i].port, i == 1 || i == 4 ? 5353 : 53);
+		if (i >= 2)
+			assert_true(addr_equal(&c.upstreams[i].addr, &v6));
+	}
+}
+
+static void
 editors_habits_do_no_harm(void **state)
 {
 	struct conf c;
@@ -147,7 +165,7 @@ slips_are_named_with_line_and_remedy(void **state)
 		{ "[proxy]\nprot = 1\n", "x.conf:2: there is no option \"prot\" in [proxy]; "
 		    "the nearest is \"port\"" },
 		{ "[proxy]\nbridge = a\n", "it stands in [guard]" },
-		{ "[dns]\nzzzzzzzzzz = a\n", "in [dns]; it has port" },
+		{ "[dns]\nzzzzzzzzzz = a\n", "in [dns]; it has port, upstream" },
 		{ "port = 1\n", "x.conf:1: \"port\" stands before the first [section]" },
 		{ "[proxy]\nport\n", "x.conf:2: neither" },
 		{ "[proxy\nport = 1\n", "x.conf:1: neither" },
@@ -175,6 +193,9 @@ slips_are_named_with_line_and_remedy(void **state)
 		{ "[proxy]\nreach = 10.8.0.1/16\n", "10.8.0.0/16 is meant, or 10.8.0.1/32" },
 		{ "[proxy]\nreach = 10.8/16\n", "not an IPv4 or IPv6 address" },
 		{ "[proxy]\nreach = ::/0\n", "1 to 128" },
+		{ "[dns]\nupstream = dns.example\n", "named by its address" },
+		{ "[dns]\nupstream = 192.0.2.1:0\n", "too small" },
+		{ "[dns]\nupstream = 2001:db8::1:x\n", "not an IPv4 or IPv6 address" },
 		{ "[daemon]\nuser = a b\n", "not a user's name" },
 		{ "[daemon]\ngroup =\n", "a group's name has" },
 		{ "[daemon]\ncontrol = /\x01\n", "x.conf:2: byte 0x01" },
@@ -424,6 +445,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_design),
 		cmocka_unit_test(every_type_is_read),
+		cmocka_unit_test(servers_are_named_with_and_without_port),
 		cmocka_unit_test(editors_habits_do_no_harm),
 		cmocka_unit_test(lists_add_up_and_the_rest_stands_once),
 		cmocka_unit_test(slips_are_named_with_line_and_remedy),
