@@ -27,7 +27,7 @@ enum { UNTOLD_MAX = 256 };	/* hits kept while there is no engine */
 
 struct net {
 	struct event_base	*base;
-	struct evdns_base	*dns;
+	struct resolver		*resolver;
 	const struct conf	*conf;
 	struct msg_channel	*priv;
 	struct msg_channel	*engine;	/* NULL: none now */
@@ -240,7 +240,7 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 	msg_channel_free(n->engine);
 	n->engine = msg_channel_new(n->base, fd, ROLE_NET, ROLE_ENGINE, on_engine, on_engine_lost, n);
 	if (n->proxy == NULL) {
-		n->proxy = proxy_new(n->base, n->dns, n->conf, peer->generation, &sink, &cause);
+		n->proxy = proxy_new(n->base, n->resolver, n->conf, peer->generation, &sink, &cause);
 		if (n->proxy == NULL)
 			fatalx("%s", cause);
 	}
@@ -265,14 +265,14 @@ on_priv_lost(const char *why, void *arg)
 }
 
 struct net *
-net_new(struct event_base *base, struct evdns_base *dns, const struct conf *conf, int priv_fd,
+net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf, int priv_fd,
     struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
 {
 	static const struct timeval interval = { .tv_sec = 1 };
 	struct net *n = xcalloc(1, sizeof(*n));
 
 	n->base = base;
-	n->dns = dns;
+	n->resolver = resolver;
 	n->conf = conf;
 	n->capture = capture;
 	n->lost = lost;

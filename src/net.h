@@ -6,7 +6,7 @@
 #include "drops/drops.h"
 
 struct event_base;
-struct evdns_base;
+struct resolver;
 struct net;
 
 /*
@@ -14,7 +14,7 @@ struct net;
  * (NULL: then *capture_cause says why; both stay the caller's).  lost runs
  * when priv is gone: the role must end.
  */
-struct net	*net_new(struct event_base *, struct evdns_base *, const struct conf *, int priv_fd,
+struct net	*net_new(struct event_base *, struct resolver *, const struct conf *, int priv_fd,
 		    struct capture *, const char *capture_cause, void (*lost)(const char *why, void *),
 		    void *arg);
 void		 net_free(struct net *);

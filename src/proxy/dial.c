@@ -6,17 +6,12 @@
  * Addresses are tried one after the other, the families taking turns,
  * beginning with the one the guest used; each try gets its share of the
  * time that is left, so that one dead address does not use it up.
- *
- * A struct dial lives until both look-ups have answered, because evdns
- * calls back even for those that were cancelled; its session may be gone
- * by then.
  */
 #include "config.h"
 
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <event2/dns.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -28,14 +23,14 @@
 enum { FAMILIES = 2, TRY_MS_MIN = 1000 };
 
 struct family {
+	struct dns_waiter	 waiter;	/* must be first */
 	struct dial		*dial;
-	struct evdns_request	*request;	/* under way */
 	struct addr		 addrs[DIAL_ADDRESSES];
 	unsigned		 n, next;
 };
 
 struct dial {
-	struct session	*session;	/* NULL: abandoned */
+	struct session	*session;
 	struct hit	 hit;		/* told when we know how it ended */
 	struct family	 families[FAMILIES];	/* IPv4, IPv6 */
 	unsigned	 turn;		/* which family is next */
@@ -55,14 +50,9 @@ dial_abandon(struct dial *d)
 {
 	if (d == NULL)
 		return;
-	d->session = NULL;
-	for (int i = 0; i < FAMILIES; i++) {
-		/* The answer to a cancelled request comes later, from the event loop. */
-		if (d->families[i].request != NULL)
-			evdns_cancel_request(NULL, d->families[i].request);
-	}
-	if (d->pending == 0)
-		free(d);
+	for (int i = 0; i < FAMILIES; i++)
+		resolver_cancel(&d->families[i].waiter);
+	free(d);
 }
 
 /* Ends the dial without a connection. */
@@ -222,36 +212,23 @@ dial_timeout(struct session *s)
 }
 
 static void
-family_add(struct family *f, const struct proxy *p, const struct addr *a)
+family_take(struct family *f, const struct dns_answer *a)
 {
-	if (!proxy_may_dial(p, a))
-		f->dial->refused = true;
-	else if (f->n < DIAL_ADDRESSES)
-		f->addrs[f->n++] = *a;
+	f->dial->refused |= a->refused;
+	for (unsigned i = 0; i < a->naddrs && f->n < DIAL_ADDRESSES; i++)
+		f->addrs[f->n++] = a->addrs[i];
 }
 
 static void
-family_answer(int result, char type, int count, int ttl, void *addresses, void *arg)
+family_answered(struct dns_waiter *w, const struct dns_answer *a)
 {
-	struct family *f = arg;
+	struct family *f = (struct family *)(void *)w;
 	struct dial *d = f->dial;
 	struct session *s = d->session;
-	const size_t size = type == DNS_IPv4_A ? 4 : 16;
-	struct addr a = { .family = type == DNS_IPv4_A ? 4 : 6 };
 
-	(void)ttl;
-	f->request = NULL;
 	d->pending--;
-	if (s == NULL) {
-		if (d->pending == 0)
-			free(d);
-		return;
-	}
 	proxy_enter(s->proxy);
-	for (int i = 0; result == DNS_ERR_NONE && i < count; i++) {
-		memcpy(a.bytes, (const uint8_t *)addresses + (size_t)i * size, size);
-		family_add(f, s->proxy, &a);
-	}
+	family_take(f, a);
 	if (s->upstream.fd == -1)
 		dial_try(s);
 	else
@@ -263,8 +240,9 @@ family_answer(int result, char type, int count, int ttl, void *addresses, void *
 void
 dial_start(struct session *s, const struct hit *h)
 {
-	struct evdns_base *dns = s->proxy->dns;
+	static const uint16_t types[FAMILIES] = { DNS_TYPE_A, DNS_TYPE_AAAA };
 	struct dial *d = calloc(1, sizeof(*d));
+	struct dns_answer a;
 
 	if (d == NULL) {
 		session_close(s, SESSION_END_ERROR);
@@ -276,16 +254,16 @@ dial_start(struct session *s, const struct hit *h)
 	d->hit = *h;
 	d->turn = s->wanted.family == 6;
 	d->deadline = s->proxy->now + s->proxy->conf->connect_seconds * UINT64_C(1000);
-	for (int i = 0; i < FAMILIES; i++)
-		d->families[i].dial = d;
-	d->families[0].request = evdns_base_resolve_ipv4(dns, s->name, DNS_QUERY_NO_SEARCH,
-	    family_answer, &d->families[0]);
-	d->families[1].request = evdns_base_resolve_ipv6(dns, s->name, DNS_QUERY_NO_SEARCH,
-	    family_answer, &d->families[1]);
-	for (int i = 0; i < FAMILIES; i++)
-		d->pending += d->families[i].request != NULL;
-	if (d->pending == 0)
-		dial_fail(s, REASON_UNRESOLVABLE);
-	else
-		dial_set_timer(s);
+	for (int i = 0; i < FAMILIES; i++) {
+		struct family *f = &d->families[i];
+
+		f->dial = d;
+		f->waiter.answered = family_answered;
+		if (resolver_ask(s->proxy->resolver, s->name, types[i], &f->waiter, &a))
+			family_take(f, &a);
+		else
+			d->pending++;
+	}
+	/* What is known already can be dialled; and if that is nothing, it ends. */
+	dial_try(s);
 }

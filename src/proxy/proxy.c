@@ -25,7 +25,8 @@
 enum {
 	RUN_MAX = 256,		/* sessions given another turn in one batch */
 	FDS_PER_SESSION = 2,
-	FDS_RESERVED = 64 + PIPE_FDS,	/* channels, DNS, the log device */
+	/* Channels, the log device; DNS: look-ups under way and guests' connections. */
+	FDS_RESERVED = 256 + PIPE_FDS,
 	FLOW_MS = 1000,
 };
 
@@ -113,51 +114,6 @@ proxy_tick(int fd, short what, void *arg)
 	proxy_settle(p);
 }
 
-/* "10.0.0.0/8" */
-static bool
-prefix_parse(const char *s, struct prefix *prefix)
-{
-	char text[CONF_PREFIX_SIZE], *slash;
-	const char *why;
-	uint64_t bits;
-
-	copy_string(text, s, sizeof(text));
-	slash = strchr(text, '/');
-	if (slash != NULL)
-		*slash++ = '\0';
-	if (!addr_parse(text, &prefix->net))
-		return false;
-	bits = prefix->net.family == 4 ? 32 : 128;
-	if (slash != NULL && !text_number(slash, 0, bits, &bits, &why))
-		return false;
-	prefix->bits = (uint8_t)bits;
-	return true;
-}
-
-static char *
-proxy_read_reach(struct proxy *p)
-{
-	for (uint32_t i = 0; i < p->conf->nreach; i++) {
-		if (!prefix_parse(p->conf->reach[i], &p->reach[i]))
-			return xasprintf("%s: [proxy] reach: \"%s\" is not an address range; "
-			    "write it as 10.1.0.0/16", p->conf->path, p->conf->reach[i]);
-		p->nreach++;
-	}
-	return NULL;
-}
-
-bool
-proxy_may_dial(const struct proxy *p, const struct addr *a)
-{
-	if (addr_special(a) == NULL)
-		return true;
-	for (uint32_t i = 0; i < p->nreach; i++) {
-		if (addr_in_prefix(a, &p->reach[i].net, p->reach[i].bits))
-			return true;
-	}
-	return false;
-}
-
 /* How many sessions the descriptors of this process are enough for. */
 static uint32_t
 proxy_fd_budget(void)
@@ -172,13 +128,13 @@ proxy_fd_budget(void)
 }
 
 struct proxy *
-proxy_new(struct event_base *base, struct evdns_base *dns, const struct conf *conf,
+proxy_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
     uint32_t generation, const struct proxy_sink *sink, char **cause)
 {
 	struct proxy *p = xcalloc(1, sizeof(*p));
 
 	p->base = base;
-	p->dns = dns;
+	p->resolver = resolver;
 	p->conf = conf;
 	p->sink = *sink;
 	p->next_id = (uint64_t)generation << 32 | 1;
@@ -190,9 +146,8 @@ proxy_new(struct event_base *base, struct evdns_base *dns, const struct conf *co
 	sources_init(&p->sources);
 	p->now = now_mono() / 1000;
 	wheel_init(&p->wheel, p->now);
-	*cause = proxy_read_reach(p);
-	if (*cause == NULL)
-		p->poller = poller_new(base, proxy_ready, proxy_after, p, cause);
+	*cause = NULL;
+	p->poller = poller_new(base, proxy_ready, proxy_after, p, cause);
 	if (*cause == NULL && (p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p)) == NULL)
 		*cause = xstrdup("cannot start the clock of the proxy");
 	if (*cause != NULL) {

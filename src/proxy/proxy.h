@@ -10,7 +10,7 @@
 #include "gatehouse.h"
 
 struct event_base;
-struct evdns_base;
+struct resolver;
 
 /* How the proxy tells the world; called on the worker's event loop. */
 struct proxy_sink {
@@ -29,7 +29,7 @@ struct proxy_stats {
 
 struct proxy;
 /* Does not listen before proxy_run(); binding needs no privilege. */
-struct proxy	*proxy_new(struct event_base *, struct evdns_base *, const struct conf *,
+struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,
 		    uint32_t generation, const struct proxy_sink *, char **cause);
 void		 proxy_free(struct proxy *);
 /* NULL or a cause. Stopping closes the listener and every session. */

@@ -23,6 +23,7 @@
 #include <sys/queue.h>
 
 #include "addr.h"
+#include "dns/resolver.h"
 #include "proxy/buf.h"
 #include "proxy/http.h"
 #include "proxy/pipe.h"
@@ -37,7 +38,6 @@ struct dial;
 
 enum {
 	PROXY_LISTENERS = 2,		/* 0.0.0.0 and [::] */
-	PROXY_REACH_MAX = CONF_NAMES_MAX,
 	DIAL_ADDRESSES = 8,
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
@@ -113,14 +113,9 @@ struct session {
 
 LIST_HEAD(session_list, session);
 
-struct prefix {
-	struct addr	net;
-	uint8_t		bits;
-};
-
 struct proxy {
 	struct event_base	*base;
-	struct evdns_base	*dns;
+	struct resolver		*resolver;
 	const struct conf	*conf;
 	struct proxy_sink	 sink;
 	struct poller		*poller;
@@ -130,8 +125,6 @@ struct proxy {
 	struct pipe_pool	 pipes;
 	struct sources		 sources;
 	struct allow_image	*allow;
-	struct prefix		 reach[PROXY_REACH_MAX];
-	uint32_t		 nreach;
 	struct conn		 listeners[PROXY_LISTENERS];
 	uint16_t		 port;
 	bool			 running;
@@ -152,7 +145,6 @@ struct proxy {
 /* Around whatever does not come from the poller: the time, and the aftermath. */
 void		 proxy_enter(struct proxy *);
 void		 proxy_settle(struct proxy *);
-bool		 proxy_may_dial(const struct proxy *, const struct addr *);
 
 /* listener.c */
 char		*listener_open(struct proxy *);

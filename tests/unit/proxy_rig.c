@@ -80,8 +80,9 @@ dns_answer(struct evdns_server_request *q, void *arg)
 		inet_pton(AF_INET, addrs[n], &in[n]);
 		n++;
 	}
-	if (n > 0 && ask->type == EVDNS_TYPE_A)
-		evdns_server_request_add_a_reply(q, ask->name, n, in, 60);
+	/* One by one: libevent would put both into one record. */
+	for (int i = 0; i < n && ask->type == EVDNS_TYPE_A; i++)
+		evdns_server_request_add_a_reply(q, ask->name, 1, &in[i], 60);
 	evdns_server_request_respond(q, n == 0 ? DNS_ERR_NOTEXIST : 0);
 }
 
@@ -141,7 +142,7 @@ rig_setup(void **state)
 	struct rig *r = calloc(1, sizeof(*r));
 	struct proxy_sink sink = { on_hit, on_flow, r };
 	uint16_t dns_port;
-	char server[32], *cause;
+	char *cause;
 
 	memset(&world, 0, sizeof(world));
 	world.listed[0] = "a.example";
@@ -150,16 +151,19 @@ rig_setup(void **state)
 	r->base = event_base_new();
 	r->dns_fd = bound_socket(SOCK_DGRAM, &dns_port);
 	r->dns_server = evdns_add_server_port_with_base(r->base, r->dns_fd, 0, dns_answer, NULL);
-	r->dns = evdns_base_new(r->base, 0);
-	snprintf(server, sizeof(server), "127.0.0.1:%u", dns_port);
-	evdns_base_nameserver_ip_add(r->dns, server);
 	r->origin = bound_socket(SOCK_STREAM, &world.port);
 	listen(r->origin, 16);
 	conf_defaults(&r->conf);
 	r->conf.proxy_port = 0;
 	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
 	r->conf.nreach = 1;
-	r->proxy = proxy_new(r->base, r->dns, &r->conf, 7, &sink, &cause);
+	r->conf.upstreams[0].addr = (struct addr){ .family = 4, .bytes = { 127, 0, 0, 1 } };
+	r->conf.upstreams[0].port = dns_port;
+	r->conf.nupstreams = 1;
+	r->resolver = resolver_new(r->base, &r->conf, &cause);
+	if (r->resolver == NULL)
+		return -1;
+	r->proxy = proxy_new(r->base, r->resolver, &r->conf, 7, &sink, &cause);
 	if (r->proxy == NULL)
 		return -1;
 	r->proxy->original = fake_original;
@@ -177,7 +181,7 @@ rig_teardown(void **state)
 	proxy_free(r->proxy);
 	for (int i = 0; i < 4; i++)
 		event_base_loop(r->base, EVLOOP_NONBLOCK);
-	evdns_base_free(r->dns, 0);
+	resolver_free(r->resolver);
 	evdns_close_server_port(r->dns_server);
 	for (int i = 0; i < 4; i++)
 		event_base_loop(r->base, EVLOOP_NONBLOCK);

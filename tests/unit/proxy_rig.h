@@ -15,7 +15,7 @@ enum { RIG_HITS = 64, RIG_LISTED = 8, RIG_BUF = 64 << 10 };
 
 struct rig {
 	struct event_base	*base;
-	struct evdns_base	*dns;
+	struct resolver		*resolver;
 	struct evdns_server_port *dns_server;
 	struct proxy		*proxy;
 	struct conf		 conf;

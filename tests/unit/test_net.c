@@ -6,19 +6,19 @@
 
 #include <sys/socket.h>
 
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "allow/allow.h"
+#include "dns/resolver.h"
 #include "msg.h"
 #include "net.h"
 
 struct world {
 	struct event_base	*base;
-	struct evdns_base	*dns;
+	struct resolver		*resolver;
 	struct conf		 conf;
 	struct net		*net;
 	struct msg_channel	*priv, *engine;
@@ -81,16 +81,17 @@ static int
 setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	char *cause;
 	int sv[2];
 
 	if (w == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
 		return -1;
 	w->base = event_base_new();
-	w->dns = evdns_base_new(w->base, 0);
 	conf_defaults(&w->conf);
+	w->resolver = resolver_new(w->base, &w->conf, &cause);
 	w->conf.proxy_port = 0;
 	w->priv = msg_channel_new(w->base, sv[0], ROLE_PRIV, ROLE_NET, on_frame, on_error, w);
-	w->net = net_new(w->base, w->dns, &w->conf, sv[1], NULL, "no log device here", on_lost, w);
+	w->net = net_new(w->base, w->resolver, &w->conf, sv[1], NULL, "no log device here", on_lost, w);
 	start_engine(w);
 	*state = w;
 	return 0;
@@ -104,7 +105,7 @@ teardown(void **state)
 	net_free(w->net);
 	msg_channel_free(w->priv);
 	msg_channel_free(w->engine);
-	evdns_base_free(w->dns, 0);
+	resolver_free(w->resolver);
 	event_base_free(w->base);
 	free(w);
 	return 0;
