@@ -31,6 +31,7 @@ enum {
 
 struct options {
 	bool	json, follow;
+	bool	filtered;	/* the rows are not all there are */
 };
 
 static volatile int stop;	/* a signal says so */
@@ -198,6 +199,16 @@ is_stream(const char *view)
 	return strcmp(view, "drops") == 0 || strcmp(view, "events") == 0;
 }
 
+/* A filter that nothing passes does not mean that there is nothing. */
+static void
+print_rows(const struct command *c, const json_t *result, const struct options *o)
+{
+	if (o->filtered && json_array_size(json_object_get(result, "rows")) == 0)
+		printf(" nothing matches the filter\n");
+	else
+		ui_table(c->method, result, stdout, columns());
+}
+
 static void
 follow_update(const struct command *c, const json_t *params, const struct options *o,
     json_int_t *last)
@@ -223,7 +234,7 @@ follow_update(const struct command *c, const json_t *params, const struct option
 	else if (o->json)
 		print_json(view);
 	else {
-		ui_table(c->method, view, stdout, columns());
+		print_rows(c, view, o);
 		printf("\n");
 	}
 	fflush(stdout);
@@ -325,7 +336,8 @@ rules_text_print(const struct conf *conf, int argc, char **argv)
 
 	/* What would be loaded is nothing. */
 	if (conf->partial)
-		return fail(EXIT_NO, xstrdup("the configuration has an error: mend it first"));
+		return fail(EXIT_NO, xstrdup("the configuration is missing or has an error; "
+		    "\"gatehouse daemon -n\" says which"));
 	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
 		return fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
 		    "observe", name));
@@ -454,7 +466,7 @@ print_result(const struct command *c, const json_t *result, const struct options
 	if (o->json)
 		print_json(result);
 	else if (c->to_text == NULL)
-		ui_table(c->method, result, stdout, columns());
+		print_rows(c, result, o);
 	else if ((text = c->to_text(result)) != NULL) {
 		fputs(text, stdout);
 		free(text);
@@ -474,7 +486,7 @@ int
 cli_main(const struct conf *conf, int argc, char **argv)
 {
 	const struct command *c = argc > 0 ? command_find(argv[0]) : NULL;
-	struct options o = { false, false };
+	struct options o = { false, false, false };
 	enum exit_code code = EXIT_DONE;
 	json_t *params = NULL, *result;
 	char *cause = NULL;
@@ -487,6 +499,7 @@ cli_main(const struct conf *conf, int argc, char **argv)
 		return code;
 	if ((cause = c->to_request(argc, argv, &params)) != NULL)
 		return usage_of(c, cause);
+	o.filtered = json_object_get(params, "filter") != NULL;
 	if (o.follow && c->to_text != NULL && strcmp(c->name, "status") != 0) {
 		json_decref(params);
 		return usage_of(c, xasprintf("%s cannot be followed", c->name));

@@ -269,7 +269,12 @@ check_request(int argc, char **argv, json_t **params)
 	*params = json_object();
 	set_string(*params, "host", host);
 	set_string(*params, "vm", vm);
-	if (port != NULL && !text_number(port, 1, UINT16_MAX, &number, &why)) {
+	if (strstr(target, "://") != NULL) {
+		cause = xasprintf("check: %s: write the host alone, without http:// or a path",
+		    target);
+		json_decref(*params);
+		*params = NULL;
+	} else if (port != NULL && !text_number(port, 1, UINT16_MAX, &number, &why)) {
 		cause = xasprintf("check: %s is no port: %s", port, why);
 		json_decref(*params);
 		*params = NULL;

@@ -76,6 +76,8 @@ words_become_requests(void **state)
 		{ "check fd00::1", "{\"host\":\"fd00::1\"}" },
 		{ "check [fd00::1]:443", "{\"host\":\"fd00::1\",\"port\":443}" },
 		{ "check github.com:0", "! check: 0 is no port: too small" },
+		{ "check https://github.com/", "! check: https://github.com/: write the host alone, "
+		    "without http:// or a path" },
 		{ "check github.com:", "! check:  is no port: a number is missing" },
 		{ "why 3-1042", "{\"id\":\"3-1042\"}" },
 	};
