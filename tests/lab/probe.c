@@ -4,7 +4,7 @@
  *	probe [-h] [-t SECONDS] tcp|udp HOST PORT	line sent, echo awaited
  *	probe [-t SECONDS] icmp HOST			echo request
  *	probe [-h] [-p PATH] [-t SECONDS] tls|http NAME [PORT [ADDRESS]]
- *	probe serve PORT...				echo, TCP and UDP, until killed
+ *	probe [-h] serve PORT...			echo, TCP and UDP, until killed
  *
  * Words: reached; denied (a TLS alert, an HTTP 403, not an echo: somebody decided);
  * refused (reset or port unreachable); rejected (an ICMP error other than that); closed
@@ -13,6 +13,7 @@
  * the lab internet's ($SSL_CERT_FILE) for the very name.  With -h it says
  * "reached", keeps the connection open with a line each 100 ms, and says
  * "cut" when that ends.  With -p it fetches PATH whole.
+ * A server with -h speaks by itself over TCP, and tells what it hears.
  */
 #include "config.h"
 
@@ -286,6 +287,26 @@ serve_connection(void *arg)
 	return NULL;
 }
 
+/* A line each 100 ms, asked or not; what comes is told, not echoed. */
+static void *
+serve_talking(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	char bytes[4096];
+	ssize_t n;
+
+	while (send(fd, "tick\n", 5, MSG_NOSIGNAL) == 5) {
+		usleep(HOLD_MS * 1000);
+		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (n > 0) {
+			fwrite(bytes, 1, (size_t)n, stdout);
+			fflush(stdout);
+		}
+	}
+	close(fd);
+	return NULL;
+}
+
 static _Noreturn void
 serve(char **ports, int n)
 {
@@ -312,7 +333,8 @@ serve(char **ports, int n)
 			len = sizeof(from);
 			if (i % 2 == 0) {
 				fd = accept(fds[i].fd, NULL, NULL);
-				if (fd != -1 && pthread_create(&thread, NULL, serve_connection,
+				if (fd != -1 && pthread_create(&thread, NULL,
+				        hold ? serve_talking : serve_connection,
 				        (void *)(intptr_t)fd) == 0)
 					pthread_detach(thread);
 				continue;
