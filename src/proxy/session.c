@@ -236,6 +236,8 @@ session_judge_again(struct session *s)
 	/* Nothing was told of it yet, neither to the engine nor to the guest. */
 	h = *dial_hit(s->dial);
 	h.entry = answer.entry;
+	dial_abandon(s->dial);
+	s->dial = NULL;
 	session_refuse(s, &h, (enum reason)answer.reason, NULL);
 	session_queue(s);
 }

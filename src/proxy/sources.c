@@ -53,6 +53,7 @@ source_new(struct sources *t, const struct addr *a)
 
 	if (s == NULL)
 		return NULL;
+	s->table = t;
 	s->addr = *a;
 	LIST_INSERT_HEAD(&t->buckets[source_bucket(t, a)], s, link);
 	return s;
@@ -71,6 +72,7 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 			free(g);
 		}
 		s->guest = NULL;
+		t->strangers += s->open;
 	}
 	if (id == 0)
 		return;
@@ -85,6 +87,7 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 	}
 	g->sources++;
 	g->open += s->open;
+	t->strangers -= s->open;
 	s->guest = g;
 }
 
@@ -115,6 +118,8 @@ source_open(struct sources *t, const struct addr *a)
 	s->open++;
 	if (s->guest != NULL)
 		s->guest->open++;
+	else
+		t->strangers++;
 	return s;
 }
 
@@ -122,16 +127,19 @@ void
 source_close(struct source *s)
 {
 	s->open--;
-	if (s->guest != NULL)
+	if (s->guest != NULL) {
 		s->guest->open--;
-	else if (s->open == 0)
+		return;
+	}
+	s->table->strangers--;
+	if (s->open == 0)
 		source_free(s);
 }
 
 uint32_t
 source_load(const struct source *s)
 {
-	return s->guest != NULL ? s->guest->open : s->open;
+	return s->guest != NULL ? s->guest->open : s->table->strangers;
 }
 
 uint32_t

@@ -21,6 +21,7 @@ struct guest_count {
 
 struct source {
 	LIST_ENTRY(source)	link;
+	struct sources		*table;
 	struct addr		addr;
 	struct guest_count	*guest;		/* NULL: nobody we know */
 	uint32_t		open;
@@ -32,6 +33,7 @@ struct source {
 struct sources {
 	LIST_HEAD(, source)	buckets[SOURCE_BUCKETS];
 	LIST_HEAD(, guest_count) guests;
+	uint32_t		strangers;	/* connections of nobody we know */
 	uint64_t		seed;
 };
 
@@ -41,7 +43,8 @@ void		 sources_free(struct sources *);
  * NULL if there is no memory. */
 struct source	*source_open(struct sources *, const struct addr *);
 void		 source_close(struct source *);
-/* Connections that count against [proxy] max-per-guest. */
+/* Connections that count against [proxy] max-per-guest: the guest's, or those of
+ * all strangers together, since a guest can take as many addresses as it likes. */
 uint32_t	 source_load(const struct source *);
 uint32_t	 source_guest(const struct source *);
 /* What proxy_set_guest() says. Returns the source if it changed and has

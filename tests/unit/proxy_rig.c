@@ -74,6 +74,10 @@ dns_answer(struct evdns_server_request *q, void *arg)
 		if (strcasecmp(zone[i].name, ask->name) == 0)
 			addrs = zone[i].addrs;
 	}
+	if (strcasecmp(ask->name, "silent.example") == 0) {
+		evdns_server_request_drop(q);
+		return;
+	}
 	if (addrs == NULL)
 		addrs = local;
 	while (n < 2 && addrs[n] != NULL) {

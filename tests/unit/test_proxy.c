@@ -646,6 +646,51 @@ an_entry_for_one_guest_follows_the_guest(void **state)
 }
 
 static void
+what_is_frozen_while_it_is_dialled_is_dialled_no_more(void **state)
+{
+	struct rig *r = *state;
+	const struct session *s;
+	int guest = rig_connect(r);
+
+	world.listed[0] = "silent.example";
+	/* The rest of its body is awaited, so the session outlives the refusal. */
+	rig_say(r, guest, "POST / HTTP/1.1\r\nHost: silent.example\r\nContent-Length: 5\r\n\r\n");
+	rig_until(r, (s = LIST_FIRST(&r->proxy->sessions)) != NULL && s->state == SESSION_DIAL);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true);
+	assert_int_equal(s->state, SESSION_LINGER);
+	assert_null(s->dial);
+	expect_page(r, guest, "403", "frozen");
+	assert_int_equal(r->nhits, 1);
+}
+
+static void
+addresses_of_nobody_share_one_limit(void **state)
+{
+	struct addr addr[3] = { loopback, loopback, loopback };
+	struct source *s[3];
+	struct sources t;
+
+	(void)state;
+	sources_init(&t);
+	for (unsigned i = 0; i < 3; i++) {
+		addr[i].bytes[3] = (uint8_t)(i + 2);
+		s[i] = source_open(&t, &addr[i]);
+	}
+	assert_int_equal(source_load(s[0]), 3);
+	source_set(&t, &addr[0], 7, "agent-1", false);
+	assert_int_equal(source_load(s[0]), 1);
+	assert_int_equal(source_load(s[1]), 2);
+	source_close(s[2]);
+	assert_int_equal(source_load(s[1]), 1);
+	source_set(&t, &addr[0], 0, "", false);
+	assert_int_equal(source_load(s[0]), 2);
+	source_close(s[0]);
+	source_close(s[1]);
+	assert_int_equal(t.strangers, 0);
+	sources_free(&t);
+}
+
+static void
 guests_not_told_again_are_forgotten(void **state)
 {
 	struct rig *r = *state;
@@ -886,6 +931,8 @@ main(void)
 		rig_test(a_dead_address_and_a_private_one_are_passed_over),
 		rig_test(revoking_an_entry_cuts_its_connections_and_no_others),
 		rig_test(a_frozen_guest_is_cut_and_refused_until_it_is_thawed),
+		rig_test(what_is_frozen_while_it_is_dialled_is_dialled_no_more),
+		rig_test(addresses_of_nobody_share_one_limit),
 		rig_test(an_entry_for_one_guest_follows_the_guest),
 		rig_test(guests_not_told_again_are_forgotten),
 		rig_test(a_guest_gets_so_many_connections_and_no_more),
