@@ -256,6 +256,8 @@ fw_status(struct engine *e, const struct fw_status *m)
 	e->fw_known = true;
 	if (!changed)
 		return;
+	if (was.profile == PROFILE_NONE && e->fw.profile != PROFILE_NONE)
+		freeze_again(e);
 	model_touch(e->model, VIEW_VMS);
 	rules_poll(e, 0);
 	alerts_update(e);

@@ -213,6 +213,8 @@ bool	 guest_frozen(const struct engine *, const struct guest *);
 void	 freeze_guests(struct engine *, const struct guest *, bool on, struct control_call *);
 /* A frozen guest that got something new is frozen by that too. */
 void	 freeze_follow(struct engine *, const struct guest *);
+/* Asks again for all of them: priv freezes nobody while the rules are flushed. */
+void	 freeze_again(struct engine *);
 /* Takes up who the kernel says is frozen. */
 void	 freeze_adopt(struct engine *, const struct fw_guest *, int n, bool all);
 void	 freeze_free(struct engine *);

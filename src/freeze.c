@@ -347,6 +347,19 @@ freeze_follow(struct engine *e, const struct guest *g)
 }
 
 void
+freeze_again(struct engine *e)
+{
+	const struct guest *g;
+
+	if (e->frozen_all)
+		freeze_all(e, true, NULL);
+	for (const struct frozen *f = e->frozen; f != NULL; f = f->next) {
+		if (!f->thawing && (g = inventory_by_id(e->inventory, f->guest)) != NULL)
+			freeze_ask(e, freeze_new(e, g, true, NULL), &f->by);
+	}
+}
+
+void
 freeze_adopt(struct engine *e, const struct fw_guest *found, int n, bool all)
 {
 	e->frozen_known = true;
