@@ -131,6 +131,8 @@ sandbox_enter(const struct conf *conf, enum role role)
 	struct account account;
 	char *cause;
 
+	/* Executed as /proc/self/exe, it would be "exe" in ps and in messages. */
+	prctl(PR_SET_NAME, "gatehouse", 0, 0, 0);
 	cause = sandbox_account(conf, &account);
 	if (cause == NULL)
 		cause = limits();
