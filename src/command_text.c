@@ -210,13 +210,21 @@ undo_text(const json_t *r)
 	return xasprintf("undone: %s\n", str(r, "undone"));
 }
 
-/* "  by .npmjs.org (line 5 of the allowlist)", if an entry decided. */
+/*
+ * "  by .npmjs.org (line 5 of the allowlist)", if an entry decided, and where
+ * in a preset the name stands.
+ */
 static void
 add_entry(char **t, const json_t *r)
 {
+	const json_t *preset = json_object_get(r, "preset");
+
 	if (str(r, "entry")[0] != '\0')
 		add(t, "  by %s (line %u of the allowlist)\n", str(r, "entry"),
 		    (unsigned)num(r, "line"));
+	if (json_is_object(preset))
+		add(t, "  with %s (line %u of %s)\n", str(preset, "text"),
+		    (unsigned)num(preset, "line"), str(preset, "file"));
 }
 
 char *

@@ -106,6 +106,9 @@ static const struct option option_table[] = {
 
 	{ "allow", "file", TYPE_PATH, AT(allowlist), 0, 0, SYSCONFDIR "/gatehouse/allowlist",
 	    "path", "The allowlist, see gatehouse-allowlist(5)." },
+	{ "allow", "presets", TYPE_DIRS, AT(presets), 0, 0,
+	    SYSCONFDIR "/gatehouse/presets, " PKGDATADIR "/presets", "one or two directories",
+	    "Where the files are that @NAME stands for; a file in the first one wins." },
 
 	{ "proxy", "run", TYPE_BOOL, AT(proxy_run), 0, 0, "yes", "yes or no",
 	    "Whether the proxy runs at the first start; later starts keep its state.\n"
@@ -599,7 +602,7 @@ list_clear(struct conf *c, const struct option *o)
 		memset(field(c, o), 0, CONF_PATH_SIZE);
 		break;
 	case TYPE_DIRS:
-		memset(c->rules, 0, sizeof(c->rules));
+		memset(field(c, o), 0, sizeof(c->rules));
 		break;
 	case TYPE_NAMES:
 		memset(field(c, o), 0, sizeof(struct conf_names));
@@ -660,35 +663,6 @@ parse_fail(struct parse *p, char *cause)
 	p->cause_line = p->line;
 }
 
-/* Edit distance, of two words of at most WORD_MAX characters. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	enum { WORD_MAX = 31 };
-	unsigned row[WORD_MAX + 1], up, corner, cost;
-	const size_t la = strlen(a), lb = strlen(b);
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX + 1;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		corner = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			up = row[j];
-			cost = corner + (a[i - 1] != b[j - 1]);
-			if (up + 1 < cost)
-				cost = up + 1;
-			if (row[j - 1] + 1 < cost)
-				cost = row[j - 1] + 1;
-			corner = up;
-			row[j] = cost;
-		}
-	}
-	return row[lb];
-}
-
 static char *
 unknown_section(const char *section)
 {
@@ -696,7 +670,7 @@ unknown_section(const char *section)
 	char safe[128];
 
 	for (int i = 0; i < OPTIONS; i++) {
-		if (distance(section, option_table[i].section) < distance(section, best))
+		if (text_distance(section, option_table[i].section) < text_distance(section, best))
 			best = option_table[i].section;
 	}
 	text_escape(safe, sizeof(safe), section, strlen(section));
@@ -735,10 +709,10 @@ unknown_key(const char *section, const char *key)
 			return xasprintf("there is no option \"%s\" in [%s]; it stands in [%s]",
 			    safe, section, o->section);
 		if (strcmp(o->section, section) == 0 &&
-		    (best == NULL || distance(key, o->key) < distance(key, best->key)))
+		    (best == NULL || text_distance(key, o->key) < text_distance(key, best->key)))
 			best = o;
 	}
-	if (best != NULL && distance(key, best->key) <= LIKE)
+	if (best != NULL && text_distance(key, best->key) <= LIKE)
 		return xasprintf("there is no option \"%s\" in [%s]; the nearest is \"%s\"",
 		    safe, section, best->key);
 	all = section_keys(section);
@@ -1033,13 +1007,20 @@ conf_load_partly(struct conf *conf, const char *path)
 	return cause;
 }
 
+/* The i-th of the directories of an option of TYPE_DIRS. */
+static const char *
+dir_at(const struct conf *c, const struct option *o, uint32_t i)
+{
+	return (const char *)const_field(c, o) + (size_t)i * CONF_PATH_SIZE;
+}
+
 /* How many elements a list has, 1 for anything else. */
 static uint32_t
 list_length(const struct conf *c, const struct option *o)
 {
 	switch (o->type) {
 	case TYPE_DIRS:
-		return c->rules[1][0] != '\0' ? 2 : 1;
+		return *dir_at(c, o, 1) != '\0' ? 2 : 1;
 	case TYPE_NAMES:
 		return ((const struct conf_names *)const_field(c, o))->n;
 	case TYPE_PORTS:
@@ -1069,7 +1050,7 @@ value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
 		fputs(const_field(c, o), f);
 		break;
 	case TYPE_DIRS:
-		fputs(c->rules[i], f);
+		fputs(dir_at(c, o, i), f);
 		break;
 	case TYPE_NUMBER:
 		fprintf(f, "%u", *(const uint32_t *)const_field(c, o));

@@ -56,6 +56,7 @@ struct conf {
 	bool			repair;		/* load again on drift */
 	/* [allow] */
 	char			allowlist[CONF_PATH_SIZE];
+	char			presets[2][CONF_PATH_SIZE];	/* as rules */
 	/* [proxy] */
 	bool			proxy_run;	/* at the first start */
 	uint16_t		proxy_port;

@@ -77,6 +77,7 @@ struct file_stamp {
 struct policy {
 	struct allowlist	*list;		/* never NULL after policy_start() */
 	struct allow_image	*image;		/* what net was given, for check */
+	struct presets		*presets;	/* read last, to see that they changed */
 	int			 fd;		/* of the image, -1: none */
 	size_t			 size;
 	uint32_t		 generation;	/* counts images */

@@ -76,7 +76,7 @@ entry_compose(const json_t *params, char **entry)
 static json_t *
 entry_json(const struct allowlist *list, const struct allow_entry *entry)
 {
-	char *text = allow_entry_text(entry), *explain = allow_entry_explain(entry);
+	char *text = allow_entry_text(entry), *explain = allowlist_explain(list, entry);
 	char *warning = allowlist_warning(list, entry);
 	json_t *j = json_pack("{s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)entry->id,
 	    "line", (json_int_t)entry->line, "text", json_plain(text), "explain",
@@ -187,8 +187,27 @@ method_entry_undo(struct engine *e, struct control_call *call, const json_t *par
 
 /* ---- explaining ---- */
 
+/* Which line of a preset speaks for the name, if a preset's entry decided. */
+static json_t *
+preset_json(struct engine *e, const struct allow_entry *entry, const char *name, uint16_t port)
+{
+	struct allow_entry inner;
+	const char *file;
+	char *text;
+	json_t *j;
+
+	file = allowlist_preset_line(e->policy.list, entry, name, port, &inner);
+	if (file == NULL)
+		return json_null();
+	text = allow_entry_text(&inner);
+	j = json_pack("{s:o, s:o, s:I, s:o}", "name", json_plain(entry->name), "file",
+	    json_plain(file), "line", (json_int_t)inner.line, "text", json_plain(text));
+	free(text);
+	return j;
+}
+
 static void
-set_entry(struct engine *e, json_t *j, uint32_t id)
+set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t port)
 {
 	struct allow_entry entry;
 
@@ -198,12 +217,14 @@ set_entry(struct engine *e, json_t *j, uint32_t id)
 		json_object_set_new(j, "entry", json_plain(text));
 		json_object_set_new(j, "entry_id", json_integer(entry.id));
 		json_object_set_new(j, "line", json_integer(entry.line));
+		json_object_set_new(j, "preset", preset_json(e, &entry, name, port));
 		free(text);
 		return;
 	}
 	json_object_set_new(j, "entry", json_null());
 	json_object_set_new(j, "entry_id", json_null());
 	json_object_set_new(j, "line", json_null());
+	json_object_set_new(j, "preset", json_null());
 }
 
 /* What net would say, found the way net finds it. */
@@ -262,7 +283,7 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	    "name", json_plain_or_null(name), "port", number,
 	    "vm_known", *vm == '\0' ? json_null() :
 	    json_boolean(inventory_by_name(e->inventory, vm) != NULL));
-	set_entry(e, result, answer.entry);
+	set_entry(e, result, answer.entry, name, number);
 	control_reply(call, result);
 }
 
@@ -328,6 +349,6 @@ method_why(struct engine *e, struct control_call *call, const json_t *params)
 		return;
 	}
 	result = hit_json(r);
-	set_entry(e, result, r->hit.entry);
+	set_entry(e, result, r->hit.entry, r->hit.name, r->hit.port);
 	control_reply(call, result);
 }

@@ -1,6 +1,6 @@
 /*
- * The allowlist in force.  The file is the truth: it is read when it changes,
- * and edits go to the file first.  What net was given is kept mapped here too,
+ * The allowlist in force.  The file is the truth: it is read when it, or a
+ * preset it names, changes, and edits go to the file first.  What net was given is kept mapped here too,
  * so that "check" gives the very answer net gives.
  *
  * A file that is not there refuses everything.  A file that does not parse
@@ -140,7 +140,19 @@ policy_empty(struct engine *e)
 	list = allowlist_parse("", 0, e->conf.allowlist, e->policy.list, &cause);
 	if (list == NULL || (cause = compile(list, &c)) != NULL)
 		fatalx("cannot refuse everything: %s", cause);
+	/* For what is added to it. */
+	allowlist_use_presets(list, e->policy.presets);
 	policy_take(e, list, &c);
+}
+
+/* Presets to be read afresh. */
+static void
+policy_presets(struct engine *e)
+{
+	const char *const dirs[] = { e->conf.presets[0], e->conf.presets[1] };
+
+	presets_free(e->policy.presets);
+	e->policy.presets = presets_new(dirs, sizeof(dirs) / sizeof(dirs[0]));
 }
 
 static void
@@ -163,7 +175,10 @@ policy_load(struct engine *e)
 	char *cause = NULL;
 
 	p->stamp = stamp;
+	policy_presets(e);
 	list = allowlist_load(e->conf.allowlist, p->list, &cause);
+	if (list != NULL)
+		allowlist_use_presets(list, p->presets);
 	if (list != NULL && (cause = compile(list, &c)) != NULL) {
 		allowlist_free(list);
 		list = NULL;
@@ -185,6 +200,7 @@ void
 policy_start(struct engine *e)
 {
 	e->policy.fd = -1;
+	policy_presets(e);
 	/* A file that does not parse leaves this in force. */
 	policy_empty(e);
 	policy_reload(e);
@@ -197,6 +213,7 @@ policy_stop(struct engine *e)
 
 	compiled_free(&c);
 	allowlist_free(e->policy.list);
+	presets_free(e->policy.presets);
 	free(e->policy.error);
 }
 
@@ -257,7 +274,7 @@ policy_poll(struct engine *e)
 
 	if (stamp.there) {
 		p->missing = 0;
-		if (!stamp_equal(&stamp, &p->stamp))
+		if (!stamp_equal(&stamp, &p->stamp) || presets_changed(p->presets))
 			policy_load(e);
 	} else if (p->stamp.there && ++p->missing >= MISSING_LOOKS) {
 		p->stamp = stamp;
@@ -276,8 +293,8 @@ edit_begin(struct engine *e)
 
 	policy_poll(e);
 	if (p->error != NULL && p->stamp.there)
-		return xasprintf("the allowlist was edited by hand and does not parse, so it is "
-		    "not touched: %s", p->error);
+		return xasprintf("the allowlist, or a preset of it, was edited by hand and does not "
+		    "parse, so it is not touched: %s", p->error);
 	return NULL;
 }
 

@@ -226,3 +226,31 @@ text_time_format(char dst[32], int64_t t)
 		dst[0] = '\0';
 	return dst;
 }
+
+unsigned
+text_distance(const char *a, const char *b)
+{
+	enum { WORD_MAX = 31 };
+	unsigned row[WORD_MAX + 1], up, corner, cost;
+	const size_t la = strlen(a), lb = strlen(b);
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX + 1;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= la; i++) {
+		corner = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lb; j++) {
+			up = row[j];
+			cost = corner + (a[i - 1] != b[j - 1]);
+			if (up + 1 < cost)
+				cost = up + 1;
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			corner = up;
+			row[j] = cost;
+		}
+	}
+	return row[lb];
+}

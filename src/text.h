@@ -34,6 +34,8 @@ bool	 text_number(const char *, uint64_t min, uint64_t max, uint64_t *out, const
 bool	 text_duration(const char *, uint64_t *seconds);
 /* Shell-style * and ? over the whole string, case-sensitive, in O(n*m). */
 bool	 text_glob(const char *pattern, const char *string);
+/* Edit distance of two words; 32 where one of them is longer than 31 bytes. */
+unsigned text_distance(const char *, const char *);
 /* "YYYY-MM-DDTHH:MM[:SS]Z" to and from seconds since the epoch. */
 bool	 text_time_parse(const char *, int64_t *);
 char	*text_time_format(char dst[32], int64_t);

@@ -421,6 +421,22 @@ entries_match(struct engine *e, const void *row, const char *filter)
 	return found;
 }
 
+/* What a preset stands for, as text; null for any other entry. */
+static json_t *
+expansion_json(struct engine *e, const struct allow_entry *entry)
+{
+	struct allow_entry inner;
+	json_t *list;
+
+	if (entry->kind != ALLOW_PRESET)
+		return json_null();
+	list = json_array();
+	for (size_t i = 0; allowlist_expansion(e->policy.list, entry, i, &inner); i++)
+		if (inner.state == ALLOW_ON)
+			json_array_append_new(list, json_take(allow_entry_text(&inner)));
+	return list;
+}
+
 static json_t *
 entries_json(struct engine *e, const void *row)
 {
@@ -430,15 +446,16 @@ entries_json(struct engine *e, const void *row)
 	if (!entry_at(e, row, &entry))
 		return json_object();
 	t = model_entry(e->model, entry.id);
-	return json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:I, s:I, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
 	    "id", (json_int_t)entry.id, "line", (json_int_t)entry.line,
 	    "text", json_take(allow_entry_text(&entry)), "kind", kind_name(entry.kind),
 	    "state", entry_state_name(entry.state), "action", entry.deny ? "deny" : "allow",
-	    "explain", json_take(allow_entry_explain(&entry)), "vm", json_plain(entry.vm),
+	    "explain", json_take(allowlist_explain(e->policy.list, &entry)), "vm", json_plain(entry.vm),
 	    "until", entry.until != 0 ? json_integer(entry.until) : json_null(),
 	    "allowed", (json_int_t)t->allowed, "denied", (json_int_t)t->denied,
 	    "last", json_time(t->last),
-	    "warning", json_take(allowlist_warning(e->policy.list, &entry)));
+	    "warning", json_take(allowlist_warning(e->policy.list, &entry)),
+	    "expansion", expansion_json(e, &entry));
 }
 
 /* ---- drops ---- */

@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef HAVE_LIBPSL
-#include <libpsl.h>
-#endif
-
 #include "allow/hash.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -22,6 +18,8 @@
 struct list_index {
 	uint32_t	*head, *next;	/* 1 + item; a chain is in file order */
 	size_t		 mask;
+	uint32_t	*preset;	/* items that are presets */
+	size_t		 npresets;
 };
 
 static size_t
@@ -46,11 +44,16 @@ index_new(const struct allowlist *l)
 	x->head = xcalloc(slots, sizeof(*x->head));
 	x->next = xcalloc(l->n, sizeof(*x->next));
 	for (size_t i = l->n; i-- > 0;) {
+		x->npresets += (l->items[i].flags & ITEM_PRESET) != 0;
 		list_fill(l, i, &e);
 		slot = name_slot(x, e.name);
 		x->next[i] = x->head[slot];
 		x->head[slot] = (uint32_t)i + 1;
 	}
+	x->preset = xcalloc(x->npresets, sizeof(*x->preset));
+	for (size_t i = 0, n = 0; n < x->npresets; i++)
+		if (l->items[i].flags & ITEM_PRESET)
+			x->preset[n++] = (uint32_t)i;
 	return x;
 }
 
@@ -61,19 +64,25 @@ index_free(struct list_index *x)
 		return;
 	free(x->head);
 	free(x->next);
+	free(x->preset);
 	free(x);
+}
+
+static const struct list_index *
+index_get(const struct allowlist *l)
+{
+	if (l->lazy->index == NULL)
+		l->lazy->index = index_new(l);
+	return l->lazy->index;
 }
 
 bool
 index_visit(const struct allowlist *l, const char *name,
     bool (*visit)(const struct allow_entry *, void *), void *arg)
 {
-	struct list_index *x;
+	const struct list_index *x = index_get(l);
 	struct allow_entry e;
 
-	if (l->lazy->index == NULL)
-		l->lazy->index = index_new(l);
-	x = l->lazy->index;
 	for (uint32_t i = x->head[name_slot(x, name)]; i != 0; i = x->next[i - 1]) {
 		list_fill(l, i - 1, &e);
 		if (strcmp(e.name, name) == 0 && visit(&e, arg))
@@ -162,6 +171,8 @@ struct level {
 	bool				 same_name;
 	bool differs;	       /* not for every case, or otherwise */
 	struct allow_entry by; /* by.id 0: nothing covers all of it */
+	const struct allow_entry *preset;	/* whose entries are judged, or NULL */
+	struct allow_entry	  by_preset;	/* by stands in it, if its id is set */
 };
 
 /* Would an active e, alone, decide all that "of" decides? */
@@ -178,7 +189,8 @@ judge_level(const struct allow_entry *e, void *arg)
 {
 	struct level *v = arg;
 
-	if (e->id == v->of->id || e->state != ALLOW_ON)
+	if (e->id == v->of->id || e->state != ALLOW_ON ||
+	    (e->kind == ALLOW_PRESET) != (v->of->kind == ALLOW_PRESET))
 		return false;
 	if (v->same_name && e->kind != v->of->kind &&
 	    !(e->kind == ALLOW_TREE && v->of->kind != ALLOW_TREE))
@@ -188,15 +200,49 @@ judge_level(const struct allow_entry *e, void *arg)
 	/* At equal specificity a deny entry is not held back by an allow entry. */
 	if (v->same_name && v->of->deny && !e->deny && v->of->kind != ALLOW_EXACT)
 		return false;
-	if (entry_same(e, v->of) && e->line > v->of->line)
+	if (v->preset == NULL && entry_same(e, v->of) && e->line > v->of->line)
 		return false;	/* the later of two doubles is told */
 	if (!covers(e, v->of) || (v->by.id != 0 && v->by.deny != e->deny)) {
 		v->differs = true;
 		return false;
 	}
-	if (v->by.id == 0 || e->deny)
+	if (v->by.id == 0 || e->deny) {
 		v->by = *e;
+		v->by_preset = v->preset != NULL ? *v->preset : (struct allow_entry){ 0 };
+	}
 	return false;
+}
+
+/* An entry of a preset, as it counts in the preset's place. */
+static bool
+judge_inner(const struct allow_entry *inner, void *arg)
+{
+	struct level *v = arg;
+	struct allow_entry e = *inner;
+
+	e.id = v->preset->id;
+	e.line = v->preset->line;
+	e.until = v->preset->until;
+	copy_string(e.vm, v->preset->vm, sizeof(e.vm));
+	return judge_level(&e, v);
+}
+
+static void
+judge_name(const struct allowlist *l, const char *name, struct level *v)
+{
+	const struct list_index *x = index_get(l);
+	const struct allowlist *inner;
+	struct allow_entry preset;
+
+	index_visit(l, name, judge_level, v);
+	for (size_t i = 0; i < x->npresets && v->of->kind != ALLOW_PRESET; i++) {
+		list_fill(l, x->preset[i], &preset);
+		if (preset.state != ALLOW_ON || (inner = preset_list(l, &preset)) == NULL)
+			continue;
+		v->preset = &preset;
+		index_visit(inner, name, judge_inner, v);
+		v->preset = NULL;
+	}
 }
 
 static char *
@@ -206,7 +252,7 @@ without_effect(const struct allowlist *l, const struct allow_entry *e)
 	const char *name = e->name, *dot;
 	char *text, *warning;
 
-	while (index_visit(l, name, judge_level, &v), v.by.id == 0 && !v.differs) {
+	while (judge_name(l, name, &v), v.by.id == 0 && !v.differs) {
 		if ((dot = strchr(name, '.')) == NULL)
 			return NULL;
 		name = dot + 1;
@@ -214,12 +260,12 @@ without_effect(const struct allowlist *l, const struct allow_entry *e)
 	}
 	if (v.by.id == 0 || v.differs)
 		return NULL;
-	if (entry_same(&v.by, e))
+	if (v.by_preset.id == 0 && entry_same(&v.by, e))
 		return xasprintf("the same as line %u; one of them can go", v.by.line);
 	/* A less specific entry of the other action is what this one overrides. */
 	if (v.by.deny != e->deny && !(v.same_name && v.by.deny && v.by.kind == e->kind))
 		return NULL;
-	text = allow_entry_text(&v.by);
+	text = allow_entry_text(v.by_preset.id != 0 ? &v.by_preset : &v.by);
 	warning = v.by.deny != e->deny ?
 	    xasprintf("has no effect: %s on line %u forbids the same", text, v.by.line) :
 	    xasprintf("changes nothing: %s on line %u covers it", text, v.by.line);
@@ -228,14 +274,15 @@ without_effect(const struct allowlist *l, const struct allow_entry *e)
 }
 
 static char *
-not_in_force(const struct allow_entry *e)
+not_in_force(const struct allowlist *l, const struct allow_entry *e)
 {
 	char *text = allow_entry_text(e), *warning;
 
-	if (e->kind == ALLOW_PRESET)
-		warning =
-		    xasprintf("presets are not yet in force: %s lists nothing", text);
-	else
+	if (e->kind == ALLOW_PRESET) {
+		warning = preset_cause(l, e);
+		if (warning == NULL)
+			warning = xasprintf("presets are not known here: %s lists nothing", text);
+	} else
 		warning = xasprintf("%s are not yet in force: %s %s nothing",
 		    e->kind == ALLOW_PREFIX ? "address ranges" : "pinned ports", text,
 		    e->deny ? "closes" : "opens");
@@ -243,34 +290,25 @@ not_in_force(const struct allow_entry *e)
 	return warning;
 }
 
-#ifdef HAVE_LIBPSL
-static bool
-is_public_suffix(const char *name)
-{
-	const psl_ctx_t *psl = psl_builtin();
-
-	return psl != NULL &&
-	    psl_is_public_suffix2(psl, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
-}
-#else
-static bool
-is_public_suffix(const char *name)
-{
-	return false;
-}
-#endif
-
+/* The first warning about what a preset holds. */
 static char *
-too_wide(const struct allow_entry *e)
+preset_too_wide(const struct allowlist *l, const struct allow_entry *preset)
 {
-	if (e->deny || (e->kind != ALLOW_TREE && e->kind != ALLOW_BELOW))
-		return NULL;
-	if (!is_public_suffix(e->name))
-		return NULL;
-	return xasprintf(
-	    "%s is a public suffix: anyone can have a name below it; list the very "
-	    "names needed, as in NAME.%s",
-	    e->name, e->name);
+	const struct allowlist *inner = preset_list(l, preset);
+	struct allow_entry e;
+	char *why, *text, *warning;
+
+	for (size_t i = 0; inner != NULL && i < inner->n; i++) {
+		list_fill(inner, i, &e);
+		if (e.state != ALLOW_ON || (why = wide_warning(l, &e)) == NULL)
+			continue;
+		text = allow_entry_text(&e);
+		warning = xasprintf("%s on line %u of %s: %s", text, e.line, inner->path, why);
+		free(text);
+		free(why);
+		return warning;
+	}
+	return NULL;
 }
 
 char *
@@ -278,9 +316,10 @@ allowlist_warning(const struct allowlist *l, const struct allow_entry *e)
 {
 	char *warning;
 
-	if (!entry_in_force(e))
-		return not_in_force(e);
-	if ((warning = too_wide(e)) != NULL)
+	if (e->kind == ALLOW_PRESET ? preset_list(l, e) == NULL : !entry_in_force(e))
+		return not_in_force(l, e);
+	warning = e->kind == ALLOW_PRESET ? preset_too_wide(l, e) : wide_warning(l, e);
+	if (warning != NULL)
 		return warning;
 	return e->state == ALLOW_ON ? without_effect(l, e) : NULL;
 }

@@ -33,8 +33,8 @@ enum allow_state {
 	ALLOW_ON,
 	ALLOW_OFF,		/* "#off ..." */
 	ALLOW_ENDED,		/* until= has passed */
-	ALLOW_PENDING,		/* parsed, but this version cannot enforce it:
-				   presets, pinned ports, address ranges */
+	ALLOW_PENDING,		/* parsed, but stands for nothing: pinned ports and
+				   address ranges, a preset that is not there */
 };
 
 enum {
@@ -76,7 +76,8 @@ bool		 allow_name_is_address(const char *, size_t len);
 /*
  * Reading and writing.  cause: "FILE:LINE: ..." (caller frees).  old, if not
  * NULL, is the list that the new one follows: entries found in both keep their
- * ids, and edits that the change has left alone can still be undone.
+ * ids, edits that the change has left alone can still be undone, and its presets
+ * go on being used.
  */
 struct allowlist	*allowlist_load(const char *path, const struct allowlist *old,
 			    char **cause);
@@ -105,7 +106,8 @@ char			*allow_entry_text(const struct allow_entry *);
 /* "github.com and every name below it, ports 80 and 443"; caller frees. */
 char			*allow_entry_explain(const struct allow_entry *);
 /* A warning for an operator, or NULL: double, without effect, covers a public
- * suffix (where libpsl is there), not yet in force; caller frees. */
+ * suffix (where libpsl is there) or a name that answers DNS over HTTPS, not in
+ * force; caller frees. */
 char			*allowlist_warning(const struct allowlist *,
 			    const struct allow_entry *);
 
@@ -121,6 +123,30 @@ char	*allowlist_remove(struct allowlist *, uint32_t id);
 /* Reverts the newest edit not yet undone; *what (caller frees) says which:
  * "disabled .docker.io". */
 char	*allowlist_undo(struct allowlist *, char **what);
+
+/*
+ * Presets: an entry @NAME stands for the entries of DIR/NAME, the first of at
+ * most two directories that has such a file.  Files are read when an entry
+ * names them; counted, so a list keeps those it was given.
+ */
+struct presets	*presets_new(const char *const dirs[], size_t n);
+void		 presets_free(struct presets *);
+/* Looking again would find other files for the names asked for so far. */
+bool		 presets_changed(const struct presets *);
+/* Until then the presets of a list stand for nothing; from then on one that
+ * is not there, or does not parse, keeps the list from being compiled. */
+void		 allowlist_use_presets(struct allowlist *, struct presets *);
+/* The i-th entry of the file that a preset's entry stands for, with its line
+ * there; false past the end. */
+bool		 allowlist_expansion(const struct allowlist *,
+		    const struct allow_entry *preset, size_t i, struct allow_entry *);
+/* allow_entry_explain(), and how many entries a preset has, and the first. */
+char		*allowlist_explain(const struct allowlist *, const struct allow_entry *);
+/* Which entry of a preset speaks for a name, once the preset did: fills it in
+ * and returns the file it stands in (of the list), or NULL. */
+const char	*allowlist_preset_line(const struct allowlist *,
+		    const struct allow_entry *preset, const char *name, uint16_t port,
+		    struct allow_entry *);
 
 /* When the next until= passes, seconds since the epoch; 0: never. */
 int64_t	 allowlist_next_end(const struct allowlist *, int64_t now);

@@ -21,6 +21,13 @@
 
 enum { BATCH = 16 };
 
+/* An entry on its way into the image. */
+struct pending {
+	struct allow_entry	e;
+	uint64_t		hash;
+	uint8_t			name_len, flags;
+};
+
 struct builder {
 	struct image_header	 h;
 	uint8_t			*map;
@@ -31,13 +38,8 @@ struct builder {
 	size_t			 rules_room;
 	char			*vms;
 	size_t			 vms_room;
-};
-
-/* An entry on its way into the image. */
-struct pending {
-	struct allow_entry	e;
-	uint64_t		hash;
-	uint8_t			name_len, flags;
+	size_t			 nbatch;
+	struct pending		 batch[BATCH];
 };
 
 static bool
@@ -171,57 +173,124 @@ insert(struct builder *b, const struct pending *p)
 
 /* In batches, so that the buckets are on their way while names are hashed. */
 static void
-insert_all(struct builder *b, const struct allowlist *l)
+insert_batch(struct builder *b)
 {
-	struct pending batch[BATCH];
-	size_t n;
+	for (size_t i = 0; i < b->nbatch; i++)
+		insert(b, &b->batch[i]);
+	b->nbatch = 0;
+}
 
-	for (size_t i = 0; i < l->n;) {
-		for (n = 0; n < BATCH && i < l->n; i++) {
-			list_fill(l, i, &batch[n].e);
-			if (names_a_host(&batch[n].e))
-				prepare(b, &batch[n++]);
-		}
-		for (size_t k = 0; k < n; k++)
-			insert(b, &batch[k]);
+/* b->batch[b->nbatch] was filled in. */
+static void
+take(struct builder *b, uint8_t flags)
+{
+	struct pending *p = &b->batch[b->nbatch];
+
+	if (!names_a_host(&p->e))
+		return;
+	prepare(b, p);
+	p->flags |= flags;
+	if (++b->nbatch == BATCH)
+		insert_batch(b);
+}
+
+static void
+take_preset(struct builder *b, const struct allowlist *inner,
+    const struct allow_entry *preset)
+{
+	for (size_t i = 0; i < inner->n; i++) {
+		preset_fill(inner, i, preset, &b->batch[b->nbatch].e);
+		take(b, IMAGE_PRESET);
 	}
 }
 
-static size_t
-keys_size(const struct allowlist *l)
+static void
+insert_all(struct builder *b, const struct allowlist *l)
 {
-	size_t size = 0;
+	const struct allowlist *inner;
+	struct allow_entry preset;
 
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->items[i].flags & ITEM_PRESET) {
+			list_fill(l, i, &preset);
+			if ((inner = preset_list(l, &preset)) != NULL)
+				take_preset(b, inner, &preset);
+			continue;
+		}
+		list_fill(l, i, &b->batch[b->nbatch].e);
+		take(b, 0);
+	}
+	insert_batch(b);
+}
+
+/* How many entries there are, and how many bytes their keys can take. */
+struct extent {
+	size_t	n, keys;
+};
+
+static void
+measure_items(struct extent *x, const struct allowlist *l)
+{
+	x->n += l->n;
 	for (size_t i = 0; i < l->n; i++)
-		size += (size_t)IMAGE_KEY_HEAD + l->items[i].name_len;
-	return size;
+		x->keys += (size_t)IMAGE_KEY_HEAD + l->items[i].name_len;
+}
+
+/* With what presets stand for.  NULL, or a cause: one that is on stands for
+ * nothing, which is never what was meant. */
+static char *
+measure(struct extent *x, const struct allowlist *l)
+{
+	struct allow_entry e;
+	char *why, *cause;
+
+	measure_items(x, l);
+	for (size_t i = 0; i < l->n; i++) {
+		if (!(l->items[i].flags & ITEM_PRESET))
+			continue;
+		list_fill(l, i, &e);
+		if (preset_list(l, &e) != NULL)
+			measure_items(x, preset_list(l, &e));
+		else if (e.state == ALLOW_PENDING && (why = preset_cause(l, &e)) != NULL) {
+			cause = xasprintf("%s:%u: %s", l->path, e.line, why);
+			free(why);
+			return cause;
+		}
+		if (x->n > 2 * ALLOW_ENTRIES_MAX)
+			return xasprintf("%s:%u: with its presets the list has more than %u "
+			    "entries; list fewer", l->path, e.line, 2 * ALLOW_ENTRIES_MAX);
+	}
+	return NULL;
 }
 
 /* Room for each entry to become two rules with a glob: only what is used is
  * ever touched. */
 static size_t
-most_size(const struct allowlist *l, uint32_t nbuckets)
+most_size(const struct extent *x, uint32_t nbuckets)
 {
-	return IMAGE_HEADER_SIZE + nbuckets * sizeof(struct image_bucket) + keys_size(l) +
-	       8 + l->n * (2 * sizeof(struct image_rule) + GH_GUEST_SIZE);
+	return IMAGE_HEADER_SIZE + nbuckets * sizeof(struct image_bucket) + x->keys + 8 +
+	       x->n * (2 * sizeof(struct image_rule) + GH_GUEST_SIZE);
 }
 
 int
 allow_compile(const struct allowlist *l, size_t *size, char **cause)
 {
 	struct builder b = { .h = { .magic = IMAGE_MAGIC } };
+	struct extent extent = { 0 };
 	struct image_layout at;
 	void *map;
 	int fd;
 
+	if ((*cause = measure(&extent, l)) != NULL)
+		return -1;
 	if (getrandom(b.h.key, sizeof(b.h.key), 0) != sizeof(b.h.key)) {
 		*cause = xasprintf("no random numbers for the compiled allowlist: %s",
 		    strerror(errno));
 		return -1;
 	}
 	/* One more, so that a bucket with room is always found. */
-	b.h.nbuckets = (uint32_t)(l->n / IMAGE_SLOTS_USED) + 1;
-	b.map_size = most_size(l, b.h.nbuckets);
+	b.h.nbuckets = (uint32_t)(extent.n / IMAGE_SLOTS_USED) + 1;
+	b.map_size = most_size(&extent, b.h.nbuckets);
 	if ((fd = memfile_new(b.map_size, &map, cause)) == -1)
 		return -1;
 	b.map = map;

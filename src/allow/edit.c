@@ -65,7 +65,7 @@ read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line,
 		it->off = (uint32_t)at;
 		it->line = line;
 		it->name_len = (uint8_t)strlen(e.name);
-		it->flags = e.until != 0 ? ITEM_UNTIL : 0;
+		it->flags = entry_flags(&e);
 		return true;
 	}
 	return false;
@@ -260,7 +260,8 @@ allowlist_add(struct allowlist *l, const char *entry, uint32_t *id)
 	char *cause, *new;
 	size_t len;
 
-	if ((cause = read_new(&entry, &len, &e)) != NULL)
+	if ((cause = read_new(&entry, &len, &e)) != NULL ||
+	    (cause = preset_cause(l, &e)) != NULL)
 		return cause;
 	index_visit(l, e.name, find_same, &same);
 	if (same.id != 0) {

@@ -191,6 +191,9 @@ parse_name(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE_S
 		    "as in .example.org");
 	if ((phrase = allow_name_canonical(e->name, name, n, true)) != NULL)
 		return wrong(why, s, len, "%s", phrase);
+	if (!e->deny && strchr(e->name, '.') == NULL && wide_is_suffix(e->name))
+		return wrong(why, s, len, "a top-level domain, below which anyone can have "
+		    "a name; name a domain, as in .example.%s", e->name);
 	return true;
 }
 
@@ -306,10 +309,17 @@ entry_parse(struct allow_entry *e, const char *core, size_t len, char why[GH_CAU
 bool
 entry_in_force(const struct allow_entry *e)
 {
-	if (e->kind == ALLOW_PRESET || e->kind == ALLOW_PREFIX)
+	if (e->kind == ALLOW_PREFIX)
 		return false;
 	return e->port == 0 ||
 	       (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443));
+}
+
+uint8_t
+entry_flags(const struct allow_entry *e)
+{
+	return (uint8_t)((e->until != 0 ? ITEM_UNTIL : 0) |
+			 (e->kind == ALLOW_PRESET ? ITEM_PRESET : 0));
 }
 
 bool

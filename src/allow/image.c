@@ -178,6 +178,7 @@ struct level {
 	uint32_t	no_port;	/* lists the name, but not for such a port */
 	uint32_t	explains;	/* would have listed it: off, ended, other port */
 	uint8_t		reason;		/* of explains */
+	uint8_t		why;		/* of allow: listed, or by a preset */
 };
 
 static void
@@ -202,9 +203,10 @@ judge_rule(struct level *v, const struct question *q, const struct image_rule *r
 		if (r->port == 0 || !q->any_port)
 			v->deny = r->id;
 	} else if (r->port != 0 || q->any_port || q->port == PORT_HTTP ||
-	    q->port == PORT_HTTPS)
+	    q->port == PORT_HTTPS) {
 		v->allow = r->id;
-	else
+		v->why = r->flags & IMAGE_PRESET ? REASON_PRESET : REASON_LISTED;
+	} else
 		v->no_port = r->id;
 	/* A deny entry that does not count would not have helped if it did. */
 	if (explains != REASON_NONE && !(r->flags & IMAGE_DENY)) {
@@ -222,7 +224,7 @@ decide(const struct level *v, struct allow_answer *a)
 			.entry = v->deny };
 	else if (v->allow != 0)
 		*a = (struct allow_answer){ .verdict = VERDICT_ALLOW,
-			.reason = REASON_LISTED, .entry = v->allow };
+			.reason = v->why, .entry = v->allow };
 	else if (v->no_port != 0)
 		*a = (struct allow_answer){ .reason = REASON_PORT, .entry = v->no_port };
 	else {

@@ -14,6 +14,7 @@
  *
  * A key is its entry, if it has one without options:
  *	u32 id, u8 flags, u8 length, name
+ * (an entry of a preset has the id of the entry that names the preset)
  * or the number of its first rule (flag IMAGE_CHAIN).  Rules of a name are
  * chained from the last in the file to the first; each refers only to rules
  * before itself, so a chain ends.
@@ -41,8 +42,9 @@ enum image_flag {
 	IMAGE_OFF = 1 << 3,
 	IMAGE_PENDING = 1 << 4,		/* rules only */
 	IMAGE_CHAIN = 1 << 5,		/* keys only, and alone */
-	IMAGE_KEY_FLAGS = IMAGE_KIND | IMAGE_DENY | IMAGE_OFF,
-	IMAGE_RULE_FLAGS = IMAGE_KIND | IMAGE_DENY | IMAGE_OFF | IMAGE_PENDING,
+	IMAGE_PRESET = 1 << 6,		/* stands in a preset */
+	IMAGE_KEY_FLAGS = IMAGE_KIND | IMAGE_DENY | IMAGE_OFF | IMAGE_PRESET,
+	IMAGE_RULE_FLAGS = IMAGE_KEY_FLAGS | IMAGE_PENDING,
 };
 
 struct image_header {

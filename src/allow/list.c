@@ -50,6 +50,8 @@ list_fill(const struct allowlist *l, size_t i, struct allow_entry *e)
 		e->state = ALLOW_OFF;
 	else if (entry_ended(e))
 		e->state = ALLOW_ENDED;
+	else if (e->kind == ALLOW_PRESET)
+		e->state = preset_list(l, e) != NULL ? ALLOW_ON : ALLOW_PENDING;
 	else
 		e->state = entry_in_force(e) ? ALLOW_ON : ALLOW_PENDING;
 }
@@ -243,7 +245,7 @@ add_item(struct allowlist *l, size_t off, uint32_t line, const struct allow_entr
 	}
 	l->items[l->n++] = (struct item){ .off = (uint32_t)off, .line = line,
 		.name_len = (uint8_t)strlen(e->name),
-		.flags = e->until != 0 ? ITEM_UNTIL : 0 };
+		.flags = entry_flags(e) };
 }
 
 static char *
@@ -306,6 +308,8 @@ parse_owned(char *text, size_t len, const char *path, const struct allowlist *ol
 
 	l->lazy = xcalloc(1, sizeof(*l->lazy));
 	l->path = xstrdup(path);
+	if (old != NULL)
+		l->presets = presets_keep(old->presets);
 	l->text = text;
 	l->len = l->room = len;
 	if (len > ALLOW_FILE_MAX)
@@ -382,7 +386,7 @@ allowlist_load(const char *path, const struct allowlist *old, char **cause)
 
 	if (fd == -1) {
 		*cause = xasprintf(
-		    "%s: cannot open the allowlist: %s; create it (an empty file "
+		    "%s: cannot open it: %s; create it (an empty file "
 		    "lists nothing) or let the daemon read it",
 		    path, strerror(errno));
 		return NULL;
@@ -407,6 +411,7 @@ allowlist_free(struct allowlist *l)
 	index_free(l->lazy->index);
 	free(l->lazy->by_id);
 	free(l->lazy);
+	presets_free(l->presets);
 	free(l->items);
 	free(l->text);
 	free(l->path);

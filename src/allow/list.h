@@ -16,6 +16,7 @@ enum { UNDO_MAX = 64 };
 
 enum item_flag {
 	ITEM_UNTIL = 1 << 0,	/* has until= */
+	ITEM_PRESET = 1 << 1,	/* @name */
 };
 
 struct item {
@@ -65,6 +66,7 @@ struct allowlist {
 	struct undo		 undo[UNDO_MAX];
 	size_t			 nundo;
 	struct stamp		 stamp;
+	struct presets		*presets;	/* NULL: none are known */
 	struct list_lazy	*lazy;
 };
 
@@ -86,6 +88,8 @@ bool	 entry_parse(struct allow_entry *, const char *core, size_t len,
 bool	 entry_in_force(const struct allow_entry *);
 /* Its until= has passed. */
 bool	 entry_ended(const struct allow_entry *);
+/* What to note about it in its item. */
+uint8_t	 entry_flags(const struct allow_entry *);
 /* Same meaning, on or off. */
 bool	 entry_same(const struct allow_entry *, const struct allow_entry *);
 /* Same names or addresses and action, whatever the options. */
@@ -116,7 +120,27 @@ void	 index_free(struct list_index *);
 bool	 index_visit(const struct allowlist *, const char *name,
 	    bool (*visit)(const struct allow_entry *, void *), void *arg);
 
+/* ---- preset.c ---- */
+struct presets	*presets_keep(struct presets *);
+/* The entries that a preset's entry stands for, or NULL: see preset_cause(). */
+const struct allowlist	*preset_list(const struct allowlist *, const struct allow_entry *);
+/* Why it stands for nothing (caller frees), or NULL; also where no presets are
+ * known at all. */
+char	*preset_cause(const struct allowlist *, const struct allow_entry *);
+/* The i-th entry of preset_list() as it counts in the place of the preset. */
+void	 preset_fill(const struct allowlist *inner, size_t i,
+	    const struct allow_entry *preset, struct allow_entry *);
+
+/* ---- wide.c ---- */
+/* Anyone, or a registry's every customer, can have a name below it. */
+bool	 wide_is_suffix(const char *name);
+/* What an entry opens beyond what it says, and what would be narrower, or
+ * NULL; caller frees. */
+char	*wide_warning(const struct allowlist *, const struct allow_entry *);
+
 /* ---- save.c ---- */
 void	 stamp_take(struct stamp *, int fd);
+void	 stamp_at(struct stamp *, const char *path);
+bool	 stamp_equal(const struct stamp *, const struct stamp *);
 
 #endif

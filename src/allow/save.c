@@ -21,21 +21,35 @@
 
 enum { MODE_NEW = 0644 };
 
+static struct stamp
+stamp_of(const struct stat *st)
+{
+	return (struct stamp){ .known = true, .dev = st->st_dev, .ino = st->st_ino,
+		.size = st->st_size,
+		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec };
+}
+
 void
 stamp_take(struct stamp *s, int fd)
 {
 	struct stat st;
 
-	*s = (struct stamp){ .known = fstat(fd, &st) == 0 };
-	if (!s->known)
-		return;
-	s->dev = st.st_dev;
-	s->ino = st.st_ino;
-	s->size = st.st_size;
-	s->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	*s = (struct stamp){ 0 };
+	if (fstat(fd, &st) == 0)
+		*s = stamp_of(&st);
 }
 
-static bool
+void
+stamp_at(struct stamp *s, const char *path)
+{
+	struct stat st;
+
+	*s = (struct stamp){ 0 };
+	if (stat(path, &st) == 0)
+		*s = stamp_of(&st);
+}
+
+bool
 stamp_equal(const struct stamp *a, const struct stamp *b)
 {
 	return a->known == b->known && a->dev == b->dev && a->ino == b->ino &&

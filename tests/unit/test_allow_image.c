@@ -378,7 +378,7 @@ next(uint32_t below)
 static void
 random_name(char dst[GH_NAME_SIZE], unsigned labels)
 {
-	static const char *const words[] = { "a", "b", "c", "ab", "x-y", "com" };
+	static const char *const words[] = { "a", "b", "c", "ab", "x-y", "con" };
 	size_t n = 0;
 
 	for (unsigned i = 0; i < labels; i++)

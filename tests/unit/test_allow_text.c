@@ -295,6 +295,9 @@ a_bad_line_is_named_with_its_reason(void **state)
 		{ "!", "behind !" },
 		{ "! .a.com", "behind !" },
 		{ "!@pypi", "a preset cannot be denied" },
+		{ ".com", "a top-level domain, below which anyone can have a name" },
+		{ "*.org", "name a domain, as in .example.org" },
+		{ "com", "a top-level domain" },
 		{ "@", "a preset is @ and a name" },
 		{ "@Py", "a preset is @ and a name" },
 		{ "@../x", "a preset is @ and a name" },
@@ -770,7 +773,7 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		const char	*warning;	/* NULL: none */
 	} cases[] = {
 		{ ".github.com\n", NULL },
-		{ "@pypi\n", "presets are not yet in force: @pypi lists nothing" },
+		{ "@pypi\n", "presets are not known here: @pypi lists nothing" },
 		{ "git.example.org:22\n",
 		    "pinned ports are not yet in force: git.example.org:22 opens nothing" },
 		{ "203.0.113.0/24:5432\n",
@@ -790,6 +793,7 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		{ "x.y.a.com\n!.y.a.com\n.a.com\n", NULL },
 		{ ".a.com\n!.a.com\n", "has no effect: !.a.com on line 2 forbids the same" },
 		{ "!.a.com\n.a.com\n", NULL },
+		{ "@pypi\n@pypi\n", "presets are not known here: @pypi lists nothing" },
 		{ "a.com:443\na.com\n", "changes nothing: a.com on line 2 covers it" },
 		{ "a.com\na.com:443\n", NULL },
 		{ "#off api.a.com\n.a.com\n", NULL },
@@ -833,7 +837,7 @@ static void
 public_suffixes_are_warned_about(void **state)
 {
 #ifdef HAVE_LIBPSL
-	static const char *const wide[] = { ".com", "*.co.uk", ".github.io", ".cloudfront.net" };
+	static const char *const wide[] = { ".co.uk", "*.co.uk", ".github.io", ".cloudfront.net" };
 	static const char *const narrow[] = { ".github.com", "github.io", "!.github.io",
 		".d111abcdef8.cloudfront.net", ".internal-net-of-ours" };
 	struct allow_entry e;
@@ -858,6 +862,53 @@ public_suffixes_are_warned_about(void **state)
 		allowlist_free(l);
 	}
 #endif
+}
+
+static void
+names_that_answer_dns_over_https_are_warned_about(void **state)
+{
+	static const struct {
+		const char	*text;		/* the first entry is asked about */
+		const char	*warning;	/* how it begins; NULL: none */
+	} cases[] = {
+		{ "dns.google", "dns.google answers DNS over HTTPS, where a guest can look up any "
+		    "name unseen; switch it off unless" },
+		{ ".dns.google", "covers dns.google and 1 more name, which answer DNS over HTTPS" },
+		{ "*.dns.google", "covers dns64.dns.google, which answers DNS over HTTPS" },
+		{ ".cloudflare-dns.com", "covers 1dot1dot1dot1.cloudflare-dns.com and 6 more names" },
+		{ "*.quad9.net", "covers dns.quad9.net and " },
+		{ ".opendns.com", "covers doh.familyshield.opendns.com and " },
+		{ "one.one.one.one", "one.one.one.one answers DNS over HTTPS" },
+		{ "mozilla.cloudflare-dns.com", "mozilla.cloudflare-dns.com answers" },
+		{ ".nextdns.io", "covers " },
+		{ ".cleanbrowsing.org", "covers doh.cleanbrowsing.org, which answers DNS over HTTPS, "
+		    "where a guest can look up any name unseen; list the very names needed, or add "
+		    "!doh.cleanbrowsing.org" },
+		{ ".adguard-dns.com", "covers dns.adguard-dns.com and " },
+		{ ".cleanbrowsing.org\n!doh.cleanbrowsing.org", NULL },
+		{ ".cleanbrowsing.org\n!doh.cleanbrowsing.org vm=x", "covers doh.cleanbrowsing.org" },
+		{ ".dns.google\n!*.dns.google", "covers dns.google, which" },
+		{ "!.dns.google", NULL },
+		{ "www.quad9.net", NULL },
+		{ ".google.example", NULL },
+		{ "cloudflare-ech.com", "cloudflare-ech.com is the outer name of all sites of "
+		    "Cloudflare that use ECH" },
+		{ ".cloudflare-ech.com", "cloudflare-ech.com is the outer name" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct allowlist *l = parse(cases[i].text);
+		struct allow_entry e;
+		char *warning;
+
+		assert_true(allowlist_entry(l, 0, &e));
+		warning = allowlist_warning(l, &e);
+		if ((warning == NULL) != (cases[i].warning == NULL) || (warning != NULL &&
+		    strncmp(warning, cases[i].warning, strlen(cases[i].warning)) != 0))
+			fail_msg("%s: %s", cases[i].text, warning != NULL ? warning : "none");
+		free(warning);
+		allowlist_free(l);
+	}
 }
 
 /* ---- the file ---- */
@@ -1065,6 +1116,7 @@ main(void)
 		cmocka_unit_test(warnings_say_what_an_entry_does_not_do),
 		cmocka_unit_test(the_later_of_two_doubles_is_told),
 		cmocka_unit_test(public_suffixes_are_warned_about),
+		cmocka_unit_test(names_that_answer_dns_over_https_are_warned_about),
 		cmocka_unit_test_setup_teardown(a_saved_list_is_read_back_with_its_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_list_without_a_file_makes_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_link_stays_a_link, setup, teardown),

@@ -1,0 +1,199 @@
+/*
+ * Entries that open more than they say: below a public suffix anyone can have
+ * a name; behind a resolver that speaks DNS over HTTPS every name can be
+ * looked up, past the DNS filter; behind ECH's shared outer name stand sites
+ * that are not seen.
+ */
+#include "config.h"
+
+#include "allow/list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_LIBPSL
+#include <libpsl.h>
+#endif
+
+#include "xmalloc.h"
+
+/* Well-known ones; for each, what a browser or a library has built in, and
+ * what its operator documents. */
+static const char *const dns_names[] = {
+	"1dot1dot1dot1.cloudflare-dns.com",
+	"anycast.dns.nextdns.io",
+	"anycast.uncensoreddns.org",
+	"basic.rethinkdns.com",
+	"chrome.cloudflare-dns.com",
+	"chromium.dns.nextdns.io",
+	"cloudflare-dns.com",
+	"cloudflare-gateway.com",
+	"dns.aa.net.uk",
+	"dns.adguard-dns.com",
+	"dns.adguard.com",
+	"dns.alidns.com",
+	"dns.cloudflare.com",
+	"dns.controld.com",
+	"dns.digitale-gesellschaft.ch",
+	"dns.google",
+	"dns.google.com",
+	"dns.mullvad.net",
+	"dns.njal.la",
+	"dns.nextdns.io",
+	"dns.pub",
+	"dns.quad9.net",
+	"dns.sb",
+	"dns.switch.ch",
+	"dns.twnic.tw",
+	"dns.umbrella.com",
+	"dns0.eu",
+	"dns10.quad9.net",
+	"dns11.quad9.net",
+	"dns64.dns.google",
+	"dns9.quad9.net",
+	"doh.360.cn",
+	"doh.applied-privacy.net",
+	"doh.cleanbrowsing.org",
+	"doh.cox.net",
+	"doh.dns.apple.com",
+	"doh.dns.sb",
+	"doh.familyshield.opendns.com",
+	"doh.ffmuc.net",
+	"doh.libredns.gr",
+	"doh.mullvad.net",
+	"doh.opendns.com",
+	"doh.pub",
+	"doh.sandbox.opendns.com",
+	"doh.tiar.app",
+	"doh.umbrella.com",
+	"doh.xfinity.com",
+	"family.adguard-dns.com",
+	"family.cloudflare-dns.com",
+	"firefox.dns.nextdns.io",
+	"freedns.controld.com",
+	"mozilla.cloudflare-dns.com",
+	"odoh.cloudflare-dns.com",
+	"one.one.one.one",
+	"ordns.he.net",
+	"private.canadianshield.cira.ca",
+	"protected.canadianshield.cira.ca",
+	"public.dns.iij.jp",
+	"security.cloudflare-dns.com",
+	"sky.rethinkdns.com",
+	"unfiltered.adguard-dns.com",
+	"wikimedia-dns.org",
+};
+
+/* The outer name of every site behind Cloudflare whose client speaks ECH. */
+static const char ech_name[] = "cloudflare-ech.com";
+
+#ifdef HAVE_LIBPSL
+bool
+wide_is_suffix(const char *name)
+{
+	const psl_ctx_t *psl = psl_builtin();
+
+	return psl != NULL &&
+	    psl_is_public_suffix2(psl, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+#else
+/* Without the list, the few that everybody writes. */
+bool
+wide_is_suffix(const char *name)
+{
+	static const char *const known[] = { "com", "net", "org", "edu", "gov", "info", "io",
+		"dev", "app", "ai", "cloud", "sh", "co.uk", "github.io", "gitlab.io",
+		"cloudfront.net", "amazonaws.com", "herokuapp.com", "vercel.app",
+		"netlify.app", "pages.dev", "workers.dev", "web.app", "run.app" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i], name) == 0)
+			return true;
+	return false;
+}
+#endif
+
+static bool
+covers_name(const struct allow_entry *e, const char *name)
+{
+	const size_t n = strlen(name), m = strlen(e->name);
+
+	if (n == m)
+		return e->kind != ALLOW_BELOW && strcmp(e->name, name) == 0;
+	return e->kind != ALLOW_EXACT && n > m && name[n - m - 1] == '.' &&
+	    strcmp(name + n - m, e->name) == 0;
+}
+
+/* A deny entry that holds for all that the one in question lets through. */
+struct denial {
+	const struct allow_entry	*of;
+	const char			*name;	/* looked for */
+};
+
+static bool
+denies(const struct allow_entry *e, void *arg)
+{
+	const struct denial *d = arg;
+
+	return e->deny && e->state == ALLOW_ON && e->kind <= ALLOW_BELOW &&
+	    covers_name(e, d->name) && e->until == 0 && e->vm[0] == '\0' && e->port == 0 &&
+	    (d->of->kind != ALLOW_EXACT || e->kind == ALLOW_EXACT);
+}
+
+static bool
+is_denied(const struct allowlist *l, const struct allow_entry *of, const char *name)
+{
+	struct denial d = { .of = of, .name = name };
+	const char *suffix = name;
+
+	/* What is less specific than the entry itself is overridden by it. */
+	while (strlen(suffix) >= strlen(of->name)) {
+		if (index_visit(l, suffix, denies, &d))
+			return true;
+		if ((suffix = strchr(suffix, '.')) == NULL)
+			break;
+		suffix++;
+	}
+	return false;
+}
+
+static char *
+answers_dns(const struct allowlist *l, const struct allow_entry *e)
+{
+	const char *first = NULL;
+	char more[40] = "";
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(dns_names) / sizeof(dns_names[0]); i++) {
+		if (!covers_name(e, dns_names[i]) || is_denied(l, e, dns_names[i]))
+			continue;
+		if (n++ == 0)
+			first = dns_names[i];
+	}
+	if (n == 0)
+		return NULL;
+	if (e->kind == ALLOW_EXACT)
+		return xasprintf("%s answers DNS over HTTPS, where a guest can look up any "
+		    "name unseen; switch it off unless a guest must have it", first);
+	if (n > 1)
+		snprintf(more, sizeof(more), " and %u more name%s", n - 1, n > 2 ? "s" : "");
+	return xasprintf("covers %s%s, which answer%s DNS over HTTPS, where a guest can look "
+	    "up any name unseen; list the very names needed, or add !%s", first, more,
+	    n > 1 ? "" : "s", first);
+}
+
+char *
+wide_warning(const struct allowlist *l, const struct allow_entry *e)
+{
+	if (e->deny || e->kind > ALLOW_BELOW)
+		return NULL;
+	if (e->kind != ALLOW_EXACT && wide_is_suffix(e->name))
+		return xasprintf("%s is a public suffix: anyone can have a name below it; "
+		    "list the very names needed, as in NAME.%s", e->name, e->name);
+	if (covers_name(e, ech_name) && !is_denied(l, e, ech_name))
+		return xasprintf("%s is the outer name of all sites of Cloudflare that use "
+		    "ECH, so that a guest reaches any of them unseen; without it clients "
+		    "fall back to the names themselves, which can be listed", ech_name);
+	return answers_dns(l, e);
+}
