@@ -162,6 +162,8 @@ rig_new(const char *allowlist)
 	conf_defaults(&r->conf);
 	r->conf.path[0] = '\0';
 	snprintf(r->conf.allowlist, sizeof(r->conf.allowlist), "%s/allowlist", r->dir);
+	snprintf(r->conf.presets[0], sizeof(r->conf.presets[0]), "%s", r->dir);
+	r->conf.presets[1][0] = '\0';
 	if (allowlist != NULL)
 		rig_write_allowlist(r, allowlist);
 	rig_start(r);

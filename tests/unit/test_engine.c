@@ -390,6 +390,49 @@ a_hand_edit_is_taken_up_and_a_bad_one_changes_nothing(void **state)
 }
 
 static void
+write_preset(const struct rig *r, const char *text)
+{
+	char path[CONF_PATH_SIZE + 16];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/own", r->conf.presets[0]);
+	assert_non_null(f = fopen(path, "w"));
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+a_preset_changed_by_hand_is_taken_up_and_a_bad_one_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	char path[CONF_PATH_SIZE + 16];
+	json_t *j;
+
+	rig_net(r, 1);
+	free(rig_error(r, "entry.add", "{'text':'@own'}"));
+	write_preset(r, "# own\none.example\n");
+	j = rig_call(r, "entry.add", "{'text':'@own'}");
+	assert_non_null(strstr(str(j, "explain"), "(1: one.example)"));
+	json_decref(j);
+	assert_int_equal(net_says(r, "one.example", "").reason, REASON_PRESET);
+	j = rig_call(r, "check", "{'host':'one.example'}");
+	assert_string_equal(str(j, "entry"), "@own");
+	assert_int_equal(num(json_object_get(j, "preset"), "line"), 2);
+	json_decref(j);
+	write_preset(r, "# own\none.example\ntwo.example\n");
+	policy_poll(r->engine);
+	rig_turn(r);
+	assert_int_equal(net_says(r, "two.example", "").verdict, VERDICT_ALLOW);
+	write_preset(r, "two.example\nthis is wrong\n");
+	policy_poll(r->engine);
+	rig_turn(r);
+	assert_true(has_alert(r, "own:2"));
+	assert_int_equal(net_says(r, "one.example", "").verdict, VERDICT_ALLOW);
+	snprintf(path, sizeof(path), "%s/own", r->conf.presets[0]);
+	unlink(path);
+}
+
+static void
 a_missing_allowlist_refuses_everything_until_it_is_back(void **state)
 {
 	struct rig *r = *state;
@@ -987,6 +1030,7 @@ main(void)
 		TEST(an_edit_is_saved_and_in_force_at_once),
 		TEST(an_edit_that_cannot_be_saved_changes_nothing),
 		TEST(a_hand_edit_is_taken_up_and_a_bad_one_changes_nothing),
+		TEST(a_preset_changed_by_hand_is_taken_up_and_a_bad_one_changes_nothing),
 		TEST(a_missing_allowlist_refuses_everything_until_it_is_back),
 		TEST(an_engine_without_an_allowlist_starts_and_refuses),
 		TEST(an_entry_for_a_time_ends_by_itself),
