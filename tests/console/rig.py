@@ -167,9 +167,6 @@ class Terminal:
     def format(self, what):
         return self.tmux("display-message", "-p", "#{%s}" % what).strip()
 
-    def pid(self):
-        return int(self.format("pane_pid"))
-
     def close(self):
         try:
             self.tmux("kill-server")
