@@ -77,9 +77,11 @@ title(const json_t *status, char *buf, size_t size)
 	char profile[32];
 
 	draw_clean(profile, sizeof(profile), cell_string(firewall, "profile"));
-	snprintf(buf, size, "%s  %s", strcmp(profile, "none") == 0 ? "no rules" : profile,
-	    strcmp(state, "drift") == 0 ? "DRIFT" : strcmp(state, "unknown") == 0 ? "unverified"
-	    : "no drift");
+	if (strcmp(state, "open") == 0)
+		snprintf(buf, size, "no rules");
+	else
+		snprintf(buf, size, "%s  %s", profile, strcmp(state, "drift") == 0 ? "DRIFT"
+		    : strcmp(state, "unknown") == 0 ? "unverified" : "no drift");
 }
 
 static void
