@@ -1,6 +1,6 @@
 /*
- * What every key does: one table.  The dispatcher, help, the bottom bar and
- * the list in gatehouse.1 (`gatehouse --keys`) are made from it.
+ * What every key does: one table.  The dispatcher, help and the bottom bar are
+ * made from it, and the list in gatehouse.1 is held to it by a test.
  */
 #include "config.h"
 
