@@ -35,12 +35,6 @@ struct fields {
 	struct view	 host;
 };
 
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* No registered method has a digit; "SSH-2.0" and the like do. */
 static bool
 is_method_byte(uint8_t c)
@@ -52,63 +46,8 @@ is_method_byte(uint8_t c)
 static bool
 is_token(uint8_t c)
 {
-	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
 	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static bool
-view_is(struct view v, const char *s)
-{
-	return v.len == strlen(s) && strncasecmp((const char *)v.at, s, v.len) == 0;
-}
-
-static bool
-view_starts(struct view v, const char *s)
-{
-	return v.len >= strlen(s) && strncasecmp((const char *)v.at, s, strlen(s)) == 0;
-}
-
-/* The bytes up to c; *rest is what follows it. Without c: all, and no rest. */
-static struct view
-view_until(struct view v, uint8_t c, struct view *rest)
-{
-	const uint8_t *p = v.len > 0 ? memchr(v.at, c, v.len) : NULL;
-	struct view head = v;
-
-	*rest = (struct view){ v.at + v.len, 0 };
-	if (p != NULL) {
-		head.len = (size_t)(p - v.at);
-		*rest = (struct view){ p + 1, v.len - head.len - 1 };
-	}
-	return head;
-}
-
-static struct view
-view_trim(struct view v)
-{
-	while (v.len > 0 && (v.at[0] == ' ' || v.at[0] == '\t')) {
-		v.at++;
-		v.len--;
-	}
-	while (v.len > 0 && (v.at[v.len - 1] == ' ' || v.at[v.len - 1] == '\t'))
-		v.len--;
-	return v;
-}
-
-static bool
-view_number(struct view v, size_t max_digits, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	if (v.len == 0 || v.len > max_digits)
-		return false;
-	for (size_t i = 0; i < v.len; i++) {
-		if (!is_digit(v.at[i]))
-			return false;
-		n = n * 10 + (uint64_t)(v.at[i] - '0');
-	}
-	*out = n;
-	return true;
 }
 
 enum parse
@@ -283,17 +222,6 @@ parse_field(struct fields *f, struct view line)
 	return NULL;
 }
 
-/* The next line without its CR LF, which the scan made sure is there. */
-static struct view
-next_line(struct view *rest)
-{
-	struct view line = view_until(*rest, '\n', rest);
-
-	if (line.len > 0)
-		line.len--;
-	return line;
-}
-
 static const char *
 parse_fields(struct view rest, struct fields *f)
 {
@@ -301,7 +229,7 @@ parse_fields(struct view rest, struct fields *f)
 	const char *bad;
 
 	for (;;) {
-		line = next_line(&rest);
+		line = view_line(&rest);
 		if (line.len == 0)
 			return NULL;
 		bad = parse_field(f, line);
@@ -368,45 +296,61 @@ parse_authority(struct view v, struct view *host, uint16_t *port)
 	return NULL;
 }
 
+/* Both name one host and port. */
+static bool
+is_same_host(const struct http_request *r, struct view host, uint16_t port, uint16_t def)
+{
+	return view_same(r->host, host) && (r->host_port != 0 ? r->host_port : def) == port;
+}
+
 /* The authority of an absolute-form target must be the Host (RFC 9112, 3.2.2). */
 static const char *
-check_absolute(const struct http_request *r)
+check_uri(struct http_request *r)
 {
 	struct view rest = { r->target.at + 7, r->target.len - 7 }, host, ignored;
 	size_t len = 0;
-	uint16_t port;
-	const char *bad;
 
 	while (len < rest.len && rest.at[len] != '/' && rest.at[len] != '?' && rest.at[len] != '#')
 		len++;
 	rest.len = len;
 	if (view_until(rest, '@', &ignored).len != rest.len)
 		return "a user name in the request's URI";
-	bad = parse_authority(rest, &host, &port);
-	if (bad != NULL)
+	if (parse_authority(rest, &host, &r->port) != NULL)
 		return "a request URI without a proper host";
-	if (host.len != r->host.len ||
-	    strncasecmp((const char *)host.at, (const char *)r->host.at, host.len) != 0 ||
-	    (port != 0 ? port : PORT_HTTP) != (r->host_port != 0 ? r->host_port : PORT_HTTP))
+	if (r->port == 0)
+		r->port = PORT_HTTP;
+	if (!is_same_host(r, host, r->port, PORT_HTTP))
 		return "a Host that differs from the request's URI";
+	r->form = HTTP_FORM_URI;
+	return NULL;
+}
+
+/* Clients of HTTP/1.0 send no Host here, and some of 1.1 one without port. */
+static const char *
+check_connect(struct http_request *r)
+{
+	struct view host;
+
+	if (parse_authority(r->target, &host, &r->port) != NULL || r->port == 0)
+		return "a CONNECT without host and port";
+	if (r->host.len > 0 && !is_same_host(r, host, r->port, r->port))
+		return "a Host that differs from what CONNECT asks for";
+	if (r->body.kind != HTTP_BODY_NONE)
+		return "a body in a CONNECT";
+	r->host = host;
+	r->form = HTTP_FORM_AUTHORITY;
 	return NULL;
 }
 
 static const char *
-check_target(const struct http_request *r)
+check_target(struct http_request *r)
 {
-	struct view host;
-	uint16_t port;
-
 	for (size_t i = 0; i < r->target.len; i++) {
 		if (r->target.at[i] <= ' ' || r->target.at[i] == 0x7f)
 			return "a request target with bytes that may not be in one";
 	}
-	if (r->connect) {
-		if (parse_authority(r->target, &host, &port) != NULL || port == 0)
-			return "a CONNECT without host and port";
-		return NULL;
-	}
+	if (r->connect)
+		return check_connect(r);
 	if (r->target.len == 0)
 		return "a request line that is not METHOD TARGET HTTP/1.x";
 	if (r->target.at[0] == '/')
@@ -414,7 +358,9 @@ check_target(const struct http_request *r)
 	if (view_is(r->target, "*"))
 		return view_is(r->method, "OPTIONS") ? NULL : "a target of * that is not for OPTIONS";
 	if (view_starts(r->target, "http://"))
-		return check_absolute(r);
+		return check_uri(r);
+	if (view_starts(r->target, "https://"))
+		return "an https URI, which a proxy must be asked for with CONNECT";
 	return "a request target that is neither a path nor an http URI";
 }
 
@@ -444,17 +390,17 @@ http_request_parse(const uint8_t *b, size_t len, struct http_request *r)
 	const char *bad;
 
 	memset(r, 0, sizeof(*r));
-	bad = parse_request_line(next_line(&rest), r);
+	bad = parse_request_line(view_line(&rest), r);
 	if (bad == NULL)
 		bad = parse_fields(rest, &f);
-	if (bad == NULL && f.hosts == 0)
+	if (bad == NULL && f.hosts == 0 && !(r->connect && r->minor == 0))
 		bad = "no Host";
-	if (bad == NULL)
+	if (bad == NULL && f.hosts > 0)
 		bad = parse_authority(f.host, &r->host, &r->host_port);
 	if (bad == NULL)
-		bad = check_target(r);
-	if (bad == NULL)
 		bad = parse_framing(&f, r->minor, &r->body);
+	if (bad == NULL)
+		bad = check_target(r);
 	r->keep_alive = keeps_alive(&f, r->minor);
 	r->websocket = f.websocket;
 	return bad;
@@ -483,7 +429,7 @@ http_response_parse(const uint8_t *b, size_t len, bool to_head, struct http_resp
 	const char *bad;
 
 	memset(r, 0, sizeof(*r));
-	bad = parse_status_line(next_line(&rest), r);
+	bad = parse_status_line(view_line(&rest), r);
 	if (bad == NULL)
 		bad = parse_fields(rest, &f);
 	if (bad == NULL)

@@ -9,12 +9,7 @@
 
 #include "gatehouse.h"
 #include "parse.h"
-
-/* Bytes inside a head; not terminated. */
-struct view {
-	const uint8_t	*at;
-	size_t		 len;
-};
+#include "proxy/view.h"
 
 /* Finds the end of a head; all zero at the start of each. */
 struct http_scan {
@@ -55,10 +50,19 @@ struct http_body {
 enum parse	 http_body_feed(struct http_body *, const uint8_t *, size_t len, size_t *used,
 		    const char **what);
 
+/* How a request names what it is for (RFC 9112 section 3.2). */
+enum http_form {
+	HTTP_FORM_PATH,			/* "/path", and "*" */
+	HTTP_FORM_URI,			/* "http://host/path", as a proxy is asked */
+	HTTP_FORM_AUTHORITY,		/* "host:port", of CONNECT */
+};
+
 struct http_request {
 	struct view	 method, target;
 	struct view	 host;		/* without port; brackets kept */
 	uint16_t	 host_port;	/* 0: not given */
+	uint16_t	 port;		/* of a URI or an authority; else 0 */
+	uint8_t		 form;		/* enum http_form */
 	uint8_t		 minor;		/* HTTP/1.minor */
 	bool		 head, connect;	/* the method is HEAD, CONNECT */
 	bool		 keep_alive;
@@ -77,6 +81,15 @@ struct http_response {
 const char	*http_request_parse(const uint8_t *, size_t len, struct http_request *);
 /* to_head: it answers a HEAD request, so no body follows whatever it says. */
 const char	*http_response_parse(const uint8_t *, size_t len, bool to_head, struct http_response *);
+
+/*
+ * Turns a request to a proxy (HTTP_FORM_URI) into the one its server is to
+ * get: a path instead of the URI, and without the fields that are for the
+ * proxy alone (RFC 9110 section 7.6.1).  In place: the new head ends where the
+ * old one did.  Returns its length; 0 and *what, a static phrase, if it cannot
+ * be passed on.
+ */
+size_t		 http_head_forward(uint8_t *, size_t len, const char **what);
 
 /*
  * Tells from its first bytes whether a connection may be HTTP at all:

@@ -2,7 +2,8 @@
  * Whatever a guest or a server sends as HTTP: heads and bodies end at the
  * same byte however the bytes were cut, and what is kept of a head lies
  * inside it.  The first input byte says whose bytes they are (even: a
- * request's), the second where they are cut.
+ * request's), the second where they are cut.  A request to a proxy is also
+ * turned into its server's: that one is for the same host, and framed alike.
  */
 #include "config.h"
 
@@ -65,6 +66,32 @@ check_view(struct view v, const uint8_t *b, size_t len)
 		abort();
 }
 
+static bool
+is_same(struct view a, struct view b)
+{
+	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+static void
+check_forward(const uint8_t *b, size_t len, const struct http_request *asked)
+{
+	uint8_t *head = malloc(len);
+	struct http_request got;
+	const char *what;
+	size_t n;
+
+	if (head == NULL)
+		abort();
+	memcpy(head, b, len);
+	n = http_head_forward(head, len, &what);
+	if (n > 0 && (n > len || http_request_parse(head + len - n, n, &got) != NULL ||
+	    got.form != HTTP_FORM_PATH || !is_same(got.host, asked->host) ||
+	    !is_same(got.method, asked->method) || got.body.kind != asked->body.kind ||
+	    got.body.left != asked->body.left || got.websocket != asked->websocket))
+		abort();
+	free(head);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -90,6 +117,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_view(request.method, data + 2, head);
 		check_view(request.target, data + 2, head);
 		check_view(request.host, data + 2, head);
+		if (request.form == HTTP_FORM_URI)
+			check_forward(data + 2, head, &request);
 		check_body(request.body, data + 2 + head, len - 2 - head, step);
 	} else if (http_response_parse(data + 2, head, false, &response) == NULL) {
 		check_body(response.body, data + 2 + head, len - 2 - head, step);

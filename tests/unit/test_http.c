@@ -32,6 +32,21 @@ static const struct {
 	{ BYTES("GET / HTTP/1.1\r\nHost: a.com\r\nX: \x80\xff\r\n\r\n"), NULL, "a.com", HTTP_BODY_NONE },
 	{ BYTES("GET / HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), NULL, "a.com", HTTP_BODY_NONE },
 	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\nHost: a.com:443\r\n\r\n"), NULL, "a.com", HTTP_BODY_NONE },
+	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\nHost: A.COM\r\n\r\n"), NULL, "a.com", HTTP_BODY_NONE },
+	{ BYTES("CONNECT a.com:443 HTTP/1.0\r\n\r\n"), NULL, "a.com", HTTP_BODY_NONE },
+	{ BYTES("CONNECT [::1]:443 HTTP/1.0\r\n\r\n"), NULL, "[::1]", HTTP_BODY_NONE },
+	{ BYTES("GET http://a.com:8080/ HTTP/1.1\r\nHost: a.com:8080\r\n\r\n"), NULL, "a.com", HTTP_BODY_NONE },
+
+	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\n\r\n"), "no Host", NULL, 0 },
+	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\nHost: b.com:443\r\n\r\n"), "differs from what CONNECT", NULL, 0 },
+	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\nHost: a.com:80\r\n\r\n"), "differs from what CONNECT", NULL, 0 },
+	{ BYTES("CONNECT a.com HTTP/1.1\r\nHost: a.com\r\n\r\n"), "without host and port", NULL, 0 },
+	{ BYTES("CONNECT a.com:0 HTTP/1.1\r\nHost: a.com\r\n\r\n"), "without host and port", NULL, 0 },
+	{ BYTES("CONNECT http://a.com:443 HTTP/1.1\r\nHost: a.com\r\n\r\n"), "without host and port", NULL, 0 },
+	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\nHost: a.com\r\nContent-Length: 1\r\n\r\n"), "a body in a CONNECT", NULL, 0 },
+	{ BYTES("CONNECT a.com:443 HTTP/1.1\r\nHost: a.com\r\nTransfer-Encoding: chunked\r\n\r\n"), "a body in a CONNECT", NULL, 0 },
+	{ BYTES("GET http:///x HTTP/1.1\r\nHost: a.com\r\n\r\n"), "without a proper host", NULL, 0 },
+	{ BYTES("GET http://a.com:80x/ HTTP/1.1\r\nHost: a.com\r\n\r\n"), "without a proper host", NULL, 0 },
 
 	{ BYTES("POST / HTTP/1.1\r\nHost: a.com\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), "both Transfer-Encoding", NULL, 0 },
 	{ BYTES("POST / HTTP/1.1\r\nHost: a.com\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"), "both Transfer-Encoding", NULL, 0 },
@@ -58,7 +73,7 @@ static const struct {
 	{ BYTES("GET http://b.com/ HTTP/1.1\r\nHost: a.com\r\n\r\n"), "differs", NULL, 0 },
 	{ BYTES("GET http://a.com:81/ HTTP/1.1\r\nHost: a.com\r\n\r\n"), "differs", NULL, 0 },
 	{ BYTES("GET http://a.com@b.com/ HTTP/1.1\r\nHost: b.com\r\n\r\n"), "user name", NULL, 0 },
-	{ BYTES("GET https://a.com/ HTTP/1.1\r\nHost: a.com\r\n\r\n"), "neither a path", NULL, 0 },
+	{ BYTES("GET https://a.com/ HTTP/1.1\r\nHost: a.com\r\n\r\n"), "asked for with CONNECT", NULL, 0 },
 	{ BYTES("GET * HTTP/1.1\r\nHost: a.com\r\n\r\n"), "OPTIONS", NULL, 0 },
 	{ BYTES("GET a.com HTTP/1.1\r\nHost: a.com\r\n\r\n"), "neither a path", NULL, 0 },
 	{ BYTES("CONNECT a.com HTTP/1.1\r\nHost: a.com\r\n\r\n"), "CONNECT", NULL, 0 },
@@ -248,6 +263,58 @@ keep_alive_and_websocket_follow_the_fields(void **state)
 	}
 }
 
+/* asked of a proxy, and what its server gets; NULL: refused, and it says that. */
+static const struct {
+	const char	*asked, *got, *phrase;
+} forwards[] = {
+	{ "GET http://a.com/x?y HTTP/1.1\r\nHost: a.com\r\nAccept: */*\r\nProxy-Connection: Keep-Alive\r\n\r\n",
+	    "GET /x?y HTTP/1.1\r\nHost: a.com\r\nAccept: */*\r\n\r\n", NULL },
+	{ "GET HTTP://a.com HTTP/1.0\r\nHost: a.com\r\n\r\n", "GET / HTTP/1.0\r\nHost: a.com\r\n\r\n", NULL },
+	{ "GET http://a.com:8080?q HTTP/1.1\r\nHost: a.com:8080\r\n\r\n",
+	    "GET /?q HTTP/1.1\r\nHost: a.com:8080\r\n\r\n", NULL },
+	{ "OPTIONS http://a.com HTTP/1.1\r\nHost: a.com\r\n\r\n",
+	    "OPTIONS * HTTP/1.1\r\nHost: a.com\r\n\r\n", NULL },
+	{ "OPTIONS http://a.com/ HTTP/1.1\r\nHost: a.com\r\n\r\n",
+	    "OPTIONS / HTTP/1.1\r\nHost: a.com\r\n\r\n", NULL },
+	{ "POST http://a.com/ HTTP/1.1\r\nX-Hop: 1\r\nHost: a.com\r\nConnection: close, x-hop\r\n"
+	    "Content-Length: 3\r\nX-HOP:2\r\nX-Hopper: 3\r\nKeep-Alive: 5\r\n"
+	    "Proxy-Authorization: Basic x\r\nconnection: TE\r\nTE: trailers\r\n\r\n",
+	    "POST / HTTP/1.1\r\nHost: a.com\r\nContent-Length: 3\r\nX-Hopper: 3\r\n\r\n", NULL },
+	{ "GET http://a.com/ HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade\r\nUpgrade: TLS/1.2\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a.com\r\n\r\n", NULL },
+	{ "GET http://a.com/ HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade, X\r\nX: 1\r\nUpgrade: websocket\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade, X\r\nUpgrade: websocket\r\n\r\n", NULL },
+	{ "GET http://a.com/ HTTP/1.1\r\nHost: a.com\r\nConnection: host\r\n\r\n", NULL, "take away" },
+	{ "POST http://a.com/ HTTP/1.1\r\nHost: a.com\r\nContent-Length: 3\r\nConnection: close,Content-Length\r\n\r\n",
+	    NULL, "take away" },
+	{ "POST http://a.com/ HTTP/1.1\r\nHost: a.com\r\nTransfer-Encoding: chunked\r\nConnection: transfer-encoding\r\n\r\n",
+	    NULL, "take away" },
+	{ "GET http://a.com/ HTTP/1.1\r\nHost: a.com\r\nConnection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q\r\n\r\n",
+	    NULL, "too many" },
+};
+
+static void
+a_server_gets_a_path_and_none_of_the_fields_for_the_proxy(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(forwards); i++) {
+		const size_t len = strlen(forwards[i].asked);
+		char head[1024];
+		const char *what = NULL;
+		size_t n;
+
+		memcpy(head, forwards[i].asked, len + 1);
+		n = http_head_forward((uint8_t *)head, len, &what);
+		if (forwards[i].got != NULL) {
+			assert_int_equal(n, strlen(forwards[i].got));
+			assert_string_equal(head + len - n, forwards[i].got);
+		} else {
+			assert_int_equal(n, 0);
+			assert_non_null(strstr(what, forwards[i].phrase));
+		}
+	}
+}
+
 static const struct {
 	struct http_body body;
 	const char	*bytes;
@@ -359,6 +426,7 @@ main(void)
 		cmocka_unit_test(a_head_ends_where_it_ends_not_where_the_bytes_do),
 		cmocka_unit_test(a_head_above_the_limit_is_refused),
 		cmocka_unit_test(keep_alive_and_websocket_follow_the_fields),
+		cmocka_unit_test(a_server_gets_a_path_and_none_of_the_fields_for_the_proxy),
 		cmocka_unit_test(each_body_ends_where_its_framing_says_at_every_split),
 		cmocka_unit_test(endless_extensions_and_trailers_are_refused),
 		cmocka_unit_test(a_protocol_is_told_from_its_first_bytes),
