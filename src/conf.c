@@ -115,6 +115,10 @@ static const struct option option_table[] = {
 	    "Stopped, guests have no web at all." },
 	{ "proxy", "port", TYPE_NUMBER16, AT(proxy_port), PORT_UNPRIVILEGED, UINT16_MAX, "8643",
 	    "port", "TCP port of this host where the proxy listens." },
+	{ "proxy", "explicit-port", TYPE_NUMBER16, AT(explicit_port), 0, UINT16_MAX, "3128",
+	    "port, 0 for none",
+	    "TCP port of this host for clients that know they ask a proxy, by http_proxy\n"
+	    "and https_proxy. Only guests and the host itself reach it." },
 	{ "proxy", "max-connections", TYPE_NUMBER, AT(max_connections), 1, 65536, "4096",
 	    "connections", "Open connections of all guests together." },
 	{ "proxy", "max-per-guest", TYPE_NUMBER, AT(max_per_guest), 1, 65536, "512",
@@ -889,6 +893,15 @@ cross_check(const struct conf *c)
 	if (ports_hold(&c->block_tcp, c->dns_port) || ports_hold(&c->block_udp, c->dns_port))
 		return xasprintf("[dns] port %u is in [guard] block-tcp or block-udp: no guest "
 		    "could resolve a name", c->dns_port);
+	if (c->explicit_port != 0 && c->explicit_port < PORT_UNPRIVILEGED)
+		return xasprintf("[proxy] explicit-port %u is too small; a number from %d, or 0 for "
+		    "none", c->explicit_port, PORT_UNPRIVILEGED);
+	if (c->explicit_port == c->proxy_port || c->explicit_port == c->dns_port)
+		return xasprintf("[proxy] explicit-port and [%s] port are both %u; change one",
+		    c->explicit_port == c->proxy_port ? "proxy" : "dns", c->explicit_port);
+	if (c->explicit_port != 0 && ports_hold(&c->block_tcp, c->explicit_port))
+		return xasprintf("[proxy] explicit-port %u is in [guard] block-tcp; take it out "
+		    "there, or set it to 0", c->explicit_port);
 	if (c->max_per_guest > c->max_connections)
 		return xasprintf("[proxy] max-per-guest (%u) is more than max-connections (%u)",
 		    c->max_per_guest, c->max_connections);

@@ -60,6 +60,7 @@ struct conf {
 	/* [proxy] */
 	bool			proxy_run;	/* at the first start */
 	uint16_t		proxy_port;
+	uint16_t		explicit_port;	/* 0: none */
 	uint32_t		max_connections, max_per_guest;
 	uint32_t		head_seconds;	/* until a name must be known */
 	uint32_t		connect_seconds;

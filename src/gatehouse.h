@@ -67,8 +67,8 @@ enum reason {
 enum hit_via {
 	VIA_NONE,
 	VIA_TLS,		/* SNI of a redirected connection */
-	VIA_HTTP,		/* Host of a redirected request */
-	VIA_CONNECT,		/* explicit proxy */
+	VIA_HTTP,		/* host of a request, redirected or to the proxy */
+	VIA_CONNECT,		/* of a CONNECT, and of what came through it */
 	VIA_DNS,
 	VIA_OTHER,		/* neither TLS nor HTTP */
 	VIA_COUNT

@@ -185,7 +185,8 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 static bool
 net_conf_differs(const struct conf *a, const struct conf *b)
 {
-	if (a->proxy_port != b->proxy_port || a->max_connections != b->max_connections ||
+	if (a->proxy_port != b->proxy_port || a->explicit_port != b->explicit_port ||
+	    a->max_connections != b->max_connections ||
 	    a->max_per_guest != b->max_per_guest || a->head_seconds != b->head_seconds ||
 	    a->connect_seconds != b->connect_seconds || a->idle_seconds != b->idle_seconds ||
 	    a->head_bytes != b->head_bytes || a->hello_bytes != b->hello_bytes ||

@@ -1,5 +1,6 @@
 /*
- * Listening sockets, one for each family.
+ * Listening sockets, one for each family: for connections that the firewall
+ * redirected, and on another port for clients that know they ask a proxy.
  *
  * TCP_DEFER_ACCEPT: a connection reaches us with its first bytes, so that
  * most are judged, and a refused one is done with, in one go without ever
@@ -66,32 +67,44 @@ listener_port(int fd)
 	return port;
 }
 
-char *
-listener_open(struct proxy *p)
+/* Both families of one port. */
+static char *
+listener_pair(struct proxy *p, struct conn pair[2], uint16_t *port, const char *option)
 {
-	static const int families[PROXY_LISTENERS] = { AF_INET, AF_INET6 };
+	static const int families[2] = { AF_INET, AF_INET6 };
 
-	p->port = p->conf->proxy_port;
-	for (int i = 0; i < PROXY_LISTENERS; i++) {
-		struct conn *c = &p->listeners[i];
+	for (int i = 0; i < 2; i++) {
+		struct conn *c = &pair[i];
 
 		conn_init(c, CONN_LISTENER);
-		c->fd = listener_socket(families[i], p->port);
+		c->fd = listener_socket(families[i], *port);
 		/* A host without IPv6 has no guests that could use it either. */
 		if (c->fd == -1 && families[i] == AF_INET6 && errno == EAFNOSUPPORT)
 			continue;
-		if (c->fd == -1 || !conn_watch(p, c)) {
-			const char *why = strerror(errno);
-
-			listener_close(p);
+		if (c->fd == -1 || !conn_watch(p, c))
 			return xasprintf("cannot listen on TCP port %u (%s): %s; is another program "
-			    "using it? [proxy] port changes it", p->port,
-			    families[i] == AF_INET ? "IPv4" : "IPv6", why);
-		}
-		if (p->port == 0)
-			p->port = listener_port(c->fd);
+			    "using it? [proxy] %s changes it", *port,
+			    families[i] == AF_INET ? "IPv4" : "IPv6", strerror(errno), option);
+		if (*port == 0)
+			*port = listener_port(c->fd);
 	}
 	return NULL;
+}
+
+char *
+listener_open(struct proxy *p)
+{
+	char *cause;
+
+	p->port = p->conf->proxy_port;
+	p->explicit_port = p->conf->explicit_port;
+	cause = listener_pair(p, p->listeners, &p->port, "port");
+	if (cause == NULL && p->explicit_port != 0)
+		cause = listener_pair(p, &p->listeners[PROXY_EXPLICIT], &p->explicit_port,
+		    "explicit-port");
+	if (cause != NULL)
+		listener_close(p);
+	return cause;
 }
 
 void
@@ -108,10 +121,11 @@ static void
 listener_refuse(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
     const struct addr *wanted, uint16_t port)
 {
-	struct session nobody = { .proxy = p, .source = source, .wanted = *wanted,
-		.guest_port = guest_port, .port = port };
+	struct session nobody = { .proxy = p, .source = source, .guest_port = guest_port, .port = port };
 	struct hit hit;
 
+	if (wanted != NULL)
+		nobody.wanted = *wanted;
 	hit_init(&hit, &nobody, VIA_OTHER);
 	hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
 	source_close(source);
@@ -119,15 +133,15 @@ listener_refuse(struct proxy *p, int fd, struct source *source, uint16_t guest_p
 }
 
 static void
-listener_take(struct proxy *p, int fd, const struct sockaddr *sa)
+listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 {
-	struct addr guest, wanted;
-	uint16_t guest_port = 0, port = 0;
+	struct addr guest, original, *wanted = explicit ? NULL : &original;
+	uint16_t guest_port = 0, port = p->explicit_port;
 	struct source *source;
 
-	/* What was not redirected to us is none of our business. */
+	/* What was not redirected to the other port is none of our business. */
 	if (!addr_from_sockaddr(&guest, &guest_port, sa) ||
-	    !p->original(fd, guest.family, &wanted, &port) || port == p->port) {
+	    (!explicit && (!p->original(fd, guest.family, wanted, &port) || port == p->port))) {
 		close(fd);
 		return;
 	}
@@ -138,17 +152,17 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa)
 		return;
 	}
 	if (source_load(source) > p->conf->max_per_guest || p->nopen >= p->conf->max_connections) {
-		listener_refuse(p, fd, source, guest_port, &wanted, port);
+		listener_refuse(p, fd, source, guest_port, wanted, port);
 		return;
 	}
-	if (session_new(p, fd, source, guest_port, &wanted, port) == NULL) {
+	if (session_new(p, fd, source, guest_port, wanted, port) == NULL) {
 		source_close(source);
 		close(fd);
 	}
 }
 
 static void
-listener_accept_one(struct proxy *p, struct conn *c)
+listener_accept_one(struct proxy *p, struct conn *c, bool explicit)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -156,7 +170,7 @@ listener_accept_one(struct proxy *p, struct conn *c)
 
 	fd = accept4(c->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {
-		listener_take(p, fd, (const struct sockaddr *)&ss);
+		listener_take(p, fd, (const struct sockaddr *)&ss, explicit);
 		return;
 	}
 	switch (errno) {
@@ -187,7 +201,7 @@ listener_accept(struct proxy *p)
 			if (p->nopen >= p->max_open)
 				p->paused = true;
 			else
-				listener_accept_one(p, c);
+				listener_accept_one(p, c, i >= PROXY_EXPLICIT);
 		}
 		more |= c->fd != -1 && c->readable && !p->paused;
 	}

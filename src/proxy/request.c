@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proxy/worker.h"
 #include "text.h"
@@ -52,25 +51,28 @@ read_name(const uint8_t *raw, size_t len, char name[GH_NAME_SIZE])
 	return REASON_NONE;
 }
 
+/* What every hit about this connection starts from. */
+static void
+request_hit(struct hit *h, const struct session *s, enum hit_via via)
+{
+	hit_init(h, s, s->tunnel ? VIA_CONNECT : via);
+	if (s->tunnel)
+		copy_string(h->name, s->name, sizeof(h->name));
+}
+
 /* The same host as the request before: its connection will do. */
 static bool
 may_reuse(const struct session *s, const struct hit *h)
 {
-	return s->upstream.fd != -1 && s->name != NULL && strcmp(s->name, h->name) == 0;
+	return s->upstream.fd != -1 && s->name != NULL && strcmp(s->name, h->name) == 0 &&
+	    s->port == h->port;
 }
 
-/* The name is known and sound: what does the allowlist say? */
-static void
+void
 request_judge(struct session *s, struct hit *h)
 {
-	struct proxy *p = s->proxy;
-	struct allow_answer answer = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
+	const struct allow_answer answer = session_lookup(s, h->name, h->port);
 
-	if (s->source->frozen)
-		answer.reason = REASON_FROZEN;
-	else
-		answer = allow_lookup(p->allow, h->name, strlen(h->name), s->port, s->source->name,
-		    (int64_t)time(NULL));
 	h->entry = answer.entry;
 	h->reason = answer.reason;
 	if (answer.verdict != VERDICT_ALLOW) {
@@ -83,22 +85,25 @@ request_judge(struct session *s, struct hit *h)
 		exchange_start(s);
 		return;
 	}
-	conn_close(p, &s->upstream, false);
+	conn_close(s->proxy, &s->upstream, false);
 	flow_end(s);
 	free(s->name);
 	s->name = xstrdup(h->name);
+	s->port = h->port;
 	dial_start(s, h);
 }
 
-static void
+/* False: it was refused. */
+static bool
 request_name(struct session *s, struct hit *h, const uint8_t *raw, size_t len)
 {
 	enum reason bad = read_name(raw, len, h->name);
 
+	if (bad == REASON_NONE && s->tunnel && strcmp(h->name, s->name) != 0)
+		bad = REASON_NAME_MISMATCH;
 	if (bad != REASON_NONE)
 		session_refuse(s, h, bad, NULL);
-	else
-		request_judge(s, h);
+	return bad == REASON_NONE;
 }
 
 static bool
@@ -115,25 +120,25 @@ read_tls(struct session *s)
 	case PARSE_MORE:
 		return false;
 	case PARSE_REFUSE:
-		hit_init(&h, s, VIA_TLS);
+		request_hit(&h, s, VIA_TLS);
 		session_refuse(s, &h, why, what);
 		return true;
 	case PARSE_DONE:
 		break;
 	}
-	hit_init(&h, s, VIA_TLS);
+	request_hit(&h, s, VIA_TLS);
 	h.tls_version = hello.version;
 	h.ech = hello.ech;
 	text_escape(h.alpn, sizeof(h.alpn), hello.alpn, hello.alpn_len);
-	if (hello.has_name)
-		request_name(s, &h, hello.name, hello.name_len);
-	else
+	if (!hello.has_name)
 		session_refuse(s, &h, REASON_NO_NAME, NULL);
+	else if (request_name(s, &h, hello.name, hello.name_len))
+		request_judge(s, &h);
 	return true;
 }
 
 static void
-request_http(struct session *s, const uint8_t *head)
+request_http(struct session *s, uint8_t *head)
 {
 	struct exchange *x = s->exchange;
 	struct http_request r;
@@ -141,27 +146,32 @@ request_http(struct session *s, const uint8_t *head)
 	struct hit h;
 
 	bad = http_request_parse(head, x->head_len, &r);
-	hit_init(&h, s, r.connect ? VIA_CONNECT : VIA_HTTP);
+	request_hit(&h, s, r.connect ? VIA_CONNECT : VIA_HTTP);
 	x->requests++;
 	x->body_up = r.body;
 	x->to_head = r.head;
 	x->websocket = r.websocket;
 	x->keep_alive = r.keep_alive;
-	if (bad == NULL && r.connect)
-		bad = "CONNECT, which is for a proxy's own port";
+	if (bad == NULL)
+		bad = explicit_check(s, &r);
 	if (bad != NULL) {
 		x->head_len = 0;	/* who knows what of it was the body */
 		text_escape(h.name, sizeof(h.name), r.host.at, r.host.len);
 		session_refuse(s, &h, REASON_MALFORMED, bad);
 		return;
 	}
-	request_name(s, &h, r.host.at, r.host.len);
+	if (!request_name(s, &h, r.host.at, r.host.len))
+		return;
+	if (s->explicit && !s->tunnel)
+		explicit_request(s, &h, head, &r);
+	else
+		request_judge(s, &h);
 }
 
 static bool
 read_http(struct session *s)
 {
-	const struct buf *b = s->client.in;
+	struct buf *b = s->client.in;
 	struct exchange *x = s->exchange;
 	enum reason why;
 	const char *what;
@@ -176,7 +186,7 @@ read_http(struct session *s)
 	case PARSE_MORE:
 		return false;
 	case PARSE_REFUSE:
-		hit_init(&h, s, VIA_HTTP);
+		request_hit(&h, s, VIA_HTTP);
 		session_refuse(s, &h, why, what);
 		return true;
 	case PARSE_DONE:
@@ -186,16 +196,28 @@ read_http(struct session *s)
 	return true;
 }
 
+static void
+refuse_protocol(struct session *s, const char *what)
+{
+	struct hit h;
+
+	request_hit(&h, s, VIA_OTHER);
+	session_refuse(s, &h, REASON_MALFORMED, what);
+}
+
 /* TLS, HTTP, or neither. False: the bytes so far do not tell. */
 static bool
 detect(struct session *s)
 {
 	const struct buf *b = s->client.in;
-	struct hit h;
+	const char *bad;
 
 	if (b->data[b->start] == TLS_RECORD_HANDSHAKE) {
 		s->protocol = PROTOCOL_TLS;
-		return true;
+		bad = explicit_check_protocol(s);
+		if (bad != NULL)
+			refuse_protocol(s, bad);
+		return bad == NULL;
 	}
 	switch (http_detect(b->data + b->start, b->end - b->start)) {
 	case PARSE_MORE:
@@ -208,10 +230,12 @@ detect(struct session *s)
 		}
 		s->exchange->begun = true;
 		s->protocol = PROTOCOL_HTTP;
-		return true;
+		bad = explicit_check_protocol(s);
+		if (bad != NULL)
+			refuse_protocol(s, bad);
+		return bad == NULL;
 	case PARSE_REFUSE:
-		hit_init(&h, s, VIA_OTHER);
-		session_refuse(s, &h, REASON_MALFORMED, "neither TLS nor HTTP");
+		refuse_protocol(s, "neither TLS nor HTTP");
 		return false;
 	}
 	return false;
@@ -258,7 +282,7 @@ request_ended(struct session *s)
 		session_close(s, SESSION_END_DONE);
 		return;
 	}
-	hit_init(&h, s, protocol_via(s));
+	request_hit(&h, s, protocol_via(s));
 	session_refuse(s, &h, REASON_MALFORMED, "an end in the middle of a request");
 }
 
@@ -271,7 +295,7 @@ request_timeout(struct session *s)
 		session_close(s, SESSION_END_DONE);
 		return;
 	}
-	hit_init(&h, s, protocol_via(s));
+	request_hit(&h, s, protocol_via(s));
 	session_refuse(s, &h, REASON_TIMEOUT, NULL);
 }
 

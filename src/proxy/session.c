@@ -1,6 +1,7 @@
 /*
  * One connection of a guest, from accept to its end.
  *
+ *	HEAD ──▶ TUNNEL ──▶ HEAD                   CONNECT: what is in it is judged too
  *	HEAD ──▶ DIAL ──▶ RELAY                    TLS, and HTTP after a 101
  *	  ▲  └──────┴───▶ EXCHANGE ─┐              HTTP
  *	  └─────────────────────────┘              the next request
@@ -80,7 +81,9 @@ session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
 	s->client.readable = s->client.writable = true;
 	s->source = source;
 	s->guest_port = guest_port;
-	s->wanted = *wanted;
+	s->explicit = wanted == NULL;
+	if (wanted != NULL)
+		s->wanted = *wanted;
 	s->port = port;
 	s->state = SESSION_HEAD;
 	p->nopen++;
@@ -123,6 +126,9 @@ session_step(struct session *s)
 	switch ((enum session_state)s->state) {
 	case SESSION_HEAD:
 		request_read(s);
+		break;
+	case SESSION_TUNNEL:
+		tunnel_run(s);
 		break;
 	case SESSION_DIAL:
 		dial_ready(s);
@@ -172,6 +178,7 @@ session_due(struct timer *t, void *arg)
 		dial_timeout(s);
 		session_run(s);
 		break;
+	case SESSION_TUNNEL:
 	case SESSION_RELAY:
 	case SESSION_EXCHANGE:
 		session_close(s, SESSION_END_IDLE);
@@ -211,21 +218,25 @@ session_close(struct session *s, enum session_end why)
 	p->paused = false;
 }
 
+struct allow_answer
+session_lookup(const struct session *s, const char *name, uint16_t port)
+{
+	if (s->source->frozen)
+		return (struct allow_answer){ .verdict = VERDICT_DENY, .reason = REASON_FROZEN };
+	return allow_lookup(s->proxy->allow, name, strlen(name), port, s->source->name,
+	    (int64_t)time(NULL));
+}
+
 void
 session_judge_again(struct session *s)
 {
-	const struct proxy *p = s->proxy;
-	struct allow_answer answer = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
+	struct allow_answer answer;
 	struct hit h;
 
 	/* Without a name there is nothing to judge yet; lingerers were refused. */
 	if (s->name == NULL || s->state == SESSION_LINGER)
 		return;
-	if (s->source->frozen)
-		answer.reason = REASON_FROZEN;
-	else
-		answer = allow_lookup(p->allow, s->name, strlen(s->name), s->port, s->source->name,
-		    (int64_t)time(NULL));
+	answer = session_lookup(s, s->name, s->port);
 	s->entry = answer.entry;
 	if (answer.verdict == VERDICT_ALLOW)
 		return;

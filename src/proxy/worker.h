@@ -5,6 +5,7 @@
  *	listener.c  accepts, and pauses when descriptors run out
  *	session.c   one connection of a guest: its states and its end
  *	request.c   the name in its first bytes, the verdict
+ *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
  *	dial.c      from a name to a connected socket
  *	relay.c     moving bytes
  *	exchange.c  HTTP/1: request after request, each judged
@@ -37,7 +38,8 @@ struct event;
 struct dial;
 
 enum {
-	PROXY_LISTENERS = 2,		/* 0.0.0.0 and [::] */
+	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
+	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
@@ -61,6 +63,7 @@ struct conn {
 
 enum session_state {
 	SESSION_HEAD,		/* reading until the name is known */
+	SESSION_TUNNEL,		/* the answer to a CONNECT is on its way */
 	SESSION_DIAL,		/* resolving and connecting */
 	SESSION_RELAY,		/* bytes both ways, whatever they are */
 	SESSION_EXCHANGE,	/* one HTTP request and its response */
@@ -95,7 +98,7 @@ struct session {
 	LIST_ENTRY(session)	 flow_link;
 	struct timer		 timer;
 	struct source		*source;
-	char			*name;		/* canonical; NULL: not yet known */
+	char			*name;		/* canonical; NULL: not yet known. Of a tunnel: its own */
 	struct dial		*dial;
 	struct exchange		*exchange;
 	struct tls_scan		 scan;		/* of the hello being read */
@@ -109,6 +112,8 @@ struct session {
 	uint8_t			 protocol;	/* enum protocol */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
+	bool			 explicit : 1;	/* the client knows that it asks a proxy */
+	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 };
 
 LIST_HEAD(session_list, session);
@@ -126,7 +131,7 @@ struct proxy {
 	struct sources		 sources;
 	struct allow_image	*allow;
 	struct conn		 listeners[PROXY_LISTENERS];
-	uint16_t		 port;
+	uint16_t		 port, explicit_port;	/* the latter 0: none */
 	bool			 running;
 	bool			 paused;	/* accept waits for a free descriptor */
 	bool			 ticking;
@@ -153,6 +158,7 @@ void		 listener_close(struct proxy *);
 void		 listener_accept(struct proxy *);
 
 /* session.c */
+/* wanted NULL: it is for us, on our port for clients that ask a proxy. */
 struct session	*session_new(struct proxy *, int fd, struct source *, uint16_t guest_port,
 		    const struct addr *wanted, uint16_t port);
 /* Goes on as far as its sockets allow. */
@@ -170,6 +176,8 @@ void		 session_due(struct timer *, void *proxy);
 /* Idle from now on means from now on. */
 void		 session_touch(struct session *);
 void		 session_deadline(struct session *, uint32_t seconds);
+/* May whoever is behind the session have the name? */
+struct allow_answer session_lookup(const struct session *, const char *name, uint16_t port);
 /* Asks the allowlist again and closes the session if it says no. */
 void		 session_judge_again(struct session *);
 void		 session_reap(struct proxy *);
@@ -182,6 +190,18 @@ void		 conn_close(struct proxy *, struct conn *, bool abort);
 /* request.c */
 void		 request_read(struct session *);
 void		 request_timeout(struct session *);
+/* The name is known and sound; h->port says which port. */
+void		 request_judge(struct session *, struct hit *);
+
+/* explicit.c */
+/* Which kinds of request fit this connection; NULL or a phrase. */
+const char	*explicit_check(const struct session *, const struct http_request *);
+/* The request of exchange->head_len bytes at head, whose host is h->name. */
+void		 explicit_request(struct session *, struct hit *, uint8_t *head,
+		    const struct http_request *);
+/* What only an explicit client gets wrong in its first bytes; NULL or a phrase. */
+const char	*explicit_check_protocol(const struct session *);
+void		 tunnel_run(struct session *);
 
 /* dial.c */
 /* Takes the hit's details over; ends in session_connected() or a refusal. */

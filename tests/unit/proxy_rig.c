@@ -159,6 +159,7 @@ rig_setup(void **state)
 	listen(r->origin, 16);
 	conf_defaults(&r->conf);
 	r->conf.proxy_port = 0;
+	close(bound_socket(SOCK_STREAM, &r->conf.explicit_port));
 	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
 	r->conf.nreach = 1;
 	r->conf.upstreams[0].addr = (struct addr){ .family = 4, .bytes = { 127, 0, 0, 1 } };
@@ -203,10 +204,10 @@ rig_turn(struct rig *r)
 	usleep(1000);
 }
 
-int
-rig_connect(struct rig *r)
+static int
+connect_to(uint16_t port)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(r->proxy->port) };
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -214,6 +215,18 @@ rig_connect(struct rig *r)
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
 		assert_int_equal(errno, EINPROGRESS);
 	return fd;
+}
+
+int
+rig_connect(struct rig *r)
+{
+	return connect_to(r->proxy->port);
+}
+
+int
+rig_connect_explicit(struct rig *r)
+{
+	return connect_to(r->proxy->explicit_port);
 }
 
 bool

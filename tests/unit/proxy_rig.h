@@ -53,6 +53,7 @@ void	 rig_turn(struct rig *);
 
 /* A guest's connection; whoever connects must close it. */
 int	 rig_connect(struct rig *);
+int	 rig_connect_explicit(struct rig *);	/* to the port for those who ask a proxy */
 int	 rig_accept(struct rig *);		/* the origin's end */
 bool	 rig_origin_waits(struct rig *);	/* someone reached the origin */
 void	 rig_send(struct rig *, int fd, const void *, size_t);

@@ -54,6 +54,7 @@ defaults_are_those_of_the_design(void **state)
 	assert_string_equal(c.allowlist, SYSCONFDIR "/gatehouse/allowlist");
 	assert_true(c.proxy_run);
 	assert_int_equal(c.proxy_port, 8643);
+	assert_int_equal(c.explicit_port, 3128);
 	assert_int_equal(c.idle_seconds, 900);
 	assert_int_equal(c.hello_bytes, 65536);
 	assert_int_equal(c.nreach, 0);
@@ -217,6 +218,10 @@ what_contradicts_itself_is_refused(void **state)
 		const char *text, *part;
 	} rows[] = {
 		{ "[dns]\nport = 8643\n", "x.conf: [proxy] port and [dns] port are both 8643" },
+		{ "[proxy]\nexplicit-port = 80\n", "explicit-port 80 is too small; a number from 1024, or 0" },
+		{ "[proxy]\nexplicit-port = 8643\n", "explicit-port and [proxy] port are both 8643" },
+		{ "[dns]\nport = 3128\n", "explicit-port and [dns] port are both 3128" },
+		{ "[guard]\nblock-tcp = 3128\n", "explicit-port 3128 is in [guard] block-tcp" },
 		{ "[guard]\nblock-tcp = 8643\n", "no guest would reach the proxy" },
 		{ "[guard]\nblock-udp = 53\n", "could resolve" },
 		{ "[guard]\nbridge =\n", "nothing would be guarded" },

@@ -1,0 +1,127 @@
+/*
+ * Explicit mode: clients that know they ask a proxy (http_proxy,
+ * https_proxy), on a port of its own.
+ *
+ * A URI is judged by its host and port, and goes to the server as a path.
+ * A CONNECT is judged by its host and port too, but what then comes through
+ * the tunnel must name the same host again and is judged again: by the
+ * ClientHello, or on port 80 by each request.
+ *
+ * CONNECT is answered before anything is dialled, since clients wait for the
+ * answer before they send their hello; nothing is resolved or dialled before
+ * the hello was judged, so that a CONNECT alone makes us say nothing to
+ * anyone.  The price is that a server that does not answer is told by the
+ * end of the tunnel, and not by the answer to CONNECT; the time that dialling
+ * early would gain is that from the client to us, which is next to nothing.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/worker.h"
+#include "xmalloc.h"
+
+enum { PORT_HTTP = 80 };
+
+const char *
+explicit_check(const struct session *s, const struct http_request *r)
+{
+	if (s->tunnel)
+		return r->connect ? "a CONNECT inside a tunnel" : NULL;
+	if (!s->explicit)
+		return r->connect ? "CONNECT, which is for a proxy's own port" : NULL;
+	return r->form == HTTP_FORM_PATH ?
+	    "a path alone, where a proxy must be asked for a whole http:// URI" : NULL;
+}
+
+const char *
+explicit_check_protocol(const struct session *s)
+{
+	if (!s->explicit)
+		return NULL;
+	if (s->protocol == PROTOCOL_TLS)
+		return s->tunnel ? NULL : "TLS to the proxy itself, which is asked in plain HTTP";
+	return s->tunnel && s->port != PORT_HTTP ?
+	    "plain HTTP in a tunnel to a port other than 80" : NULL;
+}
+
+/* From here on the connection is like one that was redirected to the host. */
+static void
+tunnel_open(struct session *s, struct hit *h)
+{
+	static const char answer[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+	struct buf *in = s->client.in;
+
+	in->start += (uint32_t)s->exchange->head_len;
+	in->pass = in->start;
+	if (in->start == in->end) {
+		buf_put(&s->proxy->pool, in);
+		s->client.in = NULL;
+	}
+	conn_close(s->proxy, &s->upstream, false);
+	flow_end(s);
+	free(s->exchange);
+	s->exchange = NULL;
+	free(s->name);
+	s->name = xstrdup(h->name);
+	s->port = h->port;
+	s->entry = h->entry;
+	s->tunnel = true;
+	s->protocol = PROTOCOL_UNKNOWN;
+	s->upstream.in = buf_get(&s->proxy->pool, sizeof(answer));
+	if (s->upstream.in == NULL) {
+		session_close(s, SESSION_END_ERROR);
+		return;
+	}
+	memcpy(s->upstream.in->data, answer, sizeof(answer) - 1);
+	s->upstream.in->end = s->upstream.in->pass = sizeof(answer) - 1;
+	s->state = SESSION_TUNNEL;
+	session_deadline(s, s->proxy->conf->head_seconds);
+}
+
+static void
+tunnel_judge(struct session *s, struct hit *h)
+{
+	const struct allow_answer answer = session_lookup(s, h->name, h->port);
+
+	h->entry = answer.entry;
+	if (answer.verdict == VERDICT_ALLOW)
+		tunnel_open(s, h);
+	else
+		session_refuse(s, h, (enum reason)answer.reason, NULL);
+}
+
+void
+explicit_request(struct session *s, struct hit *h, uint8_t *head, const struct http_request *r)
+{
+	struct exchange *x = s->exchange;
+	const char *what;
+	size_t len;
+
+	h->port = r->port;
+	if (r->connect) {
+		tunnel_judge(s, h);
+		return;
+	}
+	len = http_head_forward(head, x->head_len, &what);
+	if (len == 0) {
+		x->head_len = 0;
+		session_refuse(s, h, REASON_MALFORMED, what);
+		return;
+	}
+	s->client.in->start += (uint32_t)(x->head_len - len);
+	x->head_len = len;
+	request_judge(s, h);
+}
+
+void
+tunnel_run(struct session *s)
+{
+	enum io io = conn_flush(s, &s->upstream, &s->client);
+
+	if (io == IO_DONE)
+		s->state = SESSION_HEAD;
+	else if (io != IO_BLOCKED || !conn_watch(s->proxy, &s->client))
+		session_close(s, SESSION_END_ERROR);
+}

@@ -1,0 +1,472 @@
+/* Clients that know they ask a proxy, on real sockets: URIs and CONNECT,
+ * and that what comes through a tunnel is what was asked for. */
+#include "config.h"
+
+#include "proxy_rig.h"
+
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hello.h"
+
+#define ESTABLISHED "HTTP/1.1 200 Connection established\r\n\r\n"
+#define OK(body, len) "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\n\r\n" body
+
+static char got[RIG_BUF], text[1024];
+
+/* Text in which "PORT" stands for the origin's. */
+static const char *
+with_port(const char *s)
+{
+	const char *at = strstr(s, "PORT");
+	size_t len = 0;
+
+	while (at != NULL) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s%u", (int)(at - s), s,
+		    world.port);
+		s = at + 4;
+		at = strstr(s, "PORT");
+	}
+	snprintf(text + len, sizeof(text) - len, "%s", s);
+	return text;
+}
+
+static void
+expect_hit(const struct rig *r, enum hit_via via, enum verdict verdict, enum reason reason,
+    const char *name, uint16_t port)
+{
+	const struct hit *h;
+
+	assert_true(r->nhits > 0 && r->nhits <= RIG_HITS);
+	h = &r->hits[r->nhits - 1];
+	assert_string_equal(reason_name(h->reason), reason_name(reason));
+	assert_string_equal(via_name(h->via), via_name(via));
+	assert_int_equal(h->verdict, verdict);
+	assert_string_equal(h->name, name);
+	assert_int_equal(h->port, port);
+	assert_int_equal(h->wanted.family, 0);
+}
+
+static void
+expect_page(struct rig *r, int guest, const char *reason)
+{
+	bool reset;
+
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_false(reset);
+	assert_int_equal(strncmp(got, "HTTP/1.1 403 Forbidden\r\n", 24), 0);
+	assert_non_null(strstr(got, reason));
+	assert_non_null(strstr(got, "gatehouse why 7-"));
+	close(guest);
+	assert_false(rig_origin_waits(r));
+}
+
+static void
+expect_alert(struct rig *r, int guest, uint8_t description)
+{
+	bool reset;
+
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	assert_int_equal((uint8_t)got[6], description);
+	assert_false(reset);
+	close(guest);
+	assert_false(rig_origin_waits(r));
+}
+
+/* The origin must get the hello, every byte of it and nothing else. */
+static void
+hear_hello(struct rig *r, int origin, const char *name)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = name, .alpn = "h2", .supported = 0x0304 };
+	size_t have = 0;
+	ssize_t n;
+
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 16384);
+	while (have < wire.len) {
+		rig_until(r, (n = recv(origin, got + have, sizeof(got) - have, 0)) > 0);
+		have += (size_t)n;
+	}
+	assert_int_equal(have, wire.len);
+	assert_memory_equal(got, wire.b, wire.len);
+}
+
+static int
+open_tunnel(struct rig *r, const char *request)
+{
+	int guest = rig_connect_explicit(r);
+
+	rig_say(r, guest, request);
+	rig_hear(r, guest, ESTABLISHED);
+	return guest;
+}
+
+static void
+a_tunnel_to_a_listed_host_carries_tls_to_it(void **state)
+{
+	static const char *const requests[] = {
+		"CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example:PORT\r\nProxy-Authorization: x\r\n\r\n",
+		"CONNECT A.Example.:PORT HTTP/1.0\r\n\r\n",
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		int guest = open_tunnel(r, with_port(requests[i])), origin;
+
+		assert_int_equal(r->nhits, i);
+		assert_false(rig_origin_waits(r));
+		rig_send_hello(r, guest, "a.example");
+		origin = rig_accept(r);
+		hear_hello(r, origin, "a.example");
+		expect_hit(r, VIA_CONNECT, VERDICT_ALLOW, REASON_LISTED, "a.example", world.port);
+		assert_int_equal(r->hits[i].tls_version, 0x0304);
+		rig_say(r, guest, "up");
+		rig_hear(r, origin, "up");
+		rig_say(r, origin, "down");
+		rig_hear(r, guest, "down");
+		close(guest);
+		close(origin);
+		rig_until(r, r->proxy->nopen == 0);
+	}
+	assert_int_equal(r->down, 8);
+}
+
+static void
+a_hello_may_be_sent_along_with_connect(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = "a.example", .alpn = "h2", .supported = 0x0304 };
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), origin;
+	size_t len;
+
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 16384);
+	len = strlen(with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	memcpy(got, text, len);
+	memcpy(got + len, wire.b, wire.len);
+	rig_send(r, guest, got, len + wire.len);
+	rig_hear(r, guest, ESTABLISHED);
+	origin = rig_accept(r);
+	hear_hello(r, origin, "a.example");
+	close(guest);
+	close(origin);
+}
+
+static void
+a_tunnel_is_put_together_from_single_bytes(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = "a.example", .alpn = "h2", .supported = 0x0304 };
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), origin;
+
+	with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	for (size_t i = 0; text[i] != '\0'; i++)
+		rig_send(r, guest, text + i, 1);
+	rig_hear(r, guest, ESTABLISHED);
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 16384);
+	for (size_t i = 0; i < wire.len; i++)
+		rig_send(r, guest, wire.b + i, 1);
+	origin = rig_accept(r);
+	hear_hello(r, origin, "a.example");
+	close(guest);
+	close(origin);
+}
+
+static void
+what_connect_may_not_have_gets_a_page(void **state)
+{
+	static const struct {
+		const char	*authority;
+		enum reason	 reason;
+	} cases[] = {
+		{ "evil.example:443", REASON_NOT_LISTED },
+		{ "127.0.0.1:443", REASON_IP_LITERAL },
+		{ "2130706433:443", REASON_IP_LITERAL },
+		{ "0177.0.0.1:443", REASON_IP_LITERAL },
+		{ "0x7f.1:443", REASON_IP_LITERAL },
+		{ "127.1:443", REASON_IP_LITERAL },
+		{ "127.0.0.1.:443", REASON_IP_LITERAL },
+		{ "[::1]:443", REASON_IP_LITERAL },
+		{ "[::ffff:127.0.0.1]:443", REASON_IP_LITERAL },
+		{ "a_b:443", REASON_BAD_NAME },
+		{ "user@a.example:443", REASON_BAD_NAME },
+		{ "a.example", REASON_MALFORMED },
+		{ "a.example:", REASON_MALFORMED },
+		{ "a.example:99999", REASON_MALFORMED },
+		{ "::1:443", REASON_MALFORMED },
+		{ "/", REASON_MALFORMED },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect_explicit(r);
+
+		snprintf(text, sizeof(text), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n",
+		    cases[i].authority, cases[i].authority);
+		rig_say(r, guest, text);
+		expect_page(r, guest, reason_name(cases[i].reason));
+		assert_int_equal(r->hits[i].via, VIA_CONNECT);
+		assert_int_equal(r->hits[i].reason, cases[i].reason);
+	}
+	rig_until(r, r->proxy->nopen == 0);
+}
+
+static void
+a_tunnel_that_names_another_host_is_refused(void **state)
+{
+	struct rig *r = *state;
+	int guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+
+	/* Listed too, and still not what was asked for. */
+	rig_send_hello(r, guest, "b.example");
+	expect_alert(r, guest, 49);
+	expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_NAME_MISMATCH, "b.example", world.port);
+}
+
+static void
+a_tunnel_without_a_name_in_its_hello_is_refused(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = NULL };
+	struct rig *r = *state;
+	int guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 16384);
+	rig_send(r, guest, wire.b, wire.len);
+	expect_alert(r, guest, 112);
+	expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_NO_NAME, "a.example", world.port);
+}
+
+static void
+a_tunnel_carries_nothing_but_tls(void **state)
+{
+	static const char *const cases[] = { "SSH-2.0-OpenSSH_9.2\r\n", "\x80\x2e\x01", "\r\n" };
+	struct rig *r = *state;
+	bool reset;
+	int guest;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+		rig_say(r, guest, cases[i]);
+		assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+		expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_MALFORMED, "a.example", world.port);
+		close(guest);
+	}
+	guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	rig_say(r, guest, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	expect_page(r, guest, "in a tunnel to a port other than 80");
+	/* One that says nothing and leaves was no attempt at anything. */
+	guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	close(guest);
+	rig_until(r, r->proxy->nopen == 0);
+	assert_int_equal(r->nhits, 4);
+}
+
+static void
+a_tunnel_to_port_80_may_carry_requests_for_its_host(void **state)
+{
+	struct rig *r = *state;
+	int guest = open_tunnel(r, "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n");
+
+	rig_say(r, guest, "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n");
+	expect_page(r, guest, "name-mismatch");
+	expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_NAME_MISMATCH, "b.example", 80);
+	guest = open_tunnel(r, "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n");
+	rig_say(r, guest, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	expect_page(r, guest, "a CONNECT inside a tunnel");
+	/* Nobody listens on port 80 here: what matters is that it was tried. */
+	guest = open_tunnel(r, "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n");
+	rig_say(r, guest, "GET / HTTP/1.1\r\nHost: A.example\r\n\r\n");
+	rig_until(r, r->nhits == 3);
+	assert_true(r->hits[2].reason == REASON_LISTED || r->hits[2].reason == REASON_UNRESOLVABLE);
+	close(guest);
+}
+
+static void
+each_uri_is_judged_and_reaches_its_server_as_a_path(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), one, two;
+
+	rig_say(r, guest, with_port("POST http://a.example:PORT/x?y HTTP/1.1\r\nHost: a.example:PORT\r\n"
+	    "Proxy-Connection: Keep-Alive\r\nContent-Length: 4\r\nProxy-Authorization: Basic eA==\r\n\r\nbody"
+	    "GET http://a.example:PORT HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	one = rig_accept(r);
+	rig_hear(r, one, with_port("POST /x?y HTTP/1.1\r\nHost: a.example:PORT\r\nContent-Length: 4\r\n\r\nbody"));
+	rig_say(r, one, OK("first", "5"));
+	rig_hear(r, guest, OK("first", "5"));
+	/* The same host and port: on the same connection. */
+	rig_hear(r, one, with_port("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_say(r, one, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	expect_hit(r, VIA_HTTP, VERDICT_ALLOW, REASON_LISTED, "a.example", world.port);
+	/* Another host: on one of its own. */
+	rig_say(r, guest, with_port("GET http://b.example:PORT/ HTTP/1.1\r\nHost: b.example:PORT\r\n\r\n"));
+	two = rig_accept(r);
+	rig_hear(r, two, with_port("GET / HTTP/1.1\r\nHost: b.example:PORT\r\n\r\n"));
+	rig_say(r, two, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	assert_int_equal(r->nhits, 3);
+	rig_say(r, guest, "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	expect_page(r, guest, "gatehouse allow evil.example");
+	expect_hit(r, VIA_HTTP, VERDICT_DENY, REASON_NOT_LISTED, "evil.example", 80);
+	close(one);
+	close(two);
+}
+
+static void
+another_port_of_the_same_host_is_another_connection(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), origin;
+
+	rig_say(r, guest, with_port("GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	origin = rig_accept(r);
+	rig_hear(r, origin, with_port("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_say(r, origin, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	rig_say(r, guest, "GET http://a.example:1/ HTTP/1.1\r\nHost: a.example:1\r\n\r\n");
+	rig_until(r, r->nhits == 2);
+	expect_hit(r, VIA_HTTP, VERDICT_DENY, REASON_UNRESOLVABLE, "a.example", 1);
+	close(guest);
+	close(origin);
+}
+
+static void
+a_tunnel_may_follow_a_request(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), one, two;
+
+	rig_say(r, guest, with_port("GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	one = rig_accept(r);
+	rig_hear(r, one, with_port("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_say(r, one, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	rig_say(r, guest, with_port("CONNECT b.example:PORT HTTP/1.1\r\nHost: b.example\r\n\r\n"));
+	rig_hear(r, guest, ESTABLISHED);
+	rig_send_hello(r, guest, "b.example");
+	two = rig_accept(r);
+	hear_hello(r, two, "b.example");
+	close(guest);
+	close(one);
+	close(two);
+}
+
+static void
+requests_that_no_proxy_is_asked_are_refused(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", "whole http:// URI" },
+		{ "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", "whole http:// URI" },
+		{ "GET https://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "CONNECT" },
+		{ "GET ftp://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "neither a path" },
+		{ "GET http://u:p@a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "user name" },
+		{ "GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "differs" },
+		{ "GET http://a.example:81/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "differs" },
+		{ "GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\nConnection: Host\r\n\r\n", "take away" },
+		{ "GET http://a.example/ HTTP/1.1\r\n\r\n", "no Host" },
+		{ "CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n", "differs" },
+		{ "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\n\r\n", "a body" },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest = rig_connect_explicit(r);
+
+		rig_say(r, guest, cases[i][0]);
+		expect_page(r, guest, cases[i][1]);
+		assert_int_equal(r->hits[i].reason, REASON_MALFORMED);
+	}
+}
+
+static void
+tls_to_the_proxy_itself_is_refused(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r);
+
+	rig_send_hello(r, guest, "a.example");
+	expect_alert(r, guest, 50);
+	expect_hit(r, VIA_OTHER, VERDICT_DENY, REASON_MALFORMED, "", r->proxy->explicit_port);
+}
+
+static void
+revoking_ends_a_tunnel_before_and_after_its_hello(void **state)
+{
+	struct rig *r = *state;
+	int waiting = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	int open = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	int origin;
+	bool reset;
+
+	rig_send_hello(r, open, "a.example");
+	origin = rig_accept(r);
+	hear_hello(r, origin, "a.example");
+	world.listed[0] = NULL;
+	proxy_set_allow(r->proxy, NULL);
+	rig_read_all(r, waiting, got, sizeof(got), &reset);
+	assert_true(reset);
+	rig_read_all(r, open, got, sizeof(got), &reset);
+	assert_true(reset);
+	assert_int_equal(r->proxy->nopen, 0);
+	close(waiting);
+	close(open);
+	close(origin);
+}
+
+static void
+without_the_port_nobody_is_served_there(void **state)
+{
+	struct rig *r = *state;
+	uint16_t port = r->proxy->explicit_port;
+	char *cause;
+
+	assert_null(proxy_run(r->proxy, false));
+	r->conf.explicit_port = 0;
+	assert_null(proxy_run(r->proxy, true));
+	for (int i = PROXY_EXPLICIT; i < PROXY_LISTENERS; i++)
+		assert_int_equal(r->proxy->listeners[i].fd, -1);
+	assert_int_equal(r->proxy->explicit_port, 0);
+	assert_null(proxy_run(r->proxy, false));
+	r->conf.proxy_port = r->conf.explicit_port = port;
+	cause = proxy_run(r->proxy, true);
+	assert_non_null(strstr(cause, "[proxy] explicit-port changes it"));
+	assert_false(proxy_running(r->proxy));
+	free(cause);
+}
+
+#define rig_test(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		rig_test(a_tunnel_to_a_listed_host_carries_tls_to_it),
+		rig_test(a_hello_may_be_sent_along_with_connect),
+		rig_test(a_tunnel_is_put_together_from_single_bytes),
+		rig_test(what_connect_may_not_have_gets_a_page),
+		rig_test(a_tunnel_that_names_another_host_is_refused),
+		rig_test(a_tunnel_without_a_name_in_its_hello_is_refused),
+		rig_test(a_tunnel_carries_nothing_but_tls),
+		rig_test(a_tunnel_to_port_80_may_carry_requests_for_its_host),
+		rig_test(each_uri_is_judged_and_reaches_its_server_as_a_path),
+		rig_test(another_port_of_the_same_host_is_another_connection),
+		rig_test(a_tunnel_may_follow_a_request),
+		rig_test(requests_that_no_proxy_is_asked_are_refused),
+		rig_test(tls_to_the_proxy_itself_is_refused),
+		rig_test(revoking_ends_a_tunnel_before_and_after_its_hello),
+		rig_test(without_the_port_nobody_is_served_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
