@@ -146,6 +146,9 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 	size_t size;
 	char *text, *bridges = names_text(&conf->bridges);
 	FILE *f = xmemstream(&text, &size);
+	/* A set, because there may be none. */
+	const struct conf_ports explicit = { .n = conf->explicit_port != 0,
+		.port = { conf->explicit_port } };
 
 	fprintf(f, "# Definitions that gatehouse makes from %s.\n"
 	    "# After them stands the rule file as it is.\n",
@@ -159,6 +162,7 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 	fprintf(f, "table inet gatehouse {\n");
 	put_set(f, "bridges", "ifname; flags interval", bridges);
 	put_uids(f, conf);
+	put_ports(f, "explicit_port", &explicit);
 	put_ports(f, "block_tcp", &conf->block_tcp);
 	put_ports(f, "block_udp", &conf->block_udp);
 	put_set(f, "guest_ports", "ifname", NULL);

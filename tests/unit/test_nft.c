@@ -61,6 +61,7 @@ some_conf(void)
 	struct conf *conf = xcalloc(1, sizeof(*conf));
 
 	conf->proxy_port = 8643;
+	conf->explicit_port = 3128;
 	conf->dns_port = 53;
 	conf->nflog_group = 7077;
 	copy_string(conf->path, "/etc/gatehouse/gatehouse.conf", sizeof(conf->path));
