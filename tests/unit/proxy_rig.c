@@ -125,6 +125,22 @@ on_flow(const struct flow *f, void *arg)
 	return true;
 }
 
+/* One that nobody uses, and no client is given while the proxy is stopped. */
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	uint16_t port = (uint16_t)(10000 + getpid() % 20000);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	do {
+		sin.sin_port = htons(++port);
+	} while (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 && port < UINT16_MAX);
+	close(fd);
+	return port;
+}
+
 static int
 bound_socket(int type, uint16_t *port)
 {
@@ -159,7 +175,7 @@ rig_setup(void **state)
 	listen(r->origin, 16);
 	conf_defaults(&r->conf);
 	r->conf.proxy_port = 0;
-	close(bound_socket(SOCK_STREAM, &r->conf.explicit_port));
+	r->conf.explicit_port = free_port();
 	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
 	r->conf.nreach = 1;
 	r->conf.upstreams[0].addr = (struct addr){ .family = 4, .bytes = { 127, 0, 0, 1 } };
@@ -247,6 +263,20 @@ rig_accept(struct rig *r)
 
 	rig_until(r, (fd = accept4(r->origin, NULL, NULL, SOCK_NONBLOCK)) != -1);
 	return fd;
+}
+
+const char *
+rig_ported(const char *s)
+{
+	static char text[1024];
+	const char *at;
+	size_t len = 0;
+
+	for (; (at = strstr(s, "PORT")) != NULL; s = at + 4)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s%u", (int)(at - s), s,
+		    world.port);
+	snprintf(text + len, sizeof(text) - len, "%s", s);
+	return text;
 }
 
 void

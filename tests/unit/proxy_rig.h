@@ -56,6 +56,8 @@ int	 rig_connect(struct rig *);
 int	 rig_connect_explicit(struct rig *);	/* to the port for those who ask a proxy */
 int	 rig_accept(struct rig *);		/* the origin's end */
 bool	 rig_origin_waits(struct rig *);	/* someone reached the origin */
+/* Text in which "PORT" stands for the origin's; holds until the next call. */
+const char *rig_ported(const char *);
 void	 rig_send(struct rig *, int fd, const void *, size_t);
 void	 rig_say(struct rig *, int fd, const char *);
 /* Reads until all of text came, as the next bytes. */

@@ -18,23 +18,6 @@
 
 static char got[RIG_BUF], text[1024];
 
-/* Text in which "PORT" stands for the origin's. */
-static const char *
-with_port(const char *s)
-{
-	const char *at = strstr(s, "PORT");
-	size_t len = 0;
-
-	while (at != NULL) {
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s%u", (int)(at - s), s,
-		    world.port);
-		s = at + 4;
-		at = strstr(s, "PORT");
-	}
-	snprintf(text + len, sizeof(text) - len, "%s", s);
-	return text;
-}
-
 static void
 expect_hit(const struct rig *r, enum hit_via via, enum verdict verdict, enum reason reason,
     const char *name, uint16_t port)
@@ -116,7 +99,7 @@ a_tunnel_to_a_listed_host_carries_tls_to_it(void **state)
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < 2; i++) {
-		int guest = open_tunnel(r, with_port(requests[i])), origin;
+		int guest = open_tunnel(r, rig_ported(requests[i])), origin;
 
 		assert_int_equal(r->nhits, i);
 		assert_false(rig_origin_waits(r));
@@ -143,12 +126,14 @@ a_hello_may_be_sent_along_with_connect(void **state)
 	const struct hello_spec spec = { .name = "a.example", .alpn = "h2", .supported = 0x0304 };
 	struct rig *r = *state;
 	int guest = rig_connect_explicit(r), origin;
+	const char *request;
 	size_t len;
 
 	hello_message(&message, &spec);
 	hello_records(&wire, &message, 16384);
-	len = strlen(with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
-	memcpy(got, text, len);
+	request = rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	len = strlen(request);
+	memcpy(got, request, len);
 	memcpy(got + len, wire.b, wire.len);
 	rig_send(r, guest, got, len + wire.len);
 	rig_hear(r, guest, ESTABLISHED);
@@ -165,10 +150,10 @@ a_tunnel_is_put_together_from_single_bytes(void **state)
 	const struct hello_spec spec = { .name = "a.example", .alpn = "h2", .supported = 0x0304 };
 	struct rig *r = *state;
 	int guest = rig_connect_explicit(r), origin;
+	const char *at = rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n");
 
-	with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n");
-	for (size_t i = 0; text[i] != '\0'; i++)
-		rig_send(r, guest, text + i, 1);
+	for (; *at != '\0'; at++)
+		rig_send(r, guest, at, 1);
 	rig_hear(r, guest, ESTABLISHED);
 	hello_message(&message, &spec);
 	hello_records(&wire, &message, 16384);
@@ -223,7 +208,7 @@ static void
 a_tunnel_that_names_another_host_is_refused(void **state)
 {
 	struct rig *r = *state;
-	int guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	int guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 
 	/* Listed too, and still not what was asked for. */
 	rig_send_hello(r, guest, "b.example");
@@ -237,7 +222,7 @@ a_tunnel_without_a_name_in_its_hello_is_refused(void **state)
 	static struct bytes message, wire;
 	const struct hello_spec spec = { .name = NULL };
 	struct rig *r = *state;
-	int guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	int guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 
 	hello_message(&message, &spec);
 	hello_records(&wire, &message, 16384);
@@ -255,17 +240,17 @@ a_tunnel_carries_nothing_but_tls(void **state)
 	int guest;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+		guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 		rig_say(r, guest, cases[i]);
 		assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
 		expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_MALFORMED, "a.example", world.port);
 		close(guest);
 	}
-	guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 	rig_say(r, guest, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
 	expect_page(r, guest, "in a tunnel to a port other than 80");
 	/* One that says nothing and leaves was no attempt at anything. */
-	guest = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 	close(guest);
 	rig_until(r, r->proxy->nopen == 0);
 	assert_int_equal(r->nhits, 4);
@@ -297,22 +282,22 @@ each_uri_is_judged_and_reaches_its_server_as_a_path(void **state)
 	struct rig *r = *state;
 	int guest = rig_connect_explicit(r), one, two;
 
-	rig_say(r, guest, with_port("POST http://a.example:PORT/x?y HTTP/1.1\r\nHost: a.example:PORT\r\n"
+	rig_say(r, guest, rig_ported("POST http://a.example:PORT/x?y HTTP/1.1\r\nHost: a.example:PORT\r\n"
 	    "Proxy-Connection: Keep-Alive\r\nContent-Length: 4\r\nProxy-Authorization: Basic eA==\r\n\r\nbody"
 	    "GET http://a.example:PORT HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
 	one = rig_accept(r);
-	rig_hear(r, one, with_port("POST /x?y HTTP/1.1\r\nHost: a.example:PORT\r\nContent-Length: 4\r\n\r\nbody"));
+	rig_hear(r, one, rig_ported("POST /x?y HTTP/1.1\r\nHost: a.example:PORT\r\nContent-Length: 4\r\n\r\nbody"));
 	rig_say(r, one, OK("first", "5"));
 	rig_hear(r, guest, OK("first", "5"));
 	/* The same host and port: on the same connection. */
-	rig_hear(r, one, with_port("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_hear(r, one, rig_ported("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
 	rig_say(r, one, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
 	expect_hit(r, VIA_HTTP, VERDICT_ALLOW, REASON_LISTED, "a.example", world.port);
 	/* Another host: on one of its own. */
-	rig_say(r, guest, with_port("GET http://b.example:PORT/ HTTP/1.1\r\nHost: b.example:PORT\r\n\r\n"));
+	rig_say(r, guest, rig_ported("GET http://b.example:PORT/ HTTP/1.1\r\nHost: b.example:PORT\r\n\r\n"));
 	two = rig_accept(r);
-	rig_hear(r, two, with_port("GET / HTTP/1.1\r\nHost: b.example:PORT\r\n\r\n"));
+	rig_hear(r, two, rig_ported("GET / HTTP/1.1\r\nHost: b.example:PORT\r\n\r\n"));
 	rig_say(r, two, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
 	assert_int_equal(r->nhits, 3);
@@ -329,9 +314,9 @@ another_port_of_the_same_host_is_another_connection(void **state)
 	struct rig *r = *state;
 	int guest = rig_connect_explicit(r), origin;
 
-	rig_say(r, guest, with_port("GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_say(r, guest, rig_ported("GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
 	origin = rig_accept(r);
-	rig_hear(r, origin, with_port("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_hear(r, origin, rig_ported("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
 	rig_say(r, origin, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
 	rig_say(r, guest, "GET http://a.example:1/ HTTP/1.1\r\nHost: a.example:1\r\n\r\n");
@@ -347,12 +332,12 @@ a_tunnel_may_follow_a_request(void **state)
 	struct rig *r = *state;
 	int guest = rig_connect_explicit(r), one, two;
 
-	rig_say(r, guest, with_port("GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_say(r, guest, rig_ported("GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
 	one = rig_accept(r);
-	rig_hear(r, one, with_port("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
+	rig_hear(r, one, rig_ported("GET / HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n"));
 	rig_say(r, one, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
-	rig_say(r, guest, with_port("CONNECT b.example:PORT HTTP/1.1\r\nHost: b.example\r\n\r\n"));
+	rig_say(r, guest, rig_ported("CONNECT b.example:PORT HTTP/1.1\r\nHost: b.example\r\n\r\n"));
 	rig_hear(r, guest, ESTABLISHED);
 	rig_send_hello(r, guest, "b.example");
 	two = rig_accept(r);
@@ -404,8 +389,8 @@ static void
 revoking_ends_a_tunnel_before_and_after_its_hello(void **state)
 {
 	struct rig *r = *state;
-	int waiting = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
-	int open = open_tunnel(r, with_port("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	int waiting = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+	int open = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 	int origin;
 	bool reset;
 

@@ -1,9 +1,10 @@
 /*
- * The whole proxy under guests and servers that do anything at any moment:
- * valid and broken requests, bytes in any pieces, half-closes, resets, the
- * list and the guest changing under them.  Whatever happens, no server gets
- * a byte of a name that is not listed, every session ends, and (under the
- * sanitizers) nothing is leaked or touched after its end.
+ * The whole proxy, both its ports, under guests and servers that do anything
+ * at any moment: valid and broken requests, bytes in any pieces, half-closes,
+ * resets, the list and the guest changing under them.  Whatever happens, no
+ * server gets a byte of a name that is not listed or of what was for the
+ * proxy alone, every session ends, and (under the sanitizers) nothing is
+ * leaked or touched after its end.
  *
  * SOAK_SECONDS (2) says how long, SOAK_SEED which world.
  */
@@ -40,6 +41,16 @@ static const char *const said[] = {
 	"GET http://SECRET.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n",
 	"SSH-2.0-SECRET\r\n",
 	"\r\n",
+};
+
+/* What is asked of a proxy. */
+static const char *const asked[] = {
+	"GET http://a.example:PORT/ HTTP/1.1\r\nHost: a.example:PORT\r\nProxy-Authorization: SECRET\r\n\r\n",
+	"POST http://b.example:PORT HTTP/1.1\r\nHost: b.example:PORT\r\nContent-Length: 1\r\nX: SECRET\r\nConnection: x\r\n\r\na",
+	"GET http://SECRET.example:PORT/ HTTP/1.1\r\nHost: SECRET.example:PORT\r\n\r\n",
+	"CONNECT SECRET.example:PORT HTTP/1.1\r\nHost: SECRET.example:PORT\r\n\r\n",
+	"CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example:PORT\r\n\r\n",
+	"CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example:PORT\r\nX: SECRET\r\n\r\n",
 };
 
 static const char *const answered[] = {
@@ -101,6 +112,19 @@ guest_script(struct peer *p)
 		if (strstr(text, "Upgrade:") != NULL)
 			return;
 	}
+}
+
+static void
+explicit_script(struct peer *p)
+{
+	const char *text;
+
+	do {
+		text = rig_ported(asked[dice(sizeof(asked) / sizeof(asked[0]))]);
+		append(p, text, strlen(text));
+	} while (text[0] != 'C' && dice(3) != 0);
+	if (dice(4) != 0)
+		guest_script(p);
 }
 
 static void
@@ -195,7 +219,10 @@ static void
 peers_act(struct rig *r, struct peer *guests, struct peer *servers)
 {
 	for (unsigned i = 0; i < PEERS; i++) {
-		if (guests[i].fd == -1 && dice(4) == 0) {
+		if (guests[i].fd == -1 && dice(8) == 0) {
+			guests[i].fd = rig_connect_explicit(r);
+			explicit_script(&guests[i]);
+		} else if (guests[i].fd == -1 && dice(4) == 0) {
 			guests[i].fd = rig_connect(r);
 			guest_script(&guests[i]);
 		}
