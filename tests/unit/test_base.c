@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "base64.h"
 #include "gatehouse.h"
 #include "text.h"
 
@@ -110,6 +111,29 @@ guest_bytes_are_made_harmless(void **state)
 	assert_string_equal(out, "");
 	assert_int_equal(text_escape(out, sizeof(out), "\xc3\xa9", 2), 8);
 	assert_string_equal(out, "\\xc3\\xa9");
+}
+
+static void
+bytes_go_through_base64_and_nothing_else_comes_back(void **state)
+{
+	static const char *const rows[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" } };
+	static const char *const wrong[] = { "Z", "Zg=", "Zg", "Zh==", "Zm9=", "====", "Zg==Zg==",
+		"Zm9 ", "Zm9v\n" };
+	uint8_t back[8];
+	char text[16];
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		base64_encode(text, (const uint8_t *)rows[i][0], strlen(rows[i][0]));
+		assert_string_equal(text, rows[i][1]);
+		assert_true(base64_decode(text, back, sizeof(back), &len));
+		assert_int_equal(len, strlen(rows[i][0]));
+		assert_memory_equal(back, rows[i][0], len);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(base64_decode(wrong[i], back, sizeof(back), &len));
+	assert_false(base64_decode("Zm9v", back, 2, &len));
 }
 
 static void
@@ -229,6 +253,7 @@ main(void)
 		cmocka_unit_test(prefixes_match_by_bits_and_family),
 		cmocka_unit_test(sockaddrs_go_both_ways),
 		cmocka_unit_test(guest_bytes_are_made_harmless),
+		cmocka_unit_test(bytes_go_through_base64_and_nothing_else_comes_back),
 		cmocka_unit_test(numbers_are_short_and_true),
 		cmocka_unit_test(numbers_are_read_whole_or_refused),
 		cmocka_unit_test(globs_match_whole_strings),
