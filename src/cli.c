@@ -10,15 +10,13 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "control.h"
-#include "drops/drops.h"
-#include "drops/show.h"
 #include "engine.h"
 #include "firewall/firewall.h"
 #include "ui.h"
@@ -34,10 +32,8 @@ struct options {
 	bool	filtered;	/* the rows are not all there are */
 };
 
-static volatile int stop;	/* a signal says so */
-
-static enum exit_code
-fail(enum exit_code code, char *cause)
+enum exit_code
+cli_fail(enum exit_code code, char *cause)
 {
 	fprintf(stderr, "gatehouse: %s\n", cause);
 	free(cause);
@@ -53,8 +49,8 @@ columns(void)
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
 }
 
-static void
-print_json(const json_t *j)
+void
+cli_print_json(const json_t *j)
 {
 	char *text = json_dumps(j, JSON_COMPACT);
 
@@ -186,7 +182,7 @@ follow_rows(const char *view, const json_t *rows, const struct options *o, json_
 			continue;
 		newest = row_id(row);
 		if (o->json)
-			print_json(row);
+			cli_print_json(row);
 		else
 			print_line(view, row);
 	}
@@ -221,7 +217,7 @@ follow_update(const struct command *c, const json_t *params, const struct option
 		if (status == NULL)
 			return;
 		if (o->json)
-			print_json(status);
+			cli_print_json(status);
 		else {
 			text = c->to_text(status);
 			printf("%s\n", text);
@@ -232,7 +228,7 @@ follow_update(const struct command *c, const json_t *params, const struct option
 	else if (is_stream(c->method))
 		follow_rows(c->method, json_object_get(view, "rows"), o, last);
 	else if (o->json)
-		print_json(view);
+		cli_print_json(view);
 	else {
 		print_rows(c, view, o);
 		printf("\n");
@@ -272,7 +268,7 @@ follow_line(const struct command *c, const char *line, const struct options *o, 
 	if (error != NULL) {
 		*code = json_integer_value(json_object_get(error, "code")) == CONTROL_NOT_PERMITTED ?
 		    EXIT_NOT_PERMITTED : EXIT_USAGE;
-		fail(*code, xstrdup(text != NULL ? text : "the daemon refused"));
+		cli_fail(*code, xstrdup(text != NULL ? text : "the daemon refused"));
 	} else if (method != NULL && strcmp(method, "update") == 0)
 		follow_update(c, json_object_get(message, "params"), o, last);
 	json_decref(message);
@@ -292,12 +288,12 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 
 	if (fd == -1) {
 		json_decref(request);
-		return fail(code, cause);
+		return cli_fail(code, cause);
 	}
 	if ((f = fdopen(fd, "r+")) == NULL) {
 		close(fd);
 		json_decref(request);
-		return fail(EXIT_NO, xasprintf("cannot read from the daemon: %s", strerror(errno)));
+		return cli_fail(EXIT_NO, xasprintf("cannot read from the daemon: %s", strerror(errno)));
 	}
 	json_dumpf(request, f, JSON_COMPACT);
 	fputc('\n', f);
@@ -306,7 +302,7 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 	while (getline(&line, &size, f) != -1 && follow_line(c, line, o, &last, &code))
 		continue;
 	if (feof(f))
-		fail(code, xstrdup("the daemon has gone; start it again with \"gatehouse daemon\""));
+		cli_fail(code, xstrdup("the daemon has gone; start it again with \"gatehouse daemon\""));
 	free(line);
 	fclose(f);
 	return code;
@@ -328,70 +324,25 @@ rules_text_print(const struct conf *conf, int argc, char **argv)
 		else if (name == NULL && argv[i][0] != '-')
 			name = argv[i];
 		else
-			return fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[i]));
+			return cli_fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[i]));
 	}
 	if (strcmp(backend, "nft") != 0)
-		return fail(EXIT_USAGE, xasprintf("there is no backend %s here; there is: nft",
+		return cli_fail(EXIT_USAGE, xasprintf("there is no backend %s here; there is: nft",
 		    backend));
 
 	/* What would be loaded is nothing. */
 	if (conf->partial)
-		return fail(EXIT_NO, xstrdup("the configuration is missing or has an error; "
+		return cli_fail(EXIT_NO, xstrdup("the configuration is missing or has an error; "
 		    "\"gatehouse daemon -n\" says which"));
 	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
-		return fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
+		return cli_fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
 		    "observe", name));
 	if ((text = nft_render(conf, profile != PROFILE_NONE ? profile : PROFILE_FILTERED,
 	    &cause)) == NULL)
-		return fail(EXIT_NO, cause);
+		return cli_fail(EXIT_NO, cause);
 	fputs(text, stdout);
 	free(text);
 	return EXIT_DONE;
-}
-
-static void
-packet_print(const struct drop *d, void *arg)
-{
-	const bool *json = arg;
-	char line[DROP_LINE_SIZE];
-	json_t *row;
-
-	if (!*json) {
-		puts(drop_format(line, d));
-		return;
-	}
-	row = drop_json(d);
-	print_json(row);
-	json_decref(row);
-}
-
-static enum exit_code
-drops_read(const char *path, bool json)
-{
-	char *cause = capture_read_file(path, packet_print, &json);
-
-	return cause != NULL ? fail(EXIT_NO, cause) : EXIT_DONE;
-}
-
-static void
-on_signal(int sig)
-{
-	stop = 1;
-}
-
-static enum exit_code
-drops_write(const struct conf *conf, const char *path)
-{
-	struct sigaction sa = { .sa_handler = on_signal };
-	struct capture_stats stats = { 0 };
-	char *cause;
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	cause = capture_write_file(conf, path, 0, &stop, &stats);
-	fprintf(stderr, "gatehouse: %llu packets written, %llu missed\n",
-	    (unsigned long long)stats.seen, (unsigned long long)stats.missed);
-	return cause != NULL ? fail(EXIT_NO, cause) : EXIT_DONE;
 }
 
 /* True if it was one of these: then *code is set. */
@@ -403,14 +354,7 @@ without_daemon(const struct conf *conf, int argc, char **argv, const struct opti
 		*code = rules_text_print(conf, argc - 2, argv + 2);
 		return true;
 	}
-	if (argc < 2 || strcmp(argv[0], "drops") != 0 ||
-	    (strcmp(argv[1], "-r") != 0 && strcmp(argv[1], "-w") != 0))
-		return false;
-	if (argc != 3)
-		*code = fail(EXIT_USAGE, xasprintf("drops: %s needs the name of a pcap file", argv[1]));
-	else
-		*code = argv[1][1] == 'r' ? drops_read(argv[2], o->json) : drops_write(conf, argv[2]);
-	return true;
+	return strcmp(argv[0], "drops") == 0 && cli_drops(conf, argc, argv, o->json, code);
 }
 
 /* ---- asking ---- */
@@ -428,12 +372,12 @@ flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *
 			return true;
 	}
 	if (!isatty(STDIN_FILENO)) {
-		*code = fail(EXIT_USAGE, xstrdup("flush opens the way for every guest, and nobody is here "
+		*code = cli_fail(EXIT_USAGE, xstrdup("flush opens the way for every guest, and nobody is here "
 		    "to confirm it: use \"gatehouse flush --yes\""));
 		return false;
 	}
 	if ((status = call(conf, "status", NULL, code, &cause)) == NULL) {
-		*code = fail(*code, cause);
+		*code = cli_fail(*code, cause);
 		return false;
 	}
 	running = json_integer_value(json_object_get(json_object_get(status, "counts"), "running"));
@@ -464,7 +408,7 @@ print_result(const struct command *c, const json_t *result, const struct options
 	char *text;
 
 	if (o->json)
-		print_json(result);
+		cli_print_json(result);
 	else if (c->to_text == NULL)
 		print_rows(c, result, o);
 	else if ((text = c->to_text(result)) != NULL) {
@@ -492,7 +436,7 @@ cli_main(const struct conf *conf, int argc, char **argv)
 	char *cause = NULL;
 
 	if (c == NULL || c->method == NULL)
-		return fail(EXIT_USAGE, xasprintf("there is no command \"%s\"; "
+		return cli_fail(EXIT_USAGE, xasprintf("there is no command \"%s\"; "
 		    "\"gatehouse --help\" lists them", argc > 0 ? argv[0] : ""));
 	argc = options_take(argc, argv, &o);
 	if (without_daemon(conf, argc, argv, &o, &code))
@@ -511,7 +455,7 @@ cli_main(const struct conf *conf, int argc, char **argv)
 	result = c->to_text == NULL ? view_call(conf, c->method, params, &code, &cause) :
 	    call(conf, c->method, params, &code, &cause);
 	if (result == NULL)
-		return fail(code, cause);
+		return cli_fail(code, cause);
 	print_result(c, result, &o);
 	code = strcmp(c->name, "check") == 0 && strcmp("allow",
 	    json_string_value(json_object_get(result, "verdict"))) != 0 ? EXIT_NO : EXIT_DONE;

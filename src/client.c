@@ -155,9 +155,8 @@ error_exit(json_int_t code)
 	}
 }
 
-/* The result of an answer; NULL with *cause and *code for an error. */
-static json_t *
-answer_result(const json_t *answer, enum exit_code *code, char **cause)
+json_t *
+client_result(const json_t *answer, enum exit_code *code, char **cause)
 {
 	json_t *error = json_object_get(answer, "error"), *result = json_object_get(answer, "result");
 	const char *message = json_string_value(json_object_get(error, "message"));
@@ -204,7 +203,7 @@ client_call(int fd, const char *method, json_t *params, int seconds, enum exit_c
 		if (answer == NULL)
 			*cause = xstrdup("the daemon's answer is not JSON");
 		else if (json_object_get(answer, "method") == NULL)
-			result = answer_result(answer, code, cause);
+			result = client_result(answer, code, cause);
 		json_decref(answer);
 	}
 	free(line);

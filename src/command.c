@@ -312,7 +312,7 @@ const struct command command_table[] = {
 	    "what would be loaded", "rules", view_request, NULL },
 	{ "domains", VIEW_ARGS, "the names that guests asked for", "domains", view_request, NULL },
 	{ "entries", VIEW_ARGS, "the allowlist", "entries", view_request, NULL },
-	{ "drops", VIEW_ARGS " | -r FILE | -w FILE", "what the firewall blocked; -r reads and -w "
+	{ "drops", VIEW_ARGS " | -r FILE | -w FILE [-c COUNT]", "what the firewall blocked; -r reads and -w "
 	    "writes a pcap file", "drops", view_request, NULL },
 	{ "events", VIEW_ARGS, "what happened", "events", view_request, NULL },
 	{ "apply", "[PROFILE] [--dry-run]", "load the rules of a profile: filtered, lockdown, observe",

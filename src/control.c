@@ -635,6 +635,14 @@ control_ready(struct control *s, uint64_t client)
 	return c != NULL && !c->closing && evbuffer_get_length(c->out) == 0;
 }
 
+bool
+control_room(struct control *s, uint64_t client)
+{
+	struct client *c = client_find(s, client);
+
+	return c != NULL && !c->closing && evbuffer_get_length(c->out) <= CONTROL_STREAM_MAX;
+}
+
 void
 control_notify(struct control *s, uint64_t client, const char *line, size_t len)
 {

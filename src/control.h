@@ -25,6 +25,9 @@ enum {
 	/* A client that does not read gets no more requests read than this much
 	 * of replies, and no updates while any of them waits. */
 	CONTROL_UNREAD_MAX = 1 << 20,
+	/* ... and no packets while this much waits: one more batch of them leaves
+	 * its requests readable. */
+	CONTROL_STREAM_MAX = CONTROL_UNREAD_MAX / 2,
 };
 
 enum control_error {
@@ -85,6 +88,8 @@ void		 control_reply(struct control_call *, json_t *result);
 void		 control_fail(struct control_call *, enum control_error, char *cause);
 /* False while the client has not read what it was sent before. */
 bool		 control_ready(struct control *, uint64_t client);
+/* False while more than CONTROL_STREAM_MAX waits: for what comes in a stream. */
+bool		 control_room(struct control *, uint64_t client);
 /* Sends one line (without newline) that answers nothing. */
 void		 control_notify(struct control *, uint64_t client, const char *line, size_t len);
 size_t		 control_clients(const struct control *);
@@ -92,6 +97,9 @@ size_t		 control_clients(const struct control *);
 /* ---- client.c ---- */
 /* Connects. -1 and *cause (what, why, what to do next), *code the exit code. */
 int	 client_connect(const char *path, enum exit_code *code, char **cause);
+/* The result of an answer, whose reference is the caller's; NULL with *cause
+ * and *code for an error. */
+json_t	*client_result(const json_t *answer, enum exit_code *code, char **cause);
 /* One request, one reply, within seconds. The result (caller decrefs), or NULL
  * with *cause and *code. params may be NULL; its reference is taken. Not for a
  * connection that has subscribed: what comes in between is dropped. */

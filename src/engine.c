@@ -151,6 +151,7 @@ net_state(struct engine *e, const struct msg_net_state *m)
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
 	e->net_state = *m;
 	TERMINATE(e->net_state.cause);
+	tee_missed(e, m->packets_missed);
 	e->net_state_time = now;
 	proxy_look(e);
 }
@@ -218,6 +219,9 @@ net_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_DROP:
 		net_drop(e, body);
 		break;
+	case FRAME_PACKET:
+		tee_packet(e, body);
+		break;
 	default:
 		break;
 	}
@@ -232,9 +236,11 @@ net_arrived(struct engine *e, const struct msg_peer *m, int fd)
 	net_forget(e, "another takes its place");
 	e->net = msg_channel_new(e->base, fd, ROLE_ENGINE, ROLE_NET, net_frame, net_lost, e);
 	e->net_generation = m->generation;
+	e->tee_missed = 0;
 	policy_send(e);
 	guests_send(e);
 	proxy_send(e);
+	tee_send(e);
 }
 
 /* ---- priv ---- */
@@ -436,12 +442,21 @@ engine_watched(struct engine *e)
 
 /* ---- life ---- */
 
+static void
+client_closed(uint64_t client, void *arg)
+{
+	uint64_t packets, missed;
+
+	unsubscribe(client, arg);
+	tee_end(arg, client, &packets, &missed);
+}
+
 struct engine *
 engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
     void (*lost)(const char *, struct engine *))
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
-	struct control_handler handler = { methods_request, unsubscribe, e };
+	struct control_handler handler = { methods_request, client_closed, e };
 	char host[64] = "";
 
 	e->base = base;

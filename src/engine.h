@@ -13,6 +13,7 @@
  *	views.c		rows of views
  *	window.c	what a console sees of them: filtered, sorted, paged
  *	subscribe.c	windows that keep themselves up to date
+ *	tee.c		blocked packets, for who asked to keep them
  *	methods.c, methods_allow.c
  *			one row for each method of the control protocol
  *	status.c	the answer to "is everything well?"
@@ -39,6 +40,7 @@ struct event_base;
 struct frozen;
 struct seen_guest;
 struct subscriber;
+struct tee;
 
 enum {
 	RULES_MAX = 512,	/* rows of the kernel's listing */
@@ -155,6 +157,8 @@ struct engine {
 	struct control_call	*reload_call;
 
 	struct subscriber	*subscribers;
+	struct tee		*tees;
+	uint64_t		 tee_missed;	/* as net last said */
 	struct event		*tick, *update;
 };
 
@@ -265,6 +269,18 @@ char	*subscribe(struct engine *, uint64_t client, const json_t *views);
 void	 unsubscribe(uint64_t client, void *engine);
 bool	 subscribed_to(const struct engine *, enum view);
 void	 subscribe_update(struct engine *);
+
+/* ---- tee.c ---- */
+/* From now on the client is sent every blocked packet. NULL or a cause, caller
+ * frees. */
+char	*tee_begin(struct engine *, uint64_t client);
+/* No more. What it was sent, and what it missed; 0 of what it never asked for. */
+void	 tee_end(struct engine *, uint64_t client, uint64_t *packets, uint64_t *missed);
+/* Tells a new net whether anybody wants packets. */
+void	 tee_send(struct engine *);
+void	 tee_packet(struct engine *, const struct msg_packet *);
+/* Takes up what net says it could not send, since it began. */
+void	 tee_missed(struct engine *, uint64_t);
 
 /* ---- methods.c ---- */
 void	 methods_request(struct control_call *, const char *method, const json_t *params,

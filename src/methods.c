@@ -124,6 +124,27 @@ method_subscribe(struct engine *e, struct control_call *call, const json_t *para
 		control_reply(call, json_object());
 }
 
+static void
+method_capture(struct engine *e, struct control_call *call, const json_t *params)
+{
+	const json_t *on = json_object_get(params, "on");
+	uint64_t packets, missed;
+	char *cause;
+
+	if (on != NULL && !json_is_boolean(on)) {
+		bad_params(call, xstrdup("\"on\" must be true or false"));
+		return;
+	}
+	if (json_is_false(on)) {
+		tee_end(e, call->peer.client, &packets, &missed);
+		control_reply(call, json_pack("{s:I, s:I}", "packets", (json_int_t)packets,
+		    "missed", (json_int_t)missed));
+	} else if ((cause = tee_begin(e, call->peer.client)) != NULL)
+		control_fail(call, CONTROL_FAILED, cause);
+	else
+		control_reply(call, json_object());
+}
+
 /* ---- the firewall ---- */
 
 static void
@@ -319,6 +340,7 @@ static const struct method method_table[] = {
 	{ "subscribe", false, method_subscribe },
 	{ "check", false, method_check },
 	{ "why", false, method_why },
+	{ "drops.capture", true, method_capture },
 	{ "apply", true, method_apply },
 	{ "flush", true, method_flush },
 	{ "freeze", true, method_freeze },

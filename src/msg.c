@@ -63,9 +63,11 @@ static const struct {
 	[FRAME_HIT] = { "hit", sizeof(struct hit), FROM(NET), FROM(ENGINE), false },
 	[FRAME_FLOW] = { "flow", sizeof(struct flow), FROM(NET), FROM(ENGINE), false },
 	[FRAME_DROP] = { "drop", sizeof(struct drop), FROM(NET), FROM(ENGINE), false },
+	[FRAME_PACKET] = { "packet", sizeof(struct msg_packet), FROM(NET), FROM(ENGINE), false },
 	[FRAME_ALLOW] = { "allow", sizeof(struct msg_allow), FROM(ENGINE), FROM(NET), true },
 	[FRAME_GUEST] = { "guest", sizeof(struct msg_guest), FROM(ENGINE), FROM(NET), false },
 	[FRAME_PROXY] = { "proxy", sizeof(struct msg_proxy), FROM(ENGINE), FROM(NET), false },
+	[FRAME_TEE] = { "tee", sizeof(struct msg_tee), FROM(ENGINE), FROM(NET), false },
 };
 
 _Static_assert(sizeof(struct msg_fw_text) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&

@@ -47,11 +47,13 @@ enum frame {
 	FRAME_HIT,		/* struct hit */
 	FRAME_FLOW,		/* struct flow */
 	FRAME_DROP,		/* struct drop */
+	FRAME_PACKET,		/* struct msg_packet: while FRAME_TEE says so */
 
 	/* engine -> net */
 	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
 	FRAME_GUEST,		/* struct msg_guest: one address of one guest */
 	FRAME_PROXY,		/* struct msg_proxy: start, stop */
+	FRAME_TEE,		/* struct msg_tee: send packets, or no more */
 
 	FRAME_COUNT
 };
@@ -111,6 +113,7 @@ struct msg_net_state {
 	uint64_t	drops_seen;	/* packets read from the log device */
 	uint64_t	drops_missed;	/* packets the log device could not hold */
 	uint64_t	drops_folded;	/* seen, but counted into "others" */
+	uint64_t	packets_missed;	/* as in the latest msg_packet */
 	uint32_t	capture_up;
 	uint32_t	accept_paused;	/* out of descriptors */
 	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
@@ -134,6 +137,22 @@ struct msg_guest {
 struct msg_proxy {
 	uint32_t	run;
 	uint32_t	pad;
+};
+
+struct msg_tee {
+	uint32_t	on;
+	uint32_t	pad;
+};
+
+/* A blocked packet as the log device gave it; the engine hands it on unread.
+ * A record that is longer than bytes is cut. */
+enum { PACKET_BYTES_MAX = 768 };
+struct msg_packet {
+	uint64_t	time;
+	uint64_t	missed;		/* that should have been sent, since net began */
+	uint32_t	caplen;		/* of bytes */
+	uint32_t	len;		/* before it was cut, at least caplen */
+	uint8_t		bytes[PACKET_BYTES_MAX];
 };
 
 /* What a channel delivers: body is aligned, valid during the call only.

@@ -23,7 +23,13 @@
 #include "proxy/proxy.h"
 #include "xmalloc.h"
 
-enum { UNTOLD_MAX = 256 };	/* hits kept while there is no engine */
+enum {
+	UNTOLD_MAX = 256,	/* hits kept while there is no engine */
+	/* What may wait for the engine when a packet joins it, so that there is
+	 * always room for decisions; and packets it is sent in a second. */
+	TEE_QUEUE_MAX = FRAME_QUEUE_MAX / 4,
+	TEE_PER_SECOND = 20000,
+};
 
 struct net {
 	struct event_base	*base;
@@ -40,6 +46,9 @@ struct net {
 	bool			 syncing;	/* a new engine is telling its guests */
 	uint32_t		 allow_generation;	/* 0: no allowlist yet */
 	uint64_t		 hits_lost;
+	unsigned		 tee_budget;	/* packets until the next second */
+	uint64_t		 tee_refused;	/* since the tee began: no room for them */
+	uint64_t		 tee_missed, tee_missed_before;	/* by the device too; ever */
 	unsigned		 nuntold;
 	struct hit		 untold[UNTOLD_MAX];
 	char			 capture_cause[GH_CAUSE_SIZE];
@@ -88,6 +97,35 @@ on_drop(const struct drop *drop, void *arg)
 }
 
 static void
+on_packet(const struct capture_packet *p, void *arg)
+{
+	struct net *n = arg;
+	struct msg_packet m = { .time = p->time, .len = (uint32_t)p->len,
+		.caplen = (uint32_t)(p->caplen < PACKET_BYTES_MAX ? p->caplen : PACKET_BYTES_MAX) };
+
+	m.missed = n->tee_missed = n->tee_missed_before + p->missed + n->tee_refused;
+	memcpy(m.bytes, p->bytes, m.caplen);
+	if (n->tee_budget > 0 && msg_queued(n->engine) < TEE_QUEUE_MAX &&
+	    net_tell(n, FRAME_PACKET, &m)) {
+		n->tee_budget--;
+		return;
+	}
+	n->tee_refused++;
+	n->tee_missed++;
+}
+
+static void
+net_tee(struct net *n, bool on)
+{
+	if (n->capture == NULL)
+		return;
+	n->tee_budget = TEE_PER_SECOND;
+	n->tee_refused = 0;
+	n->tee_missed_before = n->tee_missed;
+	capture_tee(n->capture, on ? on_packet : NULL, n);
+}
+
+static void
 state_capture(const struct net *n, struct msg_net_state *state)
 {
 	struct capture_stats stats = { 0 };
@@ -128,7 +166,7 @@ static void
 net_tell_state(struct net *n)
 {
 	struct msg_net_state state = { .hits_lost = n->hits_lost,
-		.allow_generation = n->allow_generation };
+		.packets_missed = n->tee_missed, .allow_generation = n->allow_generation };
 
 	state_capture(n, &state);
 	if (n->proxy != NULL)
@@ -161,6 +199,7 @@ on_second(int fd, short what, void *arg)
 	(void)what;
 	if (n->proxy != NULL)
 		net_run_proxy(n);	/* again, if the port was taken */
+	n->tee_budget = TEE_PER_SECOND;
 	net_tell_state(n);
 }
 
@@ -195,6 +234,7 @@ static void
 on_engine(enum frame type, const void *body, int fd, void *arg)
 {
 	const struct msg_proxy *proxy;
+	const struct msg_tee *tee;
 	struct net *n = arg;
 
 	switch (type) {
@@ -214,6 +254,10 @@ on_engine(enum frame type, const void *body, int fd, void *arg)
 		proxy = body;
 		n->run = proxy->run != 0;
 		break;
+	case FRAME_TEE:
+		tee = body;
+		net_tee(n, tee->on != 0);
+		return;
 	default:
 		return;
 	}
@@ -227,6 +271,7 @@ on_engine_lost(const char *why, void *arg)
 	struct net *n = arg;
 
 	log_info("the engine is gone (%s); its last allowlist stays in force", why);
+	net_tee(n, false);
 	msg_channel_free(n->engine);
 	n->engine = NULL;
 }
@@ -237,6 +282,7 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 	const struct proxy_sink sink = { on_hit, on_flow, n };
 	char *cause;
 
+	net_tee(n, false);
 	msg_channel_free(n->engine);
 	n->engine = msg_channel_new(n->base, fd, ROLE_NET, ROLE_ENGINE, on_engine, on_engine_lost, n);
 	if (n->proxy == NULL) {

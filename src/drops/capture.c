@@ -43,6 +43,9 @@ struct capture {
 	struct aggregate	*runs;
 	void			(*emit)(const struct drop *, void *);
 	void			*arg;
+	void			(*tee)(const struct capture_packet *, void *);
+	void			*tee_arg;
+	uint64_t		 tee_from;	/* missed, when the tee began */
 	uint64_t		 seen, missed;
 	uint32_t		 next_seq;	/* of the next record, if none is missed */
 	unsigned		 budget;	/* packets until the next flush */
@@ -54,8 +57,7 @@ struct capture {
 /* Packets on their way from the device to a file. */
 struct writer {
 	struct capture	 capture;
-	pcap_dumper_t	*file;
-	uint64_t	 written, max;
+	struct savefile	*file;
 };
 
 static const struct decoder decoders[] = {
@@ -102,10 +104,24 @@ static void
 on_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct capture *c = (struct capture *)(void *)arg;
+	struct capture_packet p;
 	struct drop d;
 
 	count(c, decode(c->decoder, h, bytes, &d));
 	aggregate_add(c->runs, &d);
+	if (c->tee == NULL)
+		return;
+	p = (struct capture_packet){ .time = d.last, .missed = c->missed - c->tee_from,
+		.bytes = bytes, .caplen = h->caplen, .len = h->len };
+	c->tee(&p, c->tee_arg);
+}
+
+void
+capture_tee(struct capture *c, void (*packet)(const struct capture_packet *, void *), void *arg)
+{
+	c->tee = packet;
+	c->tee_arg = arg;
+	c->tee_from = c->missed;
 }
 
 static void
@@ -300,26 +316,26 @@ on_packet_to_file(u_char *arg, const struct pcap_pkthdr *h, const u_char *bytes)
 	struct writer *w = (struct writer *)(void *)arg;
 	struct drop d;
 
-	if (w->max != 0 && w->written == w->max)
+	if (savefile_full(w->file))
 		return;
 	count(&w->capture, decode(w->capture.decoder, h, bytes, &d));
-	pcap_dump((u_char *)w->file, h, bytes);
-	w->written++;
+	savefile_add(w->file, d.last, bytes, h->caplen, h->len);
 }
 
 /* NULL, or why the file cannot be written. */
 static char *
-write_packets(struct writer *w, const char *path, const volatile int *stop)
+write_packets(struct writer *w, const volatile int *stop)
 {
 	struct pollfd pfd = { .fd = pcap_get_selectable_fd(w->capture.pcap), .events = POLLIN };
+	char *cause;
 
-	while (!*stop && w->capture.up && (w->max == 0 || w->written < w->max)) {
+	while (!*stop && w->capture.up && !savefile_full(w->file)) {
 		if (poll(&pfd, 1, POLL_MS) == -1 && errno != EINTR)
 			return xasprintf("poll: %s", strerror(errno));
 		w->capture.budget = PACKETS_PER_FLUSH;
 		capture_read(&w->capture, READS_PER_EVENT, on_packet_to_file, w);
-		if (pcap_dump_flush(w->file) == -1)
-			return xasprintf("%s: %s", path, strerror(errno));
+		if ((cause = savefile_flush(w->file)) != NULL)
+			return cause;
 	}
 	if (!w->capture.up)
 		return xasprintf("%s", w->capture.cause);
@@ -328,22 +344,23 @@ write_packets(struct writer *w, const char *path, const volatile int *stop)
 
 char *
 capture_write_file(const struct conf *conf, const char *path, uint64_t max,
-    const volatile int *stop, struct capture_stats *stats)
+    const volatile int *stop, uint64_t *written, uint64_t *missed)
 {
-	struct writer w = { .max = max };
+	struct capture_stats stats;
+	struct writer w = { .file = NULL };
 	char *cause = NULL;
 
-	memset(stats, 0, sizeof(*stats));
+	*written = *missed = 0;
 	if (!capture_device(&w.capture, conf, &cause))
 		return cause;
-	w.file = pcap_dump_open(w.capture.pcap, path);
-	if (w.file == NULL) {
-		cause = xasprintf("%s", pcap_geterr(w.capture.pcap));
+	w.file = savefile_open(path, max, &cause);
+	if (w.file == NULL)
 		goto out;
-	}
-	cause = write_packets(&w, path, stop);
-	pcap_dump_close(w.file);
-	stats_fill(&w.capture, stats);
+	cause = write_packets(&w, stop);
+	stats_fill(&w.capture, &stats);
+	*written = savefile_written(w.file);
+	*missed = stats.missed;
+	savefile_close(w.file);
 out:
 	pcap_close(w.capture.pcap);
 	return cause;

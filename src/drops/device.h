@@ -8,6 +8,8 @@
 
 /* Opens, tunes and activates the device, not blocking. NULL and a cause. */
 pcap_t		*device_open(const struct conf *, char **cause);
+/* The link type of what it gives, DLT_*, also where there is no device. */
+int		 device_link(void);
 /* A lower bound of the packets lost since it was opened. */
 uint64_t	 device_lost(pcap_t *);
 /* Interfaces may have been renamed: look names up again. */

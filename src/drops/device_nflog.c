@@ -223,6 +223,12 @@ fail:
 	return NULL;
 }
 
+int
+device_link(void)
+{
+	return DLT_NFLOG;
+}
+
 uint64_t
 device_lost(pcap_t *p)
 {

@@ -2,6 +2,7 @@
  * Blocked packets: from the firewall's log device to struct drop.
  *
  *   capture.c       libpcap on the log device or a pcap file
+ *   savefile.c      a pcap file that is written
  *   device_nflog.c  Linux's log device: opening, tuning, interface names
  *   nflog.c         the NFLOG header: TLVs
  *   packet.c        VLAN tags, ARP, IPv4, IPv6 and its extension headers, TCP, UDP, ICMP
@@ -75,16 +76,40 @@ struct capture	*capture_open(const struct conf *, char **cause);
  * then, and only a new process can open it anew. */
 void		 capture_start(struct capture *, struct event_base *,
 		    void (*emit)(const struct drop *, void *), void *arg);
+/* One packet as the device gave it; bytes are valid during the call only. */
+struct capture_packet {
+	uint64_t	 time;		/* wall, microseconds */
+	uint64_t	 missed;	/* by the device, since the tee began */
+	const uint8_t	*bytes;
+	size_t		 caplen, len;
+};
+/* Hands over each packet as it is read, from now on, besides the drops. NULL:
+ * no more. */
+void		 capture_tee(struct capture *, void (*packet)(const struct capture_packet *, void *),
+		    void *arg);
 void		 capture_stats(const struct capture *, struct capture_stats *);
 void		 capture_free(struct capture *);
 
 /* `gatehouse drops -r FILE` ("-": stdin): each packet in turn. NULL or a cause;
  * what stands before a broken record was delivered. */
 char		*capture_read_file(const char *path, void (*emit)(const struct drop *, void *), void *);
-/* `gatehouse drops -w FILE` ("-": stdout): writes packets until count (0: no
- * limit) or a signal sets *stop. Needs the privilege to open the device, which
- * one process at a time can hold. NULL or a cause; *stats in either case. */
-char		*capture_write_file(const struct conf *, const char *path, uint64_t count,
-		    const volatile int *stop, struct capture_stats *stats);
+/* A pcap file that is written, up to max packets (0: no limit). */
+struct savefile;
+/* "-": stdout. NULL and a cause. */
+struct savefile	*savefile_open(const char *path, uint64_t max, char **cause);
+void		 savefile_add(struct savefile *, uint64_t time, const uint8_t *, size_t caplen,
+		    size_t len);
+/* Everything added is with whoever reads the file, who may have gone: then it
+ * is full. NULL or a cause. */
+char		*savefile_flush(struct savefile *);
+bool		 savefile_full(const struct savefile *);
+uint64_t	 savefile_written(const struct savefile *);
+void		 savefile_close(struct savefile *);
+/* `gatehouse drops -w FILE` without a daemon: writes packets until the file is
+ * full or a signal sets *stop. Needs the privilege to open the device, which
+ * one process at a time can hold. NULL or a cause; what was written and missed
+ * in either case. */
+char		*capture_write_file(const struct conf *, const char *path, uint64_t max,
+		    const volatile int *stop, uint64_t *written, uint64_t *missed);
 
 #endif

@@ -18,6 +18,7 @@ struct rig_frame {
 		struct msg_allow	allow;
 		struct msg_guest	guest;
 		struct msg_proxy	proxy;
+		struct msg_tee		tee;
 	} body;
 };
 

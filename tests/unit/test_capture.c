@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 #include <pcap/pcap.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static struct {
 
 static struct {
 	uint64_t	 count;
-	unsigned	 calls;
+	unsigned	 calls, packets;
 } got;
 
 pcap_t *
@@ -43,6 +44,12 @@ device_open(const struct conf *conf, char **cause)
 	p = pcap_fopen_offline(fdopen(device.ends[0], "rb"), error);
 	assert_non_null(p);
 	return p;
+}
+
+int
+device_link(void)
+{
+	return DLT_NFLOG;
 }
 
 uint64_t
@@ -153,6 +160,90 @@ packets_are_handed_over_aggregated_and_gaps_are_counted(void **state)
 }
 
 static void
+keep(const struct capture_packet *p, void *arg)
+{
+	struct capture_packet *kept = arg;
+
+	assert_int_equal(p->time, UINT64_C(1763793810) * 1000000 + 5);
+	assert_int_equal(p->caplen, 12);
+	assert_int_equal(p->len, 12);
+	assert_int_equal(p->bytes[11], got.packets == 0 ? 3 : 7);
+	got.packets++;
+	*kept = *p;
+}
+
+static void
+a_tee_hands_over_each_packet_and_what_was_missed_since_it_began(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct capture *c = open_capture();
+	struct capture_packet kept;
+
+	put_record(3);		/* 0 to 2 never came, nor 4 to 6 */
+	put_record(7);
+	close(device.ends[1]);
+	capture_tee(c, keep, &kept);
+	capture_start(c, base, emit, NULL);
+	turn(base);
+	assert_int_equal(got.count, 2);
+	assert_int_equal(got.packets, 2);
+	assert_int_equal(kept.missed, 3 + 3);
+	capture_free(c);
+	event_base_free(base);
+}
+
+/* A file as drops -w writes it, from packets that came another way. */
+static void
+a_file_holds_what_was_added_and_no_more_than_asked(void **state)
+{
+	const uint8_t record[] = { 2, 0, 0, 0 };
+	char path[] = "/tmp/test_capture.XXXXXX", *cause;
+	struct savefile *f;
+	int fd = mkstemp(path);
+
+	assert_int_not_equal(fd, -1);
+	close(fd);
+	f = savefile_open(path, 2, &cause);
+	assert_non_null(f);
+	assert_null(capture_read_file(path, emit, NULL));	/* empty, but a file */
+	assert_false(savefile_full(f));
+	for (int i = 0; i < 3; i++)
+		savefile_add(f, 1000000, record, sizeof(record), sizeof(record));
+	assert_true(savefile_full(f));
+	assert_int_equal(savefile_written(f), 2);
+	assert_null(savefile_flush(f));
+	assert_null(capture_read_file(path, emit, NULL));
+	assert_int_equal(got.count, 2);
+	savefile_close(f);
+	unlink(path);
+	close(device.ends[0]);
+	close(device.ends[1]);
+}
+
+static void
+a_reader_that_has_gone_is_the_end_of_the_file_and_no_error(void **state)
+{
+	const uint8_t record[] = { 2, 0, 0, 0 };
+	struct savefile *f;
+	int ends[2];
+	char path[32], *cause;
+
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(pipe(ends), 0);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[1]);
+	f = savefile_open(path, 0, &cause);
+	assert_non_null(f);
+	close(ends[0]);
+	savefile_add(f, 1000000, record, sizeof(record), sizeof(record));
+	assert_null(savefile_flush(f));
+	assert_true(savefile_full(f));
+	savefile_close(f);
+	close(ends[1]);
+	close(device.ends[0]);
+	close(device.ends[1]);
+}
+
+static void
 a_device_that_ends_is_reported_once_and_not_read_again(void **state)
 {
 	struct event_base *base = event_base_new();
@@ -201,7 +292,7 @@ static void
 a_device_that_cannot_be_opened_gives_its_cause(void **state)
 {
 	static const struct conf conf;
-	struct capture_stats s;
+	uint64_t written, missed;
 	volatile int stop = 0;
 	char *cause;
 
@@ -209,7 +300,7 @@ a_device_that_cannot_be_opened_gives_its_cause(void **state)
 	assert_null(capture_open(&conf, &cause));
 	assert_string_equal(cause, device.refuse);
 	free(cause);
-	cause = capture_write_file(&conf, "/nonexistent/x", 0, &stop, &s);
+	cause = capture_write_file(&conf, "/nonexistent/x", 0, &stop, &written, &missed);
 	assert_string_equal(cause, device.refuse);
 	free(cause);
 	close(device.ends[0]);
@@ -222,7 +313,7 @@ written_packets_can_be_read_back(void **state)
 {
 	char path[] = "/tmp/test_capture.XXXXXX";
 	static const struct conf conf;
-	struct capture_stats s;
+	uint64_t written, missed;
 	volatile int stop = 0;
 	int fd = mkstemp(path);
 
@@ -231,8 +322,9 @@ written_packets_can_be_read_back(void **state)
 	for (uint8_t i = 0; i < 9; i++)
 		put_record(i);
 	close(device.ends[1]);
-	assert_null(capture_write_file(&conf, path, 5, &stop, &s));
-	assert_int_equal(s.seen, 5);
+	assert_null(capture_write_file(&conf, path, 5, &stop, &written, &missed));
+	assert_int_equal(written, 5);
+	assert_int_equal(missed, 0);
 	assert_null(capture_read_file(path, emit, NULL));
 	assert_int_equal(got.count, 5);
 	unlink(path);
@@ -242,12 +334,12 @@ static void
 a_file_that_cannot_be_written_says_why(void **state)
 {
 	static const struct conf conf;
-	struct capture_stats s;
+	uint64_t written, missed;
 	volatile int stop = 0;
 	char *cause;
 
 	put_record(0);
-	cause = capture_write_file(&conf, "/nonexistent/x.pcap", 0, &stop, &s);
+	cause = capture_write_file(&conf, "/nonexistent/x.pcap", 0, &stop, &written, &missed);
 	assert_non_null(cause);
 	assert_non_null(strstr(cause, "/nonexistent/x.pcap"));
 	free(cause);
@@ -258,13 +350,13 @@ static void
 a_full_disk_says_so(void **state)
 {
 	static const struct conf conf;
-	struct capture_stats s;
+	uint64_t written, missed;
 	volatile int stop = 0;
 	char *cause;
 
 	put_record(0);
 	close(device.ends[1]);
-	cause = capture_write_file(&conf, "/dev/full", 0, &stop, &s);
+	cause = capture_write_file(&conf, "/dev/full", 0, &stop, &written, &missed);
 	assert_non_null(cause);
 	assert_non_null(strstr(cause, "No space left"));
 	free(cause);
@@ -275,6 +367,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(packets_are_handed_over_aggregated_and_gaps_are_counted,
+		    setup),
+		cmocka_unit_test_setup(a_tee_hands_over_each_packet_and_what_was_missed_since_it_began,
+		    setup),
+		cmocka_unit_test_setup(a_file_holds_what_was_added_and_no_more_than_asked, setup),
+		cmocka_unit_test_setup(a_reader_that_has_gone_is_the_end_of_the_file_and_no_error,
 		    setup),
 		cmocka_unit_test_setup(a_device_that_ends_is_reported_once_and_not_read_again,
 		    setup),

@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <event2/event.h>
@@ -1003,6 +1004,107 @@ a_subscription_ends_with_its_connection(void **state)
 }
 
 static void
+net_packet(struct rig *r, uint32_t caplen, uint32_t len, uint64_t missed)
+{
+	struct msg_packet m = { .time = 1500000, .missed = missed, .caplen = caplen, .len = len,
+		.bytes = "foo" };
+
+	assert_true(msg_send(r->net, FRAME_PACKET, &m, -1));
+	rig_turn(r);
+}
+
+static bool
+tee_is_on(struct rig *r)
+{
+	struct rig_frame *f = rig_net_got(r, FRAME_TEE);
+
+	return f != NULL && f->body.tee.on != 0;
+}
+
+static void
+packets_come_only_while_somebody_asks(void **state)
+{
+	struct rig *r = *state;
+	json_t *j, *params;
+	char *cause;
+
+	cause = rig_error(r, "drops.capture", NULL);
+	assert_non_null(strstr(cause, "net is not running"));
+	free(cause);
+	rig_net(r, 1);
+	free(rig_error(r, "drops.capture", "{'on':1}"));
+	net_packet(r, 3, 3, 0);
+	assert_null(rig_update(r));
+	assert_false(tee_is_on(r));
+	json_decref(rig_call(r, "drops.capture", NULL));
+	assert_true(tee_is_on(r));
+	net_packet(r, 3, 90, 0);
+	j = rig_update(r);
+	assert_string_equal(str(j, "method"), "packet");
+	params = json_object_get(j, "params");
+	assert_string_equal(str(params, "data"), "Zm9v");
+	assert_int_equal(num(params, "caplen"), 3);
+	assert_int_equal(num(params, "len"), 90);
+	assert_int_equal(num(params, "missed"), 0);
+	assert_true(json_real_value(json_object_get(params, "time")) == 1.5);
+	json_decref(j);
+	/* What no packet can be is not handed on. */
+	net_packet(r, PACKET_BYTES_MAX + 1, PACKET_BYTES_MAX + 1, 0);
+	net_packet(r, 3, 2, 0);
+	net_packet(r, 3, UINT32_MAX, 0);
+	assert_null(rig_update(r));
+	net_packet(r, 3, 3, 7);
+	json_decref(rig_update(r));
+	rig_net(r, 2);
+	assert_true(tee_is_on(r));
+	net_packet(r, 3, 3, 2);
+	j = rig_call(r, "drops.capture", "{'on':false}");
+	assert_int_equal(num(j, "packets"), 3);
+	assert_int_equal(num(j, "missed"), 9);
+	json_decref(j);
+	assert_false(tee_is_on(r));
+}
+
+/* The rig's console reads; another one beside it does not. */
+static void
+a_client_that_does_not_read_packets_misses_them_and_no_other_does(void **state)
+{
+	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"drops.capture\"}\n";
+	enum { PACKETS = 3000 };
+	struct rig *r = *state;
+	json_t *j;
+	int sv[2];
+
+	rig_net(r, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	control_adopt(r->engine->control, sv[0]);
+	assert_int_equal(write(sv[1], ask, sizeof(ask) - 1), sizeof(ask) - 1);
+	json_decref(rig_call(r, "drops.capture", NULL));
+	for (unsigned i = 0; i < PACKETS; i++) {
+		struct msg_packet m = { .caplen = PACKET_BYTES_MAX, .len = PACKET_BYTES_MAX };
+
+		assert_true(msg_send(r->net, FRAME_PACKET, &m, -1));
+		if (i % 50 == 0) {
+			rig_turn(r);
+			r->len = 0;
+		}
+	}
+	rig_turn(r);
+	r->len = 0;
+	assert_false(control_room(r->engine->control, 2));
+	assert_true(control_room(r->engine->control, 1));
+	j = rig_call(r, "drops.capture", "{'on':false}");
+	assert_int_equal(num(j, "packets"), PACKETS);
+	assert_int_equal(num(j, "missed"), 0);
+	json_decref(j);
+	assert_true(tee_is_on(r));	/* the other one's */
+	close(sv[1]);
+	rig_turn(r);
+	assert_false(tee_is_on(r));
+	assert_int_equal(control_clients(r->engine->control), 1);
+}
+
+static void
 the_engine_ends_without_priv(void **state)
 {
 	struct rig *r = *state;
@@ -1054,6 +1156,8 @@ main(void)
 		TEST(a_subscriber_gets_what_changed_and_nothing_else),
 		TEST(a_console_that_does_not_read_is_not_written_to),
 		TEST(a_subscription_ends_with_its_connection),
+		TEST(packets_come_only_while_somebody_asks),
+		TEST(a_client_that_does_not_read_packets_misses_them_and_no_other_does),
 		TEST(the_engine_ends_without_priv),
 	};
 
