@@ -33,6 +33,7 @@
 enum { STATUS_TROUBLE = 77, STATUS_SIGNAL = 128 };
 
 static volatile sig_atomic_t	ending;
+static volatile sig_atomic_t	watched;	/* the outer process's init */
 
 static _Noreturn void
 die(const char *what, const char *next)
@@ -45,7 +46,13 @@ die(const char *what, const char *next)
 static void
 on_signal(int number)
 {
+	/* Here and now: a flag would be seen too late by a waitpid() that had not
+	 * quite begun when the signal came. */
+	if (getpid() == 1)
+		_exit(STATUS_SIGNAL + number);
 	ending = number;
+	if (watched != 0)
+		kill(watched, SIGKILL);
 }
 
 static void
@@ -223,8 +230,6 @@ run_init(char **argv, int outer)
 	}
 	for (;;) {
 		pid = waitpid(-1, &status, 0);
-		if (ending != 0)
-			_exit(STATUS_SIGNAL + ending);
 		if (pid == child)
 			_exit(status_of(status));
 	}
@@ -261,8 +266,10 @@ main(int argc, char **argv)
 		run_init(argv + 1, alive[0]);
 	}
 	close(alive[0]);
+	watched = init;
+	if (ending != 0)
+		kill(init, SIGKILL);
 	while (waitpid(init, &status, 0) == -1 && errno == EINTR)
-		if (ending != 0)
-			kill(init, SIGKILL);
+		continue;
 	return ending != 0 ? STATUS_SIGNAL + ending : status_of(status);
 }
