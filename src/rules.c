@@ -152,16 +152,20 @@ rules_parsed(struct engine *e, const struct fw_rule *rules, int n, uint64_t now)
 {
 	struct rule_row *rows = xcalloc(RULES_MAX, sizeof(*rows));
 	double seconds = (double)(now - e->rules_time) / 1e6;
+	size_t kept = 0;
 
-	for (int i = 0; i < n; i++)
-		rows[i].rule = rules[i];
+	/* A jump decides nothing: it is how the file is laid out, not a rule. */
+	for (int i = 0; i < n; i++) {
+		if (rules[i].label[0] != '\0' || strcmp(rules[i].action, "jump") != 0)
+			rows[kept++].rule = rules[i];
+	}
 	if (e->rules_time != 0)
-		rules_rates(rows, (size_t)n, e->rules, e->nrules, seconds);
-	if (!rules_same(rows, (size_t)n, e->rules, e->nrules))
+		rules_rates(rows, kept, e->rules, e->nrules, seconds);
+	if (!rules_same(rows, kept, e->rules, e->nrules))
 		model_touch(e->model, VIEW_RULES);
 	free(e->rules);
 	e->rules = rows;
-	e->nrules = (size_t)n;
+	e->nrules = kept;
 	e->rules_time = now;
 }
 

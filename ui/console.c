@@ -158,10 +158,10 @@ take_views(struct console *c, const json_t *views)
 
 		if (window == NULL)
 			continue;
-		view_take(&c->views[i], window, i == c->focus);
 		/* What was on its way before the last subscription is older. */
 		if (c->asked == 0 && c->views[i].wait == VIEW_ASKED)
 			c->views[i].wait = VIEW_CURRENT;
+		view_take(&c->views[i], window, i == c->focus);
 	}
 	release_keys(c);
 	console_dirty(c);
@@ -215,8 +215,8 @@ window_answered(const json_t *result, const char *error, void *arg)
 
 	if (result == NULL)
 		return;
-	view_take(v, result, true);
 	v->wait = VIEW_CURRENT;
+	view_take(v, result, true);
 }
 
 static void

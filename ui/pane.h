@@ -85,6 +85,7 @@ struct view {
 	bool			 desc;
 	char			 filter[PANE_FILTER_SIZE];
 	int			 widest[PANE_COLUMNS_MAX];	/* so far, for a steady layout */
+	bool			 remeasure;	/* forget widest with the rows that come */
 };
 
 /* ---- view.c ---- */

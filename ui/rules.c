@@ -10,7 +10,11 @@
 static enum ink
 label_cell(const json_t *row, double now, char *buf, size_t size)
 {
-	cell_text(row, "label", buf, size);
+	char label[PANE_CELL_SIZE];
+
+	/* As wide as "guest-to-guest", so that sorting does not move columns. */
+	cell_text(row, "label", label, sizeof(label));
+	snprintf(buf, size, "%-14s", label);
 	return INK_NAME;
 }
 
@@ -114,7 +118,8 @@ static const struct column columns[] = {
 const struct pane pane_rules = {
 	.name = "Rules", .brief = "Rule", .one = "Rule", .view = "rules",
 	.identity = { "family", "chain", "label", "rule" },
-	.columns = columns,
+	/* What is hit stands on top; what was never hit keeps the file's order. */
+	.columns = columns, .sort = "packets", .desc = true,
 	.empty = "no rules of ours are loaded: guests reach anything (A applies a profile)",
 	.title = title, .detail = detail,
 };

@@ -125,6 +125,10 @@ view_take(struct view *v, const json_t *window, bool focused)
 
 	if (!json_is_array(rows))
 		return;
+	if (v->remeasure && v->wait == VIEW_CURRENT) {
+		memset(v->widest, 0, sizeof(v->widest));
+		v->remeasure = false;
+	}
 	json_decref(v->rows);
 	v->rows = json_incref(rows);
 	v->total = (size_t)cell_number(window, "total");
@@ -143,6 +147,8 @@ view_take(struct view *v, const json_t *window, bool focused)
 void
 view_resize(struct view *v, int height)
 {
+	if (height != v->height)
+		memset(v->widest, 0, sizeof(v->widest));
 	v->height = height < 1 ? 1 : height;
 	view_clamp(v);
 }
@@ -187,7 +193,7 @@ view_reset(struct view *v)
 	v->touched = false;
 	v->top = v->cursor = 0;
 	v->identity[0] = '\0';
-	memset(v->widest, 0, sizeof(v->widest));
+	v->remeasure = true;
 	view_outdated(v);
 }
 
