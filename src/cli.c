@@ -426,6 +426,17 @@ cli_help(FILE *f)
 		fprintf(f, "  %-9s %s\n            %s\n", c->name, c->args, c->help);
 }
 
+/* Whether a script that asked should stop: refused, or something is wrong. */
+static bool
+answer_is_no(const struct command *c, const json_t *result)
+{
+	const char *verdict = json_string_value(json_object_get(result, "verdict"));
+
+	if (strcmp(c->name, "status") == 0)
+		return json_array_size(json_object_get(result, "alerts")) > 0;
+	return strcmp(c->name, "check") == 0 && (verdict == NULL || strcmp(verdict, "allow") != 0);
+}
+
 int
 cli_main(const struct conf *conf, int argc, char **argv)
 {
@@ -457,8 +468,7 @@ cli_main(const struct conf *conf, int argc, char **argv)
 	if (result == NULL)
 		return cli_fail(code, cause);
 	print_result(c, result, &o);
-	code = strcmp(c->name, "check") == 0 && strcmp("allow",
-	    json_string_value(json_object_get(result, "verdict"))) != 0 ? EXIT_NO : EXIT_DONE;
+	code = answer_is_no(c, result) ? EXIT_NO : EXIT_DONE;
 	json_decref(result);
 	return code;
 }
