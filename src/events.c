@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include <net/if.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,40 @@ alert_find(const struct alert *rows, size_t n, const char *key)
 	return NULL;
 }
 
+/* Whether any interface is there that the configuration calls a guarded bridge. */
+static bool
+bridge_exists(const struct conf_names *bridges)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool found = false;
+
+	/* Not knowing is no reason to cry. */
+	if (all == NULL)
+		return true;
+	for (const struct if_nameindex *i = all; i->if_index != 0 && !found; i++) {
+		for (uint32_t k = 0; k < bridges->n && !found; k++)
+			found = text_glob(bridges->name[k], i->if_name);
+	}
+	if_freenameindex(all);
+	return found;
+}
+
+static void
+bridge_alerts(const struct engine *e, struct alert_list *l)
+{
+	const struct conf_names *bridges = &e->conf.bridges;
+	char names[GH_CAUSE_SIZE] = "";
+	size_t used = 0;
+
+	if (e->conf.nuids != 0 || bridge_exists(bridges))
+		return;
+	for (uint32_t i = 0; i < bridges->n && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+		    i > 0 ? ", " : "", bridges->name[i]);
+	alert_add(l, "bridges", "no guarded bridge exists (%s): no guest is guarded; "
+	    "\"bridge\" in section [guard] of %s names the bridges", names, e->conf.path);
+}
+
 void
 alerts_update(struct engine *e)
 {
@@ -225,8 +260,12 @@ alerts_update(struct engine *e)
 
 	firewall_alerts(e, &l, settled);
 	net_alerts(e, &l, settled);
+	bridge_alerts(e, &l);
 	if (e->policy.error != NULL)
 		alert_add(&l, "allowlist", "%s", e->policy.error);
+	else if (e->policy.list != NULL && allowlist_count(e->policy.list) == 0)
+		alert_add(&l, "allowlist", "the allowlist has no entry: every name is refused; "
+		    "\"gatehouse allow ENTRY\" adds one");
 	if (e->reload_error != NULL)
 		alert_add(&l, "reload", "the configuration was not taken up: %s", e->reload_error);
 	for (size_t i = 0; i < l.n; i++) {

@@ -33,6 +33,7 @@ enum {
 	DELAY_MAX_MS = 5000,
 	GOOD_LIFE_US = 30 * 1000 * 1000,
 	SLOW_READER_US = 10 * 1000 * 1000,
+	END_SECONDS = 3,	/* to end after SIGTERM */
 };
 
 struct child {
@@ -94,9 +95,14 @@ roles_punish(struct roles *r, enum role role, const char *why)
 void
 roles_restart(struct roles *r, enum role role, const char *why)
 {
+	const struct timeval patience = { .tv_sec = END_SECONDS };
+	struct child *c = &r->child[role];
+
 	/* Asked for, so it does not have to wait. */
-	r->child[role].delay_ms = 0;
-	child_kill(&r->child[role], SIGTERM, why);
+	c->delay_ms = 0;
+	child_kill(c, SIGTERM, why);
+	if (c->pid != 0)
+		event_add(c->timer, &patience);
 }
 
 bool
@@ -306,7 +312,8 @@ on_timer(int fd, short what, void *arg)
 	struct child *c = arg;
 
 	if (c->pid != 0)
-		roles_punish(c->roles, c->role, "closed its channel and went on");
+		roles_punish(c->roles, c->role, c->channel == NULL ?
+		    "closed its channel and went on" : "did not end when asked to");
 	else if (!c->roles->stopping)
 		child_start(c);
 }
