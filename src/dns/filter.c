@@ -1,0 +1,372 @@
+/*
+ * A guest is told at once what can be told at once: everything but the
+ * addresses of a listed name, which may have to be asked for.
+ *
+ * A refusal is a hit.  What a client does for one connection (A and AAAA, and
+ * both again) is one refusal with one id: for a moment, like queries join it.
+ * A query that is answered is no hit: the connection that follows will be.
+ */
+#include "config.h"
+
+#include "dns/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "text.h"
+#include "xmalloc.h"
+
+enum {
+	TOKEN = 1000,
+	DENIAL_MS = 2000,
+	GUESTS_MAX = 1024,	/* beyond that, those with nothing open are forgotten */
+};
+
+static uint64_t
+now_ms(void)
+{
+	return now_mono() / 1000;
+}
+
+void
+filter_init(struct filter *f, struct resolver *resolver, const struct dns_sink *sink)
+{
+	memset(f, 0, sizeof(*f));
+	f->resolver = resolver;
+	f->sink = *sink;
+	sources_init(&f->sources);
+	hash_key_random(&f->key);
+}
+
+void
+filter_free(struct filter *f)
+{
+	struct dns_guest *g;
+
+	for (int i = 0; i < FILTER_BUCKETS; i++) {
+		while ((g = LIST_FIRST(&f->guests[i])) != NULL) {
+			LIST_REMOVE(g, link);
+			free(g);
+		}
+	}
+	sources_free(&f->sources);
+}
+
+/* ---- guests ---- */
+
+static void
+guests_trim(struct filter *f)
+{
+	struct dns_guest *g, *next;
+
+	for (int i = 0; i < FILTER_BUCKETS; i++) {
+		for (g = LIST_FIRST(&f->guests[i]); g != NULL; g = next) {
+			next = LIST_NEXT(g, link);
+			if (g->waiting > 0 || g->streams > 0)
+				continue;
+			LIST_REMOVE(g, link);
+			f->nguests--;
+			free(g);
+		}
+	}
+}
+
+static struct dns_guest *
+guest_get(struct filter *f, uint32_t id)
+{
+	struct dns_guest *g;
+
+	LIST_FOREACH(g, &f->guests[id % FILTER_BUCKETS], link) {
+		if (g->id == id)
+			return g;
+	}
+	if (f->nguests >= GUESTS_MAX)
+		guests_trim(f);
+	g = xcalloc(1, sizeof(*g));
+	g->id = id;
+	g->since = now_ms();
+	g->tokens = FILTER_BURST * TOKEN;
+	LIST_INSERT_HEAD(&f->guests[id % FILTER_BUCKETS], g, link);
+	f->nguests++;
+	return g;
+}
+
+/* Takes one query from what the guest may ask. */
+static bool
+guest_may_ask(struct dns_guest *g)
+{
+	const uint64_t now = now_ms(), had = g->tokens + (now - g->since) * FILTER_RATE;
+
+	g->since = now;
+	g->tokens = had > FILTER_BURST * TOKEN ? FILTER_BURST * TOKEN : (uint32_t)had;
+	if (g->tokens < TOKEN)
+		return false;
+	g->tokens -= TOKEN;
+	return true;
+}
+
+struct dns_guest *
+filter_stream_open(struct filter *f, const struct addr *addr)
+{
+	struct source *s = source_open(&f->sources, addr);
+	struct dns_guest *g;
+
+	if (s == NULL)
+		return NULL;
+	g = guest_get(f, source_guest(s));
+	source_close(s);
+	if (g->streams >= FILTER_STREAMS_GUEST)
+		return NULL;
+	g->streams++;
+	return g;
+}
+
+void
+filter_stream_close(struct dns_guest *g)
+{
+	g->streams--;
+}
+
+/* ---- refusals ---- */
+
+/* Tells of a refusal, or finds the one it belongs to; returns its id. */
+static uint64_t
+deny(struct filter *f, const struct inquiry *q, enum reason reason, uint32_t entry)
+{
+	char text[GH_NAME_SIZE + 32];
+	struct hit h = { .time = now_wall(), .guest = q->addr, .guest_port = q->port, .via = VIA_DNS,
+		.verdict = VERDICT_DENY, .reason = (uint8_t)reason, .entry = entry,
+		.guest_id = q->guest_id };
+	const uint64_t now = now_ms();
+	struct denial *d;
+	uint64_t key;
+	int n;
+
+	n = snprintf(text, sizeof(text), "%u %u %s", (unsigned)q->guest_id, (unsigned)reason, q->name);
+	key = hash_bytes(&f->key, text, (size_t)n);
+	d = &f->denials[key % FILTER_DENIALS];
+	if (d->key == key && d->until > now)
+		return d->id;
+	h.id = f->sink.next_id(f->sink.arg);
+	*d = (struct denial){ .key = key, .until = now + DENIAL_MS, .id = h.id };
+	copy_string(h.name, q->name, sizeof(h.name));
+	f->sink.hit(&h, f->sink.arg);
+	return h.id;
+}
+
+/* The same, and says so in the answer. */
+static void
+deny_saying(struct filter *f, const struct inquiry *q, struct dns_response *r, enum reason reason,
+    uint32_t entry)
+{
+	char id[GH_ID_SIZE];
+
+	hit_id_format(deny(f, q, reason, entry), id);
+	r->ede = DNS_EDE_BLOCKED;
+	snprintf(r->text, sizeof(r->text), "gatehouse %s %s", id, reason_name(reason));
+}
+
+/* ---- one query ---- */
+
+static size_t
+inquiry_write(const struct inquiry *q, const struct dns_response *r, uint8_t msg[DNS_UDP_MAX])
+{
+	return dns_response_write(msg, q->stream ? DNS_UDP_MAX : q->query.udp_size, &q->query, r);
+}
+
+/*
+ * The name that is judged.  Services and the like stand below names with an
+ * underscore in front (_https._tcp.example.org), which no host has: the host's
+ * name behind them counts, and *service is set.
+ */
+static enum reason
+name_read(struct inquiry *q, bool *service)
+{
+	const struct dns_question *ask = &q->query.question;
+	const uint8_t *wire = ask->name;
+	size_t left = ask->name_len, len;
+	char text[DNS_TEXT_SIZE];
+
+	while (wire[0] > 0 && wire[1] == '_') {
+		left -= (size_t)wire[0] + 1;
+		wire += (size_t)wire[0] + 1;
+	}
+	*service = wire != ask->name;
+	len = dns_name_text(text, wire, left);
+	if (allow_name_canonical(q->name, text, len, false) == NULL)
+		return REASON_NONE;
+	text_escape(q->name, sizeof(q->name), text, len);
+	return len > 0 && allow_name_is_address(text, len) ? REASON_IP_LITERAL : REASON_BAD_NAME;
+}
+
+static void
+answer_addresses(struct filter *f, const struct inquiry *q, const struct dns_answer *a,
+    struct dns_response *r)
+{
+	r->ttl = a->ttl;
+	r->naddrs = a->naddrs;
+	r->addrs = a->addrs;
+	switch (a->status) {
+	case ANSWER_FOUND:
+		if (a->naddrs == 0 && a->refused)
+			deny_saying(f, q, r, REASON_PRIVATE_ADDRESS, 0);
+		break;
+	case ANSWER_NO_NAME:
+		r->rcode = DNS_NXDOMAIN;
+		deny(f, q, REASON_UNRESOLVABLE, 0);
+		break;
+	case ANSWER_FAILED:
+		r->rcode = DNS_SERVFAIL;
+		r->ede = DNS_EDE_UNREACHABLE;
+		deny(f, q, REASON_UNRESOLVABLE, 0);
+		break;
+	case ANSWER_BUSY:
+		r->rcode = DNS_SERVFAIL;
+		deny(f, q, REASON_LIMIT, 0);
+		break;
+	}
+}
+
+void
+filter_cancel(struct inquiry *q)
+{
+	resolver_cancel(&q->waiter);
+	if (q->guest != NULL) {
+		q->guest->waiting--;
+		q->filter->waiting--;
+	}
+	q->guest = NULL;
+}
+
+static void
+inquiry_answered(struct dns_waiter *w, const struct dns_answer *a)
+{
+	struct inquiry *q = (struct inquiry *)(void *)w;
+	struct dns_response r = { .rcode = DNS_NOERROR, .ede = DNS_EDE_NONE };
+	uint8_t msg[DNS_UDP_MAX];
+
+	filter_cancel(q);
+	answer_addresses(q->filter, q, a, &r);
+	q->done(q, msg, inquiry_write(q, &r, msg));
+}
+
+/* A listed name's addresses: true if r is the answer. */
+static bool
+resolve(struct filter *f, struct inquiry *q, struct dns_guest *g, struct dns_answer *a)
+{
+	if (g->waiting >= FILTER_WAITING_GUEST || f->waiting >= FILTER_WAITING_MAX) {
+		*a = (struct dns_answer){ .status = ANSWER_BUSY };
+		return true;
+	}
+	q->waiter.answered = inquiry_answered;
+	if (resolver_ask(f->resolver, q->name, q->query.question.type, &q->waiter, a))
+		return true;
+	q->guest = g;
+	g->waiting++;
+	f->waiting++;
+	return false;
+}
+
+/* What needs no look at the name; true: r is the answer. */
+static bool
+query_refused(const struct filter *f, const struct dns_query *query, struct dns_response *r)
+{
+	const uint16_t type = query->question.type;
+
+	if (query->question.class != DNS_CLASS_IN || type == DNS_TYPE_OPT ||
+	    (type >= DNS_TYPE_META && type < DNS_TYPE_ANY)) {
+		r->rcode = DNS_REFUSED;
+		return true;
+	}
+	if (f->allow == NULL) {
+		r->rcode = DNS_SERVFAIL;
+		r->ede = DNS_EDE_NOT_READY;
+		return true;
+	}
+	return false;
+}
+
+/* The verdict on the name; true: it is refused, and r says so. */
+static bool
+name_refused(struct filter *f, struct inquiry *q, const struct source *s, bool *service,
+    struct dns_response *r)
+{
+	struct allow_answer a = { .reason = REASON_FROZEN };
+	enum reason bad = name_read(q, service);
+
+	r->rcode = DNS_NXDOMAIN;
+	if (s->frozen)
+		r->rcode = DNS_REFUSED;
+	else if (bad != REASON_NONE)
+		a.reason = (uint8_t)bad;
+	else
+		a = allow_lookup_name(f->allow, q->name, strlen(q->name), s->name,
+		    (int64_t)time(NULL));
+	if (a.verdict != VERDICT_ALLOW) {
+		deny_saying(f, q, r, (enum reason)a.reason, a.entry);
+		return true;
+	}
+	r->rcode = DNS_NOERROR;
+	return false;
+}
+
+static enum filter_result
+inquire(struct filter *f, struct inquiry *q, const struct source *s, struct dns_guest *g,
+    uint8_t msg[DNS_UDP_MAX], size_t *len)
+{
+	const uint16_t type = q->query.question.type;
+	struct dns_response r = { .rcode = DNS_NOERROR, .ede = DNS_EDE_NONE };
+	struct dns_answer a;
+	bool service;
+
+	if (query_refused(f, &q->query, &r) || name_refused(f, q, s, &service, &r)) {
+		*len = inquiry_write(q, &r, msg);
+		return FILTER_ANSWER;
+	}
+	r.minimal = type == DNS_TYPE_ANY;
+	if (!service && (type == DNS_TYPE_A || type == DNS_TYPE_AAAA)) {
+		if (!resolve(f, q, g, &a))
+			return FILTER_WAIT;
+		answer_addresses(f, q, &a, &r);
+	}
+	*len = inquiry_write(q, &r, msg);
+	return FILTER_ANSWER;
+}
+
+enum filter_result
+filter_ask(struct filter *f, struct inquiry *q, const uint8_t *query, size_t query_len,
+    uint8_t msg[DNS_UDP_MAX], size_t *len)
+{
+	struct dns_response r = { .ede = DNS_EDE_NONE };
+	enum filter_result result = FILTER_SILENCE;
+	struct source *s = source_open(&f->sources, &q->addr);
+	struct dns_guest *g;
+
+	if (s == NULL)
+		return FILTER_SILENCE;
+	q->filter = f;
+	q->guest = NULL;
+	q->waiter.lookup = NULL;
+	q->name[0] = '\0';
+	q->guest_id = source_guest(s);
+	g = guest_get(f, q->guest_id);
+	if (!guest_may_ask(g)) {
+		deny(f, q, REASON_LIMIT, 0);
+		goto out;
+	}
+	if (!dns_query_read(&q->query, query, query_len, &r.rcode))
+		goto out;
+	if (r.rcode == DNS_NOERROR) {
+		result = inquire(f, q, s, g, msg, len);
+		goto out;
+	}
+	if (r.rcode == DNS_FORMERR)
+		deny(f, q, REASON_MALFORMED, 0);
+	*len = inquiry_write(q, &r, msg);
+	result = FILTER_ANSWER;
+out:
+	source_close(s);
+	return result;
+}
