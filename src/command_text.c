@@ -245,15 +245,18 @@ check_text(const json_t *r)
 char *
 why_text(const json_t *r)
 {
-	char when[32], up[TEXT_SHORT_SIZE], down[TEXT_SHORT_SIZE], *t = NULL;
+	char when[32], port[8] = "", up[TEXT_SHORT_SIZE], down[TEXT_SHORT_SIZE], *t = NULL;
 	time_t time = (time_t)real(r, "time");
 	struct tm tm;
 
 	localtime_r(&time, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	add(&t, "%s  %s  %s %s %s:%u (%s): %s\n", str(r, "id"), when, str(r, "guest"),
-	    str(r, "verdict"), str(r, "name")[0] != '\0' ? str(r, "name") : "(no name)",
-	    (unsigned)num(r, "port"), str(r, "via"), str(r, "reason"));
+	/* A look-up by DNS is for no port. */
+	if (num(r, "port") != 0)
+		snprintf(port, sizeof(port), ":%u", (unsigned)num(r, "port"));
+	add(&t, "%s  %s  %s %s %s%s (%s): %s\n", str(r, "id"), when, str(r, "guest"),
+	    str(r, "verdict"), str(r, "name")[0] != '\0' ? str(r, "name") : "(no name)", port,
+	    str(r, "via"), str(r, "reason"));
 	add_entry(&t, r);
 	add(&t, "  %s\n", str(r, "advice"));
 	if (str(r, "wanted")[0] != '\0')

@@ -139,8 +139,9 @@ static const struct option option_table[] = {
 	    "Private ranges that listed names may lead to, such as 10.8.0.0/16. The proxy\n"
 	    "dials no other address outside the public internet." },
 
-	{ "dns", "port", TYPE_NUMBER16, AT(dns_port), 1, UINT16_MAX, "53", "port",
-	    "Where guests reach the host's resolver." },
+	{ "dns", "port", TYPE_NUMBER16, AT(dns_port), PORT_UNPRIVILEGED, UINT16_MAX, "8653",
+	    "port", "UDP and TCP port of this host where guests' DNS queries are answered; the\n"
+	    "rules redirect port 53 to it." },
 	{ "dns", "upstream", TYPE_UPSTREAMS, 0, 0, 0, "", "addresses",
 	    "DNS servers that are asked for listed names: ADDRESS, ADDRESS:PORT or\n"
 	    "[ADDRESS]:PORT. None: those of [proxy] resolv-conf." },

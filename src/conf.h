@@ -70,7 +70,7 @@ struct conf {
 	char			reach[CONF_NAMES_MAX][CONF_PREFIX_SIZE];
 	uint32_t		nreach;		/* private prefixes that may be dialled */
 	/* [dns] */
-	uint16_t		dns_port;	/* of the host's resolver on the bridges */
+	uint16_t		dns_port;	/* of our filter */
 	struct conf_upstream	upstreams[CONF_UPSTREAMS_MAX];
 	uint32_t		nupstreams;	/* 0: those of resolv_conf */
 	/* [drops] */

@@ -95,6 +95,10 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 		r.severity = EVENT_INFO;
 		snprintf(r.text, sizeof(r.text), "allowed %s:%u (%s), for the first time", name,
 		    hit->port, reason_name(hit->reason));
+	} else if (hit->via == VIA_DNS) {
+		r.severity = EVENT_NOTICE;
+		snprintf(r.text, sizeof(r.text), "refused to look up %s (%s)", name,
+		    reason_name(hit->reason));
 	} else {
 		r.severity = EVENT_NOTICE;
 		snprintf(r.text, sizeof(r.text), "refused %s:%u (%s)", name, hit->port,
@@ -197,6 +201,9 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 		    "\"gatehouse proxy start\" starts it");
 	else if (strcmp(proxy, "down") == 0 && now_mono() - e->proxy_changed > grace)
 		alert_add(l, "proxy", "the proxy is down, so guests reach no web site%s%s",
+		    s->cause[0] != '\0' ? ": " : "", s->cause);
+	if (!s->dns_up)
+		alert_add(l, "dns", "guests' DNS is not answered, so they resolve no name%s%s",
 		    s->cause[0] != '\0' ? ": " : "", s->cause);
 	if (!s->capture_up)
 		alert_add(l, "capture", "blocked packets are not recorded%s%s",

@@ -117,7 +117,7 @@ struct msg_net_state {
 	uint32_t	capture_up;
 	uint32_t	accept_paused;	/* out of descriptors */
 	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
-	uint32_t	pad;
+	uint32_t	dns_up;		/* answering guests */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
 };
 

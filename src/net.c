@@ -1,5 +1,5 @@
 /*
- * The role that meets the guests' bytes: proxy and drop capture, and the
+ * The role that meets the guests' bytes: proxy, DNS and drop capture, and the
  * channel on which it tells the engine and is told by it.
  *
  * priv hands over a channel to the engine, and a new one each time the
@@ -7,7 +7,8 @@
  * guests stay in force: nothing opens, nobody is cut off, and the decisions
  * taken meanwhile wait for the next engine, as many as there is room for; the
  * rest is counted.  The proxy listens once there is an allowlist and the
- * engine has said so.
+ * engine has said so; DNS from the first engine on, and for as long as net
+ * runs.
  */
 #include "config.h"
 
@@ -18,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dns/resolver.h"
+#include "dns/server.h"
 #include "log.h"
 #include "msg.h"
 #include "proxy/proxy.h"
@@ -38,6 +41,7 @@ struct net {
 	struct msg_channel	*priv;
 	struct msg_channel	*engine;	/* NULL: none now */
 	struct proxy		*proxy;		/* NULL: before the first engine */
+	struct dns_server	*dns;		/* the same */
 	struct capture		*capture;
 	struct event		*second;
 	void			(*lost)(const char *, void *);
@@ -53,6 +57,7 @@ struct net {
 	struct hit		 untold[UNTOLD_MAX];
 	char			 capture_cause[GH_CAUSE_SIZE];
 	char			 proxy_cause[GH_CAUSE_SIZE];
+	char			 dns_cause[GH_CAUSE_SIZE];
 };
 
 static bool
@@ -160,6 +165,9 @@ state_proxy(const struct net *n, struct msg_net_state *state)
 	/* A proxy that cannot run matters more than a log that cannot be read. */
 	if (n->run && !state->proxy_up && n->proxy_cause[0] != '\0')
 		copy_string(state->cause, n->proxy_cause, sizeof(state->cause));
+	state->dns_up = dns_server_listening(n->dns);
+	if (n->dns_cause[0] != '\0')
+		copy_string(state->cause, n->dns_cause, sizeof(state->cause));
 }
 
 static void
@@ -174,20 +182,24 @@ net_tell_state(struct net *n)
 	net_tell(n, FRAME_NET_STATE, &state);
 }
 
+/* Tells a cause once, and keeps it for the engine; takes it over. */
+static void
+note_cause(char kept[GH_CAUSE_SIZE], char *cause)
+{
+	if (cause != NULL && strcmp(cause, kept) != 0)
+		log_warnx("%s", cause);
+	copy_string(kept, cause != NULL ? cause : "", GH_CAUSE_SIZE);
+	free(cause);
+}
+
 /* Makes the proxy run or not, as the engine wants and as far as it can. */
 static void
 net_run_proxy(struct net *n)
 {
 	const bool run = n->run && n->allow_generation != 0;
-	char *cause;
 
-	if (proxy_running(n->proxy) == run)
-		return;
-	cause = proxy_run(n->proxy, run);
-	if (cause != NULL && strcmp(cause, n->proxy_cause) != 0)
-		log_warnx("%s", cause);
-	copy_string(n->proxy_cause, cause != NULL ? cause : "", sizeof(n->proxy_cause));
-	free(cause);
+	if (proxy_running(n->proxy) != run)
+		note_cause(n->proxy_cause, proxy_run(n->proxy, run));
 }
 
 static void
@@ -197,8 +209,11 @@ on_second(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (n->proxy != NULL)
-		net_run_proxy(n);	/* again, if the port was taken */
+	if (n->proxy != NULL) {
+		/* Again, if a port was taken. */
+		net_run_proxy(n);
+		note_cause(n->dns_cause, dns_server_listen(n->dns));
+	}
 	n->tee_budget = TEE_PER_SECOND;
 	net_tell_state(n);
 }
@@ -216,6 +231,8 @@ engine_allow(struct net *n, const struct msg_allow *allow, int fd)
 		return;
 	}
 	n->allow_generation = allow->generation;
+	/* The proxy owns it, and ends the one before. */
+	dns_server_set_allow(n->dns, image);
 	proxy_set_allow(n->proxy, image);
 }
 
@@ -228,6 +245,8 @@ engine_guest(struct net *n, const struct msg_guest *guest)
 		return;
 	}
 	proxy_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
+	dns_server_set_guest(n->dns, &guest->addr, guest->guest_id, guest->name,
+	    guest->frozen != 0);
 }
 
 static void
@@ -248,6 +267,7 @@ on_engine(enum frame type, const void *body, int fd, void *arg)
 		/* The last of what a new engine tells. */
 		if (n->syncing) {
 			proxy_guests_end(n->proxy);
+			dns_server_guests_end(n->dns);
 			net_tell_untold(n);
 		}
 		n->syncing = false;
@@ -276,22 +296,40 @@ on_engine_lost(const char *why, void *arg)
 	n->engine = NULL;
 }
 
+static uint64_t
+next_id(void *arg)
+{
+	struct net *n = arg;
+
+	return proxy_next_id(n->proxy);
+}
+
+/* What serves guests, from the first engine on. */
+static void
+net_serve(struct net *n, uint32_t generation)
+{
+	const struct proxy_sink sink = { on_hit, on_flow, n };
+	const struct dns_sink dns_sink = { next_id, on_hit, n };
+	char *cause;
+
+	n->proxy = proxy_new(n->base, n->resolver, n->conf, generation, &sink, &cause);
+	if (n->proxy == NULL)
+		fatalx("%s", cause);
+	n->dns = dns_server_new(n->base, n->resolver, n->conf, &dns_sink);
+	note_cause(n->dns_cause, dns_server_listen(n->dns));
+}
+
 static void
 priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 {
-	const struct proxy_sink sink = { on_hit, on_flow, n };
-	char *cause;
-
 	net_tee(n, false);
 	msg_channel_free(n->engine);
 	n->engine = msg_channel_new(n->base, fd, ROLE_NET, ROLE_ENGINE, on_engine, on_engine_lost, n);
-	if (n->proxy == NULL) {
-		n->proxy = proxy_new(n->base, n->resolver, n->conf, peer->generation, &sink, &cause);
-		if (n->proxy == NULL)
-			fatalx("%s", cause);
-	}
+	if (n->proxy == NULL)
+		net_serve(n, peer->generation);
 	n->syncing = true;
 	proxy_guests_begin(n->proxy);
+	dns_server_guests_begin(n->dns);
 	net_tell_state(n);
 }
 
@@ -341,6 +379,7 @@ net_free(struct net *n)
 {
 	if (n == NULL)
 		return;
+	dns_server_free(n->dns);
 	proxy_free(n->proxy);
 	event_free(n->second);
 	msg_channel_free(n->engine);

@@ -527,8 +527,13 @@ why_lines(const json_t *hit, double now, struct lines *l)
 	cell_clock(hit, "time", now, buf, sizeof(buf));
 	lines_field(l, "time", buf);
 	lines_field(l, "guest", cell_string(hit, "guest"));
-	lines_add(l, INK_NORMAL, "%-12s %s, port %.0f, by %s", "asked for", cell_string(hit, "name"),
-	    cell_number(hit, "port"), cell_string(hit, "via"));
+	/* A look-up by DNS is for no port. */
+	if (cell_number(hit, "port") != 0)
+		snprintf(buf, sizeof(buf), ", port %.0f", cell_number(hit, "port"));
+	else
+		buf[0] = '\0';
+	lines_add(l, INK_NORMAL, "%-12s %s%s, by %s", "asked for", cell_string(hit, "name"), buf,
+	    cell_string(hit, "via"));
 	if (cell_string(hit, "entry")[0] != '\0')
 		lines_add(l, INK_NORMAL, "%-12s %s (line %.0f)", "entry", cell_string(hit, "entry"),
 		    cell_number(hit, "line"));

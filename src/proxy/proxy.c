@@ -268,6 +268,12 @@ proxy_guests_end(struct proxy *p)
 	proxy_settle(p);
 }
 
+uint64_t
+proxy_next_id(struct proxy *p)
+{
+	return p->next_id++;
+}
+
 void
 proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 {

@@ -46,6 +46,8 @@ void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
  * them; end forgets the addresses that were not told again. */
 void		 proxy_guests_begin(struct proxy *);
 void		 proxy_guests_end(struct proxy *);
+/* Ids of hits, for others who decide beside the proxy. */
+uint64_t	 proxy_next_id(struct proxy *);
 void		 proxy_stats(const struct proxy *, struct proxy_stats *);
 
 #endif

@@ -3,7 +3,7 @@
  *
  *	probe [-h] [-t SECONDS] tcp|udp HOST PORT	line sent, echo awaited
  *	probe [-t SECONDS] icmp HOST			echo request
- *	probe [-h] [-p PATH] [-t SECONDS] tls|http NAME [PORT [ADDRESS]]
+ *	probe [-hu] [-p PATH] [-t SECONDS] tls|http NAME [PORT [ADDRESS]]
  *	probe [-h] serve PORT...			echo, TCP and UDP, until killed
  *
  * Words: reached; denied (a TLS alert, an HTTP 403, not an echo: somebody decided);
@@ -12,7 +12,9 @@
  * Exits 0 for "reached", else 1.  TLS is reached only if the certificate is
  * the lab internet's ($SSL_CERT_FILE) for the very name.  With -h it says
  * "reached", keeps the connection open with a line each 100 ms, and says
- * "cut" when that ends.  With -p it fetches PATH whole.
+ * "cut" when that ends.  With -p it fetches PATH whole.  With -u it goes to
+ * an address it knows when the name does not resolve, as one would who wants
+ * to get round DNS.
  * A server with -h speaks by itself over TCP, and tells what it hears.
  */
 #include "config.h"
@@ -38,8 +40,10 @@
 
 enum { DEFAULT_MS = 1000, HOLD_MS = 100, USAGE = 2 };
 
+#define KNOWN_ADDRESS "8.8.8.8"		/* one is as good as another in the lab */
+
 static int	 deadline_ms = DEFAULT_MS;
-static bool	 hold;
+static bool	 hold, undeterred;
 static const char *path;	/* to fetch whole, or NULL */
 
 static _Noreturn void
@@ -53,7 +57,7 @@ say(const char *word)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: probe [-h] [-p PATH] [-t SECONDS] tcp|udp HOST PORT |\n"
+	fprintf(stderr, "usage: probe [-hu] [-p PATH] [-t SECONDS] tcp|udp HOST PORT |\n"
 	                "       icmp HOST | tls|http NAME [PORT [ADDRESS]] | serve PORT...\n");
 	exit(USAGE);
 }
@@ -86,7 +90,8 @@ resolve(const char *host, const char *port, int type)
 {
 	struct addrinfo hints = { .ai_socktype = type }, *found;
 
-	if (getaddrinfo(host, port, &hints, &found) != 0)
+	if (getaddrinfo(host, port, &hints, &found) != 0 &&
+	    (!undeterred || getaddrinfo(KNOWN_ADDRESS, port, &hints, &found) != 0))
 		say("unresolved");
 	return found;
 }
@@ -354,13 +359,15 @@ main(int argc, char **argv)
 	const char *what, *name, *port;
 	int c;
 
-	while ((c = getopt(argc, argv, "+hp:t:")) != -1) {
+	while ((c = getopt(argc, argv, "+hp:t:u")) != -1) {
 		if (c == 'h')
 			hold = true;
 		else if (c == 'p')
 			path = optarg;
 		else if (c == 't')
 			deadline_ms = (int)(atof(optarg) * 1000);
+		else if (c == 'u')
+			undeterred = true;
 		else
 			usage();
 	}

@@ -58,7 +58,7 @@ defaults_are_those_of_the_design(void **state)
 	assert_int_equal(c.idle_seconds, 900);
 	assert_int_equal(c.hello_bytes, 65536);
 	assert_int_equal(c.nreach, 0);
-	assert_int_equal(c.dns_port, 53);
+	assert_int_equal(c.dns_port, 8653);
 	assert_int_equal(c.nupstreams, 0);
 	assert_int_equal(c.nflog_group, 7077);
 	assert_int_equal(c.inventory_seconds, 5);
@@ -134,10 +134,10 @@ editors_habits_do_no_harm(void **state)
 
 	/* A BOM, CRLF, indentation (a continuation line to inih), no last newline. */
 	expect(&c, "\xef\xbb\xbf[proxy]\r\n  run = no\r\n\tport = 9000\r\n\r\n; note\r\n"
-	    "[dns]\r\nport: 54", NULL);
+	    "[dns]\r\nport: 5400", NULL);
 	assert_false(c.proxy_run);
 	assert_int_equal(c.proxy_port, 9000);
-	assert_int_equal(c.dns_port, 54);
+	assert_int_equal(c.dns_port, 5400);
 	expect(&c, "", NULL);
 	assert_int_equal(c.proxy_port, 8643);
 }
@@ -194,6 +194,7 @@ slips_are_named_with_line_and_remedy(void **state)
 		{ "[proxy]\nreach = 10.8.0.1/16\n", "10.8.0.0/16 is meant, or 10.8.0.1/32" },
 		{ "[proxy]\nreach = 10.8/16\n", "not an IPv4 or IPv6 address" },
 		{ "[proxy]\nreach = ::/0\n", "1 to 128" },
+		{ "[dns]\nport = 53\n", "too small; a number from 1024" },
 		{ "[dns]\nupstream = dns.example\n", "named by its address" },
 		{ "[dns]\nupstream = 192.0.2.1:0\n", "too small" },
 		{ "[dns]\nupstream = 2001:db8::1:x\n", "not an IPv4 or IPv6 address" },
@@ -223,7 +224,7 @@ what_contradicts_itself_is_refused(void **state)
 		{ "[dns]\nport = 3128\n", "explicit-port and [dns] port are both 3128" },
 		{ "[guard]\nblock-tcp = 3128\n", "explicit-port 3128 is in [guard] block-tcp" },
 		{ "[guard]\nblock-tcp = 8643\n", "no guest would reach the proxy" },
-		{ "[guard]\nblock-udp = 53\n", "could resolve" },
+		{ "[guard]\nblock-udp = 8653\n", "could resolve" },
 		{ "[guard]\nbridge =\n", "nothing would be guarded" },
 		{ "[proxy]\nmax-connections = 5\n", "max-per-guest (512) is more" },
 		{ "[daemon]\nuser = nobody\n[guard]\nuid = nobody: 1\n", "the proxy runs as" },

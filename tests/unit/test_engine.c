@@ -133,7 +133,7 @@ fw_status(struct rig *r, enum profile profile, bool loaded, bool drift)
 static void
 net_proxy(struct rig *r, bool up, const char *cause)
 {
-	struct msg_net_state m = { .proxy_up = up, .capture_up = 1,
+	struct msg_net_state m = { .proxy_up = up, .capture_up = 1, .dns_up = 1,
 		.allow_generation = r->engine->policy.generation };
 
 	copy_string(m.cause, cause, sizeof(m.cause));
@@ -172,7 +172,7 @@ static void
 a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 {
 	struct rig *r = *state;
-	struct msg_net_state up = { .proxy_up = 1, .capture_up = 1, .connections = 3 };
+	struct msg_net_state up = { .proxy_up = 1, .capture_up = 1, .dns_up = 1, .connections = 3 };
 	json_t *j;
 
 	r->engine->started_mono -= 60000000;

@@ -62,7 +62,7 @@ some_conf(void)
 
 	conf->proxy_port = 8643;
 	conf->explicit_port = 3128;
-	conf->dns_port = 53;
+	conf->dns_port = 8653;
 	conf->nflog_group = 7077;
 	copy_string(conf->path, "/etc/gatehouse/gatehouse.conf", sizeof(conf->path));
 	copy_string(conf->rules[0], "/nonexistent", sizeof(conf->rules[0]));
