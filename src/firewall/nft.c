@@ -178,11 +178,37 @@ load_text(struct firewall *fw, enum profile profile, struct nft_text *t, char **
 	return NULL;
 }
 
+/*
+ * A load deletes our chains and makes them anew.  The kernel hooks new base
+ * chains in before old ones, so a packet between the two at the moment of the
+ * change could meet neither set of rules.  While this table stands, nothing of
+ * a guest is forwarded.
+ */
+static const char guard_down[] = "delete table inet gatehouse_guard\n";
+
+static char *
+guard_text(const struct conf_names *bridges)
+{
+	char *names = xstrdup("\"gatehouse-none\""), *text;
+
+	for (uint32_t i = 0; i < bridges->n; i++) {
+		char *more = xasprintf("%s, \"%s\"", names, bridges->name[i]);
+
+		free(names);
+		names = more;
+	}
+	text = xasprintf("table inet gatehouse_guard {\n\tchain forward {\n"
+	    "\t\ttype filter hook forward priority -1; policy accept;\n"
+	    "\t\tiifname { %s } drop\n\t}\n}\n", names);
+	free(names);
+	return text;
+}
+
 char *
 firewall_apply(struct firewall *fw, enum profile profile)
 {
 	struct nft_text t;
-	char *commands, *list = NULL, *cause;
+	char *commands, *guard, *list = NULL, *cause;
 	uint64_t hash, runtime;
 
 	if (profile == PROFILE_NONE)
@@ -191,7 +217,13 @@ firewall_apply(struct firewall *fw, enum profile profile)
 	cause = load_text(fw, profile, &t, &commands);
 	if (cause != NULL)
 		return cause;
-	cause = nft_run(commands, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	guard = guard_text(&fw->conf.bridges);
+	free(nft_run(guard, 0, NULL));
+	free(guard);
+	cause = nft_run(commands, 0, NULL);
+	free(nft_run(guard_down, 0, NULL));
+	if (cause == NULL)
+		cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
 	if (cause != NULL) {
 		cause = map_lines(cause, &t);
 		goto out;
