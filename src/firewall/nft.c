@@ -252,7 +252,9 @@ out:
 char *
 firewall_flush(struct firewall *fw)
 {
-	char *cause = nft_run("table inet gatehouse\ndelete table inet gatehouse\n"
+	/* The guard of a load that priv's death cut short goes along. */
+	char *cause = nft_run("table inet gatehouse_guard\ndelete table inet gatehouse_guard\n"
+	    "table inet gatehouse\ndelete table inet gatehouse\n"
 	    "table bridge gatehouse\ndelete table bridge gatehouse\n", 0, NULL);
 
 	if (cause == NULL) {
