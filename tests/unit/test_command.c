@@ -30,7 +30,8 @@ request_of(const char *line)
 	if (cause != NULL) {
 		assert_null(params);
 		text = malloc(strlen(cause) + 3);
-		sprintf(text, "! %s", cause);
+		assert_non_null(text);
+		snprintf(text, strlen(cause) + 3, "! %s", cause);
 		free(cause);
 	} else
 		text = params != NULL ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : strdup("-");
