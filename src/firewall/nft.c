@@ -4,9 +4,9 @@
  * kernel showed right after it was loaded, with which later listings are
  * compared.
  *
- * A load is one transaction of prologue, rule file and set contents, so there
- * is no moment with half of it.  Between loads only set contents change, also
- * in one transaction.
+ * Prologue, rule file and set contents go into the kernel as one transaction,
+ * so there is no moment with half of them.  Between loads only set contents
+ * change, also in one transaction.
  */
 #include "config.h"
 
@@ -179,36 +179,37 @@ load_text(struct firewall *fw, enum profile profile, struct nft_text *t, char **
 }
 
 /*
- * A load deletes our chains and makes them anew.  The kernel hooks new base
- * chains in before old ones, so a packet between the two at the moment of the
- * change could meet neither set of rules.  While this table stands, nothing of
- * a guest is forwarded.
+ * The kernel hooks a new base chain in before it unhooks the old one, and gives
+ * each chain its rules by itself: a packet on its way at that moment could run
+ * the new chain before it has its rules and the old one after it lost them.
+ * So the rules are loaded beside the old ones first, under another name, then
+ * in the old ones' place, and only then is the copy taken away: at each change
+ * another whole ruleset stands, and what either refuses is refused.
  */
-static const char guard_down[] = "delete table inet gatehouse_guard\n";
+static const char aside_down[] = "table inet " NFT_ASIDE "\ndelete table inet " NFT_ASIDE "\n"
+    "table bridge " NFT_ASIDE "\ndelete table bridge " NFT_ASIDE "\n";
 
 static char *
-guard_text(const struct conf_names *bridges)
+load(const char *commands)
 {
-	char *names = xstrdup("\"gatehouse-none\""), *text;
+	char *aside = nft_text_aside(commands), *cause = nft_run(aside, 0, NULL), *left;
 
-	for (uint32_t i = 0; i < bridges->n; i++) {
-		char *more = xasprintf("%s, \"%s\"", names, bridges->name[i]);
-
-		free(names);
-		names = more;
-	}
-	text = xasprintf("table inet gatehouse_guard {\n\tchain forward {\n"
-	    "\t\ttype filter hook forward priority -1; policy accept;\n"
-	    "\t\tiifname { %s } drop\n\t}\n}\n", names);
-	free(names);
-	return text;
+	free(aside);
+	if (cause != NULL)
+		return cause;
+	cause = nft_run(commands, 0, NULL);
+	left = nft_run(aside_down, 0, NULL);
+	if (cause == NULL)
+		return left;
+	free(left);
+	return cause;
 }
 
 char *
 firewall_apply(struct firewall *fw, enum profile profile)
 {
 	struct nft_text t;
-	char *commands, *guard, *list = NULL, *cause;
+	char *commands, *list = NULL, *cause;
 	uint64_t hash, runtime;
 
 	if (profile == PROFILE_NONE)
@@ -217,11 +218,7 @@ firewall_apply(struct firewall *fw, enum profile profile)
 	cause = load_text(fw, profile, &t, &commands);
 	if (cause != NULL)
 		return cause;
-	guard = guard_text(&fw->conf.bridges);
-	free(nft_run(guard, 0, NULL));
-	free(guard);
-	cause = nft_run(commands, 0, NULL);
-	free(nft_run(guard_down, 0, NULL));
+	cause = load(commands);
 	if (cause == NULL)
 		cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
 	if (cause != NULL) {
@@ -252,11 +249,10 @@ out:
 char *
 firewall_flush(struct firewall *fw)
 {
-	/* The guard of a load that priv's death cut short goes along. */
-	char *cause = nft_run("table inet gatehouse_guard\ndelete table inet gatehouse_guard\n"
-	    "table inet gatehouse\ndelete table inet gatehouse\n"
-	    "table bridge gatehouse\ndelete table bridge gatehouse\n", 0, NULL);
+	char *commands = xasprintf("%s%s", aside_down, NFT_DELETE_TABLES), *cause;
 
+	cause = nft_run(commands, 0, NULL);
+	free(commands);
 	if (cause == NULL) {
 		fw->profile = PROFILE_NONE;
 		fw->hash = 0;

@@ -35,6 +35,12 @@ struct nft_runtime {
 	struct fw_guest	frozen[FW_FROZEN_MAX];
 };
 
+/* The tables that stand in for ours during a load; there at no other time. */
+#define NFT_ASIDE "gatehouse_load"
+/* Naming a table makes it, so that deleting it cannot fail. */
+#define NFT_DELETE_TABLES "table inet gatehouse\ndelete table inet gatehouse\n" \
+	"table bridge gatehouse\ndelete table bridge gatehouse\n"
+
 /* ---- render.c ---- */
 struct nft_text {
 	char		*text;		/* prologue, rule file, caller frees */
@@ -43,6 +49,8 @@ struct nft_text {
 };
 /* NULL, or a cause. */
 char	*nft_text_make(const struct conf *, enum profile, struct nft_text *);
+/* The same commands for the tables NFT_ASIDE, line by line; caller frees. */
+char	*nft_text_aside(const char *commands);
 /* The commands that make the sets hold what runtime says; caller frees. */
 char	*nft_runtime_text(const struct conf *, const struct nft_runtime *);
 /* Sum of nft_element_hash() over what those commands put into the sets. */
@@ -54,7 +62,8 @@ bool	 nft_name_ok(const char *);
 /*
  * One number for everything that a listing says but counters and handles; the
  * elements of sets that change at run time are left out of it and summed up
- * in *runtime.  0: no listing, or none of our tables in it.
+ * in *runtime.  0: no listing, or none of our tables in it.  What a load that
+ * was cut short left behind (NFT_ASIDE) counts as rules that differ.
  */
 uint64_t nft_list_hash(const char *json, size_t len, uint64_t *runtime);
 uint64_t nft_element_hash(const char *family, const char *set, const char *element);

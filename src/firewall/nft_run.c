@@ -30,7 +30,8 @@
 
 enum { RUN_SECONDS = 20, READ_STEP = 64 << 10 };
 
-static const char our_tables[2][32] = { "table inet gatehouse", "table bridge gatehouse" };
+static const char *const our_tables[] = { "table inet gatehouse", "table bridge gatehouse",
+	"table inet " NFT_ASIDE, "table bridge " NFT_ASIDE };
 
 /* ---- the child ---- */
 
@@ -92,6 +93,19 @@ run_load(int fd, const char *commands)
 	nft_ctx_free(ctx);
 }
 
+/* Whether the list of tables has this line. */
+static bool
+list_has(const char *tables, const char *line)
+{
+	const size_t len = strlen(line);
+
+	for (const char *at = tables; (at = strstr(at, line)) != NULL; at += len) {
+		if (at[len] == '\n' || at[len] == '\0')
+			return true;
+	}
+	return false;
+}
+
 /*
  * Lists those of our tables that are there, each with a context of its own:
  * nft 1.0.6 keeps only what the last command of a batch needs in its cache,
@@ -107,12 +121,11 @@ run_list(int fd, unsigned flags)
 	run_commands(all, fd, "list tables");
 	found = nft_ctx_get_output_buffer(all);
 	say(fd, "o", 1);
-	for (size_t i = 0; i < 2; i++) {
-		const char *at = strstr(found, our_tables[i]), *text;
-		size_t len = strlen(our_tables[i]);
+	for (size_t i = 0; i < sizeof(our_tables) / sizeof(our_tables[0]); i++) {
+		const char *text;
 		struct nft_ctx *ctx;
 
-		if (at == NULL || (at[len] != '\n' && at[len] != '\0'))
+		if (!list_has(found, our_tables[i]))
 			continue;
 		ctx = run_context(fd);
 		nft_ctx_output_set_flags(ctx, (flags & NFT_RUN_JSON) != 0 ?

@@ -153,10 +153,8 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 	fprintf(f, "# Definitions that gatehouse makes from %s.\n"
 	    "# After them stands the rule file as it is.\n",
 	    conf->path[0] != '\0' ? conf->path : "its defaults");
-	/* Naming a table makes it, so that deleting it cannot fail: a load is one
-	 * transaction that leaves nothing of what was there. */
-	fprintf(f, "table inet gatehouse\ndelete table inet gatehouse\n"
-	    "table bridge gatehouse\ndelete table bridge gatehouse\n");
+	/* A load leaves nothing of what was there. */
+	fputs(NFT_DELETE_TABLES, f);
 	fprintf(f, "define proxy_port = %u\ndefine dns_port = %u\n", conf->proxy_port,
 	    conf->dns_port);
 	fprintf(f, "table inet gatehouse {\n");
@@ -358,6 +356,40 @@ nft_render(const struct conf *conf, enum profile profile, char **cause)
 
 	*cause = nft_text_make(conf, profile, &t);
 	return *cause == NULL ? t.text : NULL;
+}
+
+static bool
+word_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-' || c == '/';
+}
+
+char *
+nft_text_aside(const char *text)
+{
+	static const char name[] = "gatehouse";
+	const size_t len = sizeof(name) - 1;
+	bool quoted = false, comment = false;
+	size_t size;
+	char *out, before = '\n';
+	FILE *f = xmemstream(&out, &size);
+
+	for (const char *p = text; *p != '\0'; before = *p++) {
+		if (*p == '\n')
+			comment = quoted = false;
+		else if (*p == '"' && !comment)
+			quoted = !quoted;
+		else if (*p == '#' && !quoted)
+			comment = true;
+		if (!quoted && !comment && !word_char(before) && strncmp(p, name, len) == 0 &&
+		    !word_char(p[len])) {
+			fputs(NFT_ASIDE, f);
+			p += len - 1;
+		} else
+			fputc(*p, f);
+	}
+	fclose(f);
+	return out;
 }
 
 /* ---- sets that change at run time ---- */

@@ -247,6 +247,20 @@ an_interface_name_cannot_end_its_quotes(void **state)
 		assert_false(nft_name_ok(bad[i]));
 }
 
+static void
+a_copy_of_the_rules_names_other_tables_and_nothing_else(void **state)
+{
+	char *text = nft_text_aside("table inet gatehouse\nflush set bridge gatehouse x\n"
+	    "# gatehouse's own\n\tlog prefix \"gatehouse:smb\" comment \"a gatehouse b\"\n"
+	    "add chain inet gatehouse gatehouse_own\ninclude_gatehouse");
+
+	(void)state;
+	assert_string_equal(text, "table inet gatehouse_load\nflush set bridge gatehouse_load x\n"
+	    "# gatehouse's own\n\tlog prefix \"gatehouse:smb\" comment \"a gatehouse b\"\n"
+	    "add chain inet gatehouse_load gatehouse_own\ninclude_gatehouse");
+	free(text);
+}
+
 static struct nft_runtime *
 some_runtime(void)
 {
@@ -505,6 +519,7 @@ main(void)
 		cmocka_unit_test(rules_that_cannot_be_trusted_are_refused),
 		cmocka_unit_test(an_include_is_refused_wherever_it_stands),
 		cmocka_unit_test(an_interface_name_cannot_end_its_quotes),
+		cmocka_unit_test(a_copy_of_the_rules_names_other_tables_and_nothing_else),
 		cmocka_unit_test(sets_are_emptied_and_filled_with_each_element_once),
 		cmocka_unit_test(a_listing_reads_as_rules_for_people),
 		cmocka_unit_test(rules_that_others_wrote_are_shown_as_far_as_understood),
