@@ -95,10 +95,10 @@ on_flow(const struct flow *flow, void *arg)
 	return net_tell(arg, FRAME_FLOW, flow);
 }
 
-static void
+static bool
 on_drop(const struct drop *drop, void *arg)
 {
-	net_tell(arg, FRAME_DROP, drop);
+	return net_tell(arg, FRAME_DROP, drop);
 }
 
 static void

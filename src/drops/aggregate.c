@@ -195,9 +195,10 @@ table_get(struct table *t, const struct key *key, const uint64_t seed[2])
 	return r;
 }
 
-/* Hands over what changed and removes what did not for long. */
+/* Hands over what changed and removes what did not for long. What is not
+ * taken keeps its place and its counts. */
 static void
-table_flush(struct table *t, void (*emit)(const struct drop *, void *), void *arg)
+table_flush(struct table *t, drop_taker take, void *arg)
 {
 	size_t kept = 0;
 
@@ -205,8 +206,8 @@ table_flush(struct table *t, void (*emit)(const struct drop *, void *), void *ar
 		struct run *r = &t->runs[i];
 
 		if (r->drop.count != 0) {
-			emit(&r->drop, arg);
-			r->drop.count = r->drop.bytes = 0;
+			if (take(&r->drop, arg))
+				r->drop.count = r->drop.bytes = 0;
 			r->idle = 0;
 		} else if (++r->idle >= AGGREGATE_IDLE)
 			continue;
@@ -338,10 +339,10 @@ aggregate_add(struct aggregate *a, const struct drop *d)
 }
 
 void
-aggregate_flush(struct aggregate *a, void (*emit)(const struct drop *, void *), void *arg)
+aggregate_flush(struct aggregate *a, drop_taker take, void *arg)
 {
-	table_flush(&a->runs, emit, arg);
-	table_flush(&a->folds, emit, arg);
+	table_flush(&a->runs, take, arg);
+	table_flush(&a->folds, take, arg);
 	/* Interfaces come and go with guests: count afresh who holds what. */
 	a->origins.n = 0;
 	table_fill_slots(&a->origins);

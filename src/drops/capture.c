@@ -41,7 +41,7 @@ struct capture {
 	const struct decoder	*decoder;
 	struct event		*readable, *timer;
 	struct aggregate	*runs;
-	void			(*emit)(const struct drop *, void *);
+	drop_taker		 take;
 	void			*arg;
 	void			(*tee)(const struct capture_packet *, void *);
 	void			*tee_arg;
@@ -202,7 +202,7 @@ on_timer(int fd, short what, void *arg)
 {
 	struct capture *c = arg;
 
-	aggregate_flush(c->runs, c->emit, c->arg);
+	aggregate_flush(c->runs, c->take, c->arg);
 	if (++c->flushes % FLUSHES_PER_FORGET == 0)
 		device_forget_names();
 	c->budget = PACKETS_PER_FLUSH;
@@ -211,12 +211,11 @@ on_timer(int fd, short what, void *arg)
 }
 
 void
-capture_start(struct capture *c, struct event_base *base,
-    void (*emit)(const struct drop *, void *), void *arg)
+capture_start(struct capture *c, struct event_base *base, drop_taker take, void *arg)
 {
 	const struct timeval period = { .tv_usec = FLUSH_MS * 1000 };
 
-	c->emit = emit;
+	c->take = take;
 	c->arg = arg;
 	c->readable = event_new(base, pcap_get_selectable_fd(c->pcap), EV_READ | EV_PERSIST,
 	    on_readable, c);

@@ -51,11 +51,12 @@ struct aggregate;
 struct aggregate	*aggregate_new(size_t max_runs);
 void			 aggregate_free(struct aggregate *);
 void			 aggregate_add(struct aggregate *, const struct drop *);
-/* Hands over every run that changed since the last call, with the counts since
+/* False: not taken now; it is handed over again, with what came since. */
+typedef bool		(*drop_taker)(const struct drop *, void *);
+/* Hands over every run that changed since it was taken, with the counts since
  * then. A run that did not change for AGGREGATE_IDLE calls makes room. */
 enum { AGGREGATE_IDLE = 12 };
-void			 aggregate_flush(struct aggregate *, void (*emit)(const struct drop *, void *),
-			    void *);
+void			 aggregate_flush(struct aggregate *, drop_taker, void *);
 /* Packets counted into DROP_FOLDED runs; runs kept apart now. */
 uint64_t		 aggregate_folded(const struct aggregate *);
 size_t			 aggregate_runs(const struct aggregate *);
@@ -74,8 +75,7 @@ struct capture	*capture_open(const struct conf *, char **cause);
 /* Starts delivering aggregated drops, four times a second. Reads in bounded
  * batches and never waits. A device that fails is not read again: up is false
  * then, and only a new process can open it anew. */
-void		 capture_start(struct capture *, struct event_base *,
-		    void (*emit)(const struct drop *, void *), void *arg);
+void		 capture_start(struct capture *, struct event_base *, drop_taker, void *arg);
 /* One packet as the device gave it; bytes are valid during the call only. */
 struct capture_packet {
 	uint64_t	 time;		/* wall, microseconds */

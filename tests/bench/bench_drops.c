@@ -54,10 +54,11 @@ build(uint8_t *record, uint32_t seed)
 	record_len = at;
 }
 
-static void
+static bool
 count(const struct drop *d, void *arg)
 {
 	emitted += d->count;
+	return true;
 }
 
 /* Microseconds of processor time, so that a busy machine does not count. */

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static void
+static bool
 check(const struct drop *d, void *arg)
 {
 	char line[DROP_LINE_SIZE];
@@ -30,6 +30,7 @@ check(const struct drop *d, void *arg)
 	}
 	json_decref(drop_json(d));
 	drop_is_noise(d);
+	return true;
 }
 
 int

@@ -31,8 +31,8 @@ static struct {
 	long		 rss_kib;	/* at the start */
 } w;
 
-static void
-emit(const struct drop *d, void *arg)
+static bool
+take(const struct drop *d, void *arg)
 {
 	char line[DROP_LINE_SIZE];
 
@@ -41,6 +41,7 @@ emit(const struct drop *d, void *arg)
 	if (w.at_once > w.at_once_max)
 		w.at_once_max = w.at_once;
 	fprintf(w.file, "%s\n", drop_format(line, d));
+	return true;
 }
 
 static void
@@ -112,7 +113,7 @@ main(int argc, char **argv)
 	term = event_new(base, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, base);
 	event_add(timer, &tick);
 	event_add(term, NULL);
-	capture_start(w.capture, base, emit, NULL);
+	capture_start(w.capture, base, take, NULL);
 	w.rss_kib = rss_kib();
 	fprintf(w.file, "watching\n");
 	event_base_dispatch(base);

@@ -15,8 +15,8 @@ static struct {
 	struct drop	last, folded;
 } got;
 
-static void
-emit(const struct drop *d, void *arg)
+static bool
+take(const struct drop *d, void *arg)
 {
 	got.calls++;
 	got.packets += d->count;
@@ -26,13 +26,20 @@ emit(const struct drop *d, void *arg)
 		got.folded_runs++;
 		got.folded = *d;
 	}
+	return true;
+}
+
+static bool
+take_none(const struct drop *d, void *arg)
+{
+	return false;
 }
 
 static void
 flush(struct aggregate *a)
 {
 	memset(&got, 0, sizeof(got));
-	aggregate_flush(a, emit, NULL);
+	aggregate_flush(a, take, NULL);
 }
 
 static struct drop
@@ -100,6 +107,27 @@ a_flush_hands_over_only_what_changed_and_only_the_new_count(void **state)
 	assert_int_equal(got.calls, 1);
 	assert_int_equal(got.last.count, 1);
 	assert_int_equal(got.last.dst.bytes[3], 6);
+}
+
+static void
+what_nobody_takes_is_handed_over_later_with_what_came_since(void **state)
+{
+	struct drop d = packet("ghv1", 5, 1, 22);
+	struct aggregate *a = *state;
+
+	aggregate_add(a, &d);
+	for (int i = 0; i < 2 * AGGREGATE_IDLE; i++)
+		aggregate_flush(a, take_none, NULL);
+	d.last = 2000;
+	aggregate_add(a, &d);
+	flush(a);
+	assert_int_equal(got.calls, 1);
+	assert_int_equal(got.last.count, 2);
+	assert_int_equal(got.last.bytes, 80);
+	assert_int_equal(got.last.first, 1000);
+	assert_int_equal(got.last.last, 2000);
+	flush(a);
+	assert_int_equal(got.calls, 0);
 }
 
 /* Each change must make another run; what a flag says is unset must not. */
@@ -228,6 +256,7 @@ main(void)
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(like_packets_are_one_run_with_the_latest_source_port),
 		T(a_flush_hands_over_only_what_changed_and_only_the_new_count),
+		T(what_nobody_takes_is_handed_over_later_with_what_came_since),
 		T(packets_that_differ_in_what_matters_are_apart),
 		T(a_flood_costs_bounded_memory_and_every_packet_is_counted),
 		T(a_flood_from_one_guest_leaves_room_for_the_others),
