@@ -26,6 +26,7 @@ struct allow_image {
 	const struct image_rule		*rules;
 	const char			*vms;
 	size_t				 labels_max;	/* of a listed name */
+	bool				 learn;		/* see allow_image_learn() */
 };
 
 static bool
@@ -159,6 +160,13 @@ allow_image_close(struct allow_image *im)
 	free(im);
 }
 
+void
+allow_image_learn(struct allow_image *im, bool on)
+{
+	if (im != NULL)
+		im->learn = on;
+}
+
 /* ---- verdicts ---- */
 
 struct question {
@@ -181,6 +189,12 @@ struct level {
 	uint8_t		why;		/* of allow: listed, or by a preset */
 };
 
+static bool
+is_web(const struct question *q)
+{
+	return q->any_port || q->port == PORT_HTTP || q->port == PORT_HTTPS;
+}
+
 static void
 judge_rule(struct level *v, const struct question *q, const struct image_rule *r)
 {
@@ -202,8 +216,7 @@ judge_rule(struct level *v, const struct question *q, const struct image_rule *r
 		/* One port of a name says nothing of the others. */
 		if (r->port == 0 || !q->any_port)
 			v->deny = r->id;
-	} else if (r->port != 0 || q->any_port || q->port == PORT_HTTP ||
-	    q->port == PORT_HTTPS) {
+	} else if (r->port != 0 || is_web(q)) {
 		v->allow = r->id;
 		v->why = r->flags & IMAGE_PRESET ? REASON_PRESET : REASON_LISTED;
 	} else
@@ -356,6 +369,9 @@ judge(const struct question *q, const char *name, size_t len)
 		if (key != NULL && judge_key(q, key, p->start == 0, &a))
 			break;
 	}
+	if (a.reason == REASON_NOT_LISTED && q->im->learn && is_web(q))
+		a = (struct allow_answer){ .verdict = VERDICT_ALLOW,
+			.reason = REASON_LEARNED };
 	return a;
 }
 

@@ -243,6 +243,56 @@ an_entry_ends_on_the_second_without_a_new_image(void **state)
 }
 
 static void
+while_learning_only_what_no_entry_names_is_let_through(void **state)
+{
+	static const struct {
+		const char	*name;
+		uint16_t	 port;
+		const char	*guest;
+		uint8_t		 verdict, reason;
+	} cases[] = {
+		{ "new.example", 443, "", VERDICT_ALLOW, REASON_LEARNED },
+		{ "new.example", 80, "agent-1", VERDICT_ALLOW, REASON_LEARNED },
+		{ "npmjs.org", 443, "", VERDICT_ALLOW, REASON_LEARNED },
+		{ "pypi.org", 443, "other", VERDICT_ALLOW, REASON_LEARNED },
+		{ "github.com", 443, "", VERDICT_ALLOW, REASON_LISTED },
+		/* Everything else stays as it is. */
+		{ "new.example", 8443, "", VERDICT_DENY, REASON_NOT_LISTED },
+		{ "new.example", 22, "", VERDICT_DENY, REASON_NOT_LISTED },
+		{ "gist.github.com", 443, "", VERDICT_DENY, REASON_DENY_ENTRY },
+		{ "docker.io", 443, "", VERDICT_DENY, REASON_DISABLED },
+		{ "old.example", 443, "", VERDICT_DENY, REASON_EXPIRED },
+		{ "github.com", 8443, "", VERDICT_DENY, REASON_PORT },
+		{ "only443.example", 80, "", VERDICT_DENY, REASON_PORT },
+		{ "x.deep.example", 443, "", VERDICT_DENY, REASON_DENY_ENTRY },
+		{ "", 443, "", VERDICT_DENY, REASON_NOT_LISTED },
+	};
+	struct allowlist *l = parse(LIST);
+	struct allow_image *im = compile(l);
+
+	assert_int_equal(ask(im, "new.example", 443, "").verdict, VERDICT_DENY);
+	allow_image_learn(im, true);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct allow_answer a = ask(im, cases[i].name, cases[i].port, cases[i].guest);
+
+		if (a.verdict != cases[i].verdict || a.reason != cases[i].reason)
+			fail_msg("%s:%u for \"%s\": %s %s", cases[i].name, cases[i].port,
+			    cases[i].guest, verdict_name((enum verdict)a.verdict),
+			    reason_name((enum reason)a.reason));
+		assert_true(a.reason != REASON_LEARNED || a.entry == 0);
+	}
+	assert_int_equal(allow_lookup_name(im, "new.example", 11, "", NOW).reason, REASON_LEARNED);
+	assert_int_equal(allow_lookup_name(im, "gist.github.com", 15, "", NOW).verdict,
+	    VERDICT_DENY);
+	allow_image_learn(im, false);
+	assert_int_equal(ask(im, "new.example", 443, "").verdict, VERDICT_DENY);
+	allow_image_learn(NULL, true);
+	assert_int_equal(ask(NULL, "new.example", 443, "").verdict, VERDICT_DENY);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
 nothing_is_listed_without_a_list(void **state)
 {
 	struct allowlist *l = parse("");
@@ -605,6 +655,7 @@ main(void)
 		cmocka_unit_test(the_most_specific_entry_decides),
 		cmocka_unit_test(a_name_is_listed_if_any_port_of_it_is),
 		cmocka_unit_test(an_entry_ends_on_the_second_without_a_new_image),
+		cmocka_unit_test(while_learning_only_what_no_entry_names_is_let_through),
 		cmocka_unit_test(nothing_is_listed_without_a_list),
 		cmocka_unit_test(names_of_every_length_and_depth_are_found),
 		cmocka_unit_test(every_name_of_a_long_list_is_found),

@@ -46,6 +46,20 @@ assert_text(const struct allowlist *l, const char *want)
 	free(text);
 }
 
+/* Its text, until the next call. */
+static const char *
+text_of(const struct allowlist *l)
+{
+	static char kept[4096];
+	size_t len;
+	char *text = allowlist_text(l, &len);
+
+	assert_true(len < sizeof(kept));
+	memcpy(kept, text, len + 1);
+	free(text);
+	return kept;
+}
+
 static void
 assert_done(char *cause)
 {
@@ -747,6 +761,56 @@ undo_never_leaves_half_a_line(void **state)
 	allowlist_free(l);
 }
 
+static void
+several_entries_are_added_and_taken_back_as_one(void **state)
+{
+	static const char *const some[] = { ".b.com", "c.com vm=x", "d.com" };
+	static const char *const bad[] = { ".e.com", "under_score.com" };
+	static const char *const doubled[] = { ".e.com", ".a.com" };
+	static const struct {
+		const char	*before, *after;
+	} cases[] = {
+		{ ".a.com\n", ".a.com\n.b.com\nc.com vm=x\nd.com\n" },
+		{ ".a.com", ".a.com\n.b.com\nc.com vm=x\nd.com" },
+		{ ".a.com\r\n# x\r\n", ".a.com\r\n# x\r\n.b.com\r\nc.com vm=x\r\nd.com\r\n" },
+	};
+	char *what;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct allowlist *l = parse(cases[i].before), *m;
+		uint32_t id;
+
+		assert_done(allowlist_add_all(l, some, COUNT(some), "added them"));
+		assert_text(l, cases[i].after);
+		assert_int_equal(allowlist_count(l), 4);
+		assert_int_equal(id_of(l, ".b.com"), 2);
+		assert_int_equal(id_of(l, "c.com vm=x"), 3);
+		assert_int_equal(id_of(l, "d.com"), 4);
+		/* Nothing is added where one of them cannot be. */
+		assert_cause(allowlist_add_all(l, bad, COUNT(bad), "x"), "under_score");
+		assert_cause(allowlist_add_all(l, doubled, COUNT(doubled), "x"), "there already");
+		assert_cause(allowlist_add_all(l, some, 0, "x"), "nothing to add");
+		assert_text(l, cases[i].after);
+		/* Another edit, a reload, and both go back. */
+		assert_done(allowlist_add(l, "z.com", &id));
+		assert_int_equal(id, 5);
+		assert_done(allowlist_set(l, 3, false));
+		m = parse_after(text_of(l), l);
+		allowlist_free(l);
+		for (int k = 0; k < 2; k++) {
+			assert_done(allowlist_undo(m, &what));
+			free(what);
+		}
+		assert_text(m, cases[i].after);
+		assert_done(allowlist_undo(m, &what));
+		assert_string_equal(what, "added them");
+		free(what);
+		assert_text(m, cases[i].before);
+		assert_int_equal(allowlist_count(m), 1);
+		allowlist_free(m);
+	}
+}
+
 /* ---- ends ---- */
 
 static void
@@ -1112,6 +1176,7 @@ main(void)
 		cmocka_unit_test(undo_refuses_where_the_file_was_changed),
 		cmocka_unit_test(an_edit_taken_back_otherwise_is_forgotten),
 		cmocka_unit_test(undo_never_leaves_half_a_line),
+		cmocka_unit_test(several_entries_are_added_and_taken_back_as_one),
 		cmocka_unit_test(the_next_end_is_the_nearest_that_is_on),
 		cmocka_unit_test(warnings_say_what_an_entry_does_not_do),
 		cmocka_unit_test(the_later_of_two_doubles_is_told),
