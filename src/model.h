@@ -45,6 +45,13 @@ struct hit_record {
 	char		guest[GH_GUEST_SIZE];	/* its name at that time, or address */
 };
 
+/* How often one guest reached a name only because the proxy was learning. */
+enum { LEARNERS_MAX = 8 };	/* guests told apart for one name */
+struct learner {
+	uint16_t	guest;		/* of model_learner_name() */
+	uint32_t	count;
+};
+
 struct domain {
 	char		name[GH_NAME_SIZE];
 	uint64_t	allowed, denied, bytes_up, bytes_down;
@@ -54,6 +61,10 @@ struct domain {
 	uint16_t	last_port;
 	uint32_t	newer, older;	/* by last, for eviction */
 	char		last_guest[GH_GUEST_SIZE];
+	uint32_t	learned;	/* connections that only learning let through, */
+	uint32_t	learned_by_others;	/* of them by guests not known, or too many */
+	uint8_t		nlearners;
+	struct learner	learners[LEARNERS_MAX];
 	/* What the allowlist says now; views.c fills it when the list's
 	 * generation is not this one. */
 	uint32_t	entry, entry_generation;
@@ -132,6 +143,10 @@ size_t		 model_rows(const struct model *, enum view, const void **rows);
 uint64_t	 model_version(const struct model *, enum view);
 void		 model_touch(struct model *, enum view);
 uint64_t	 model_domains_evicted(const struct model *);
+/* Names that had been learned and were forgotten for newer ones. */
+uint64_t	 model_learned_evicted(const struct model *);
+/* The name that guest had then; it may be gone by now. */
+const char	*model_learner_name(const struct model *, const struct learner *);
 
 const char	*view_name(enum view);
 bool		 view_parse(const char *, enum view *);

@@ -118,13 +118,16 @@ struct msg_net_state {
 	uint32_t	accept_paused;	/* out of descriptors */
 	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
 	uint32_t	dns_up;		/* answering guests */
+	uint32_t	learning;	/* with the table in force */
+	uint32_t	learn_lost;	/* 1, once: learning ended with the engine before */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
 };
 
 struct msg_allow {
 	uint64_t	size;		/* bytes of the image in the fd */
 	uint32_t	generation;
-	uint32_t	pad;
+	uint32_t	learn;		/* let names that are not listed through, */
+	uint64_t	learn_for;	/* for so many microseconds; 0: until told otherwise */
 };
 
 struct msg_guest {

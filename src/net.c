@@ -4,7 +4,8 @@
  *
  * priv hands over a channel to the engine, and a new one each time the
  * engine starts again.  Between two engines the last allowlist and the last
- * guests stay in force: nothing opens, nobody is cut off, and the decisions
+ * guests stay in force: nothing opens, nobody is cut off but by the end of
+ * learning, which never outlives the engine that asked for it, and the decisions
  * taken meanwhile wait for the next engine, as many as there is room for; the
  * rest is counted.  The proxy listens once there is an allowlist and the
  * engine has said so; DNS from the first engine on, and for as long as net
@@ -49,6 +50,11 @@ struct net {
 	bool			 run;		/* the engine wants the proxy to run */
 	bool			 syncing;	/* a new engine is telling its guests */
 	uint32_t		 allow_generation;	/* 0: no allowlist yet */
+	int			 allow_fd;	/* of the allowlist in force, -1: none */
+	size_t			 allow_size;
+	bool			 learning;
+	uint64_t		 learn_end;	/* mono, 0: when the engine says so */
+	bool			 learn_lost;	/* to be told to the next engine */
 	uint64_t		 hits_lost;
 	unsigned		 tee_budget;	/* packets until the next second */
 	uint64_t		 tee_refused;	/* since the tee began: no room for them */
@@ -174,12 +180,14 @@ static void
 net_tell_state(struct net *n)
 {
 	struct msg_net_state state = { .hits_lost = n->hits_lost,
-		.packets_missed = n->tee_missed, .allow_generation = n->allow_generation };
+		.packets_missed = n->tee_missed, .allow_generation = n->allow_generation,
+		.learning = n->learning, .learn_lost = n->learn_lost };
 
 	state_capture(n, &state);
 	if (n->proxy != NULL)
 		state_proxy(n, &state);
-	net_tell(n, FRAME_NET_STATE, &state);
+	if (net_tell(n, FRAME_NET_STATE, &state))
+		n->learn_lost = false;
 }
 
 /* Tells a cause once, and keeps it for the engine; takes it over. */
@@ -202,6 +210,44 @@ net_run_proxy(struct net *n)
 		note_cause(n->proxy_cause, proxy_run(n->proxy, run));
 }
 
+/* ---- the allowlist ---- */
+
+/* Takes the image over; NULL: nothing is listed. */
+static void
+net_put_in_force(struct net *n, struct allow_image *image)
+{
+	allow_image_learn(image, n->learning);
+	/* The proxy owns it, and ends the one before. */
+	dns_server_set_allow(n->dns, image);
+	proxy_set_allow(n->proxy, image);
+}
+
+/* Ends learning, and with it what only learning let through. */
+static void
+net_enforce(struct net *n, const char *why)
+{
+	const char *cause = NULL;
+	struct allow_image *image;
+
+	if (!n->learning)
+		return;
+	n->learning = false;
+	image = allow_image_open(n->allow_fd, n->allow_size, &cause);
+	log_info("learning ends: %s", why);
+	if (image == NULL)
+		log_warnx("the allowlist in force cannot be opened again (%s); every name is refused",
+		    cause);
+	net_put_in_force(n, image);
+}
+
+/* Learning is of the engine that asked for it: without it nobody would end it. */
+static void
+net_enforce_alone(struct net *n)
+{
+	n->learn_lost = n->learn_lost || n->learning;
+	net_enforce(n, "the engine that asked for it is gone");
+}
+
 static void
 on_second(int fd, short what, void *arg)
 {
@@ -214,9 +260,13 @@ on_second(int fd, short what, void *arg)
 		net_run_proxy(n);
 		note_cause(n->dns_cause, dns_server_listen(n->dns));
 	}
+	if (n->learn_end != 0 && now_mono() >= n->learn_end)
+		net_enforce(n, "its time is over");
 	n->tee_budget = TEE_PER_SECOND;
 	net_tell_state(n);
 }
+
+/* ---- what the engine says ---- */
 
 static void
 engine_allow(struct net *n, const struct msg_allow *allow, int fd)
@@ -224,16 +274,22 @@ engine_allow(struct net *n, const struct msg_allow *allow, int fd)
 	const char *cause = NULL;
 	struct allow_image *image = allow_image_open(fd, allow->size, &cause);
 
-	close(fd);
 	if (image == NULL) {
+		close(fd);
 		log_warnx("the engine sent an allowlist that cannot be used (%s); the old one stays "
 		    "in force", cause);
+		if (allow->learn == 0)
+			net_enforce(n, "the engine says so");
 		return;
 	}
+	if (n->allow_fd != -1)
+		close(n->allow_fd);
+	n->allow_fd = fd;
+	n->allow_size = allow->size;
 	n->allow_generation = allow->generation;
-	/* The proxy owns it, and ends the one before. */
-	dns_server_set_allow(n->dns, image);
-	proxy_set_allow(n->proxy, image);
+	n->learning = allow->learn != 0;
+	n->learn_end = n->learning && allow->learn_for != 0 ? now_mono() + allow->learn_for : 0;
+	net_put_in_force(n, image);
 }
 
 static void
@@ -294,6 +350,7 @@ on_engine_lost(const char *why, void *arg)
 	net_tee(n, false);
 	msg_channel_free(n->engine);
 	n->engine = NULL;
+	net_enforce_alone(n);
 }
 
 static uint64_t
@@ -327,6 +384,7 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 	n->engine = msg_channel_new(n->base, fd, ROLE_NET, ROLE_ENGINE, on_engine, on_engine_lost, n);
 	if (n->proxy == NULL)
 		net_serve(n, peer->generation);
+	net_enforce_alone(n);
 	n->syncing = true;
 	proxy_guests_begin(n->proxy);
 	dns_server_guests_begin(n->dns);
@@ -361,6 +419,7 @@ net_new(struct event_base *base, struct resolver *resolver, const struct conf *c
 	n->capture = capture;
 	n->lost = lost;
 	n->arg = arg;
+	n->allow_fd = -1;
 	if (capture == NULL)
 		copy_string(n->capture_cause, capture_cause, sizeof(n->capture_cause));
 	else
@@ -382,6 +441,8 @@ net_free(struct net *n)
 	dns_server_free(n->dns);
 	proxy_free(n->proxy);
 	event_free(n->second);
+	if (n->allow_fd != -1)
+		close(n->allow_fd);
 	msg_channel_free(n->engine);
 	msg_channel_free(n->priv);
 	free(n);

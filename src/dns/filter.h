@@ -12,7 +12,7 @@
 
 enum {
 	FILTER_BUCKETS = 64,
-	FILTER_DENIALS = 1024,
+	FILTER_TOLD = 1024,
 	FILTER_RATE = 100,		/* queries a second of one guest, for long */
 	FILTER_BURST = 300,		/* and at once */
 	FILTER_WAITING_MAX = 512,	/* queries of all guests that wait for a server */
@@ -29,8 +29,8 @@ struct dns_guest {
 	uint32_t		waiting, streams;
 };
 
-/* A refusal that was told, to which queries alike belong for a moment. */
-struct denial {
+/* A decision that was told, to which queries alike belong for a moment. */
+struct told {
 	uint64_t		key, until, id;
 };
 
@@ -42,7 +42,7 @@ struct filter {
 	struct hash_key		 key;
 	uint32_t		 nguests, waiting;
 	LIST_HEAD(, dns_guest)	 guests[FILTER_BUCKETS];
-	struct denial		 denials[FILTER_DENIALS];
+	struct told		 told[FILTER_TOLD];
 };
 
 /* One query, from when it came until it is answered. */
@@ -55,6 +55,7 @@ struct inquiry {
 	uint16_t		 port;
 	uint32_t		 guest_id;
 	bool			 stream;	/* over TCP, where size does not matter */
+	bool			 learned;	/* no entry lists the name */
 	char			 name[GH_NAME_SIZE];	/* that is judged, or escaped if bad */
 	void			(*done)(struct inquiry *, const uint8_t *msg, size_t len);
 };
