@@ -440,7 +440,7 @@ answer_is_no(const struct command *c, const json_t *result)
 int
 cli_main(const struct conf *conf, int argc, char **argv)
 {
-	const struct command *c = argc > 0 ? command_find(argv[0]) : NULL;
+	const struct command *c = command_of(argc, argv);
 	struct options o = { false, false, false };
 	enum exit_code code = EXIT_DONE;
 	json_t *params = NULL, *result;

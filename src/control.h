@@ -124,7 +124,10 @@ struct command {
 	char		*(*to_text)(const json_t *result);
 };
 extern const struct command	 command_table[];	/* ends with name NULL */
+/* A name may be two words, of which the second is an option: "entries --learned". */
 const struct command		*command_find(const char *name);
+/* The row for a line of words: that of two words if they are among them. */
+const struct command		*command_of(int argc, char **argv);
 /* "usage: gatehouse allow ENTRY [--vm GLOB] [--for TIME]"; caller frees. */
 char				*command_usage(const struct command *);
 

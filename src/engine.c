@@ -35,25 +35,52 @@ static const struct timeval update_interval = { 0, 100000 };
 
 /* ---- the proxy ---- */
 
-/* Answers who started or stopped it, once it is so or will not be soon. */
+static bool
+proxy_reached(const struct engine *e)
+{
+	const struct msg_net_state *s = &e->net_state;
+	const bool up = strcmp(status_proxy(e), "up") == 0;
+	const bool told = s->allow_generation == e->policy.generation;
+
+	switch (e->proxy_goal) {
+	case PROXY_START:
+		return up;
+	case PROXY_STOP:
+		return e->net_state_time == 0 || !s->proxy_up;
+	case PROXY_LEARN:
+		return up && told && s->learning;
+	case PROXY_ENFORCE:
+		return e->net_state_time == 0 || (told && !s->learning);
+	}
+	return false;
+}
+
+/* Answers who wants something of it, once it is so or will not be soon. */
 static void
 proxy_answer(struct engine *e)
 {
+	static const char *const verbs[] = {
+		[PROXY_START] = "start", [PROXY_STOP] = "stop",
+		[PROXY_LEARN] = "learn", [PROXY_ENFORCE] = "enforce",
+	};
 	struct control_call *call = e->proxy_call;
-	const char *state = status_proxy(e), *cause = e->net_state.cause;
-	bool done = e->proxy_wanted ? strcmp(state, "up") == 0 :
-	    e->net_state_time == 0 || !e->net_state.proxy_up;
+	const char *cause = e->net_state.cause;
+	json_t *result;
 
-	if (call == NULL || (!done && now_mono() - e->proxy_asked < proxy_limit))
+	if (call == NULL)
 		return;
-	e->proxy_call = NULL;
-	if (done)
-		control_reply(call, json_pack("{s:s}", "state", state));
-	else
+	if (proxy_reached(e)) {
+		result = json_pack("{s:s}", "state", status_proxy(e));
+		learn_json(e, result);
+		e->proxy_call = NULL;
+		control_reply(call, result);
+	} else if (now_mono() - e->proxy_asked >= proxy_limit) {
+		e->proxy_call = NULL;
 		control_fail(call, CONTROL_FAILED, xasprintf("the proxy does not %s: %s",
-		    e->proxy_wanted ? "start" : "stop", cause[0] != '\0' ? cause :
+		    verbs[e->proxy_goal], cause[0] != '\0' ? cause :
 		    e->net == NULL ? "net is not running; it is started again" :
 		    "net does not say why; see the daemon's log"));
+	}
 }
 
 static void
@@ -79,20 +106,27 @@ proxy_send(struct engine *e)
 }
 
 void
+engine_proxy_wait(struct engine *e, enum proxy_goal goal, struct control_call *call)
+{
+	if (e->proxy_call != NULL)
+		control_fail(e->proxy_call, CONTROL_BUSY, xstrdup("someone else decided otherwise"));
+	e->proxy_call = call;
+	e->proxy_goal = goal;
+	e->proxy_asked = now_mono();
+	proxy_look(e);
+}
+
+void
 engine_proxy(struct engine *e, bool run, struct control_call *call)
 {
 	struct msg_proxy m = { .run = run };
 
-	if (e->proxy_call != NULL)
-		control_fail(e->proxy_call, CONTROL_BUSY, xstrdup("someone else decided otherwise"));
-	e->proxy_call = call;
-	e->proxy_asked = now_mono();
 	e->proxy_wanted = run;
 	e->proxy_known = true;
 	proxy_send(e);
 	if (e->priv != NULL && !msg_send(e->priv, FRAME_PROXY_SAVE, &m, -1))
 		log_warnx("whether the proxy runs could not be saved");
-	proxy_look(e);
+	engine_proxy_wait(e, run ? PROXY_START : PROXY_STOP, call);
 }
 
 /* ---- net ---- */
@@ -151,6 +185,9 @@ net_state(struct engine *e, const struct msg_net_state *m)
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
 	e->net_state = *m;
 	TERMINATE(e->net_state.cause);
+	if (m->learn_lost != 0 && e->net_state_time == 0)
+		event_note(e, EVENT_PROXY, EVENT_ALERTING, "", "learning has ended, and what it let "
+		    "through is cut: the engine that was told to learn is gone");
 	tee_missed(e, m->packets_missed);
 	e->net_state_time = now;
 	proxy_look(e);
@@ -415,6 +452,7 @@ on_tick(int fd, short what, void *arg)
 {
 	struct engine *e = arg;
 
+	learn_poll(e);
 	policy_poll(e);
 	rules_expire(e);
 	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);

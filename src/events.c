@@ -196,6 +196,9 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 			    e->roles[ROLE_NET].last_exit);
 		return;
 	}
+	if (learn_is_on(e))
+		alert_add(l, "learn", "the proxy is learning: guests reach every web site that no entry "
+		    "forbids, and can look up any name; \"gatehouse proxy enforce\" ends it");
 	if (strcmp(proxy, "stopped") == 0)
 		alert_add(l, "proxy", "the proxy is stopped: guests reach no web site; "
 		    "\"gatehouse proxy start\" starts it");

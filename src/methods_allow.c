@@ -40,6 +40,16 @@ param_needed(const json_t *params, const char *key, const char **value)
 	return cause;
 }
 
+char *
+param_vm(const json_t *params, const char **vm)
+{
+	char *cause = param_string(params, "vm", vm);
+
+	if (cause == NULL && *vm != NULL && (**vm == '\0' || strpbrk(*vm, " \t\r\n#") != NULL))
+		cause = xstrdup("\"vm\" must be a name or a glob without spaces");
+	return cause;
+}
+
 void
 bad_params(struct control_call *call, char *cause)
 {
@@ -57,13 +67,11 @@ entry_compose(const json_t *params, char **entry)
 	char until[32] = "", *cause;
 
 	if ((cause = param_needed(params, "text", &text)) != NULL ||
-	    (cause = param_string(params, "vm", &vm)) != NULL ||
+	    (cause = param_vm(params, &vm)) != NULL ||
 	    (cause = param_string(params, "for", &duration)) != NULL)
 		return cause;
 	if (duration != NULL && !text_duration(duration, &seconds))
 		return xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d", duration);
-	if (vm != NULL && (*vm == '\0' || strpbrk(vm, " \t\r\n#") != NULL))
-		return xstrdup("\"vm\" must be a name or a glob without spaces");
 	if (strpbrk(text, "\r\n") != NULL)
 		return xstrdup("\"text\" must be one line");
 	if (seconds != 0)

@@ -120,6 +120,8 @@ request_danger(const struct console *c, const char *method, const json_t *params
 	if (strcmp(method, "proxy") == 0 && strcmp(cell_string(params, "action"), "stop") == 0)
 		return xasprintf("Stop the proxy: no name is let through, %.0f open connections end.",
 		    open);
+	if (strcmp(method, "proxy") == 0 && strcmp(cell_string(params, "action"), "learn") == 0)
+		return xasprintf("Learn: %s will reach every web site that no entry forbids.", guests);
 	if (strcmp(method, "shutdown") == 0)
 		return xasprintf("Shut the daemon down: rules stay, but no name is let through.");
 	if (strcmp(method, "freeze") == 0 && cell_string(params, "vm")[0] == '\0')
@@ -242,7 +244,7 @@ action_command(struct console *c, const char *line)
 
 	if (n == 0)
 		goto out;
-	command = command_find(words[0]);
+	command = command_of(n, words);
 	if (command == NULL || command->method == NULL) {
 		if (n == 1 && run_key_command(c, words[0]))
 			goto out;
@@ -465,6 +467,17 @@ action_proxy(struct console *c)
 
 	action_request(c, stopped ? "proxy started" : "proxy stopped", "proxy",
 	    json_pack("{s:s}", "action", stopped ? "start" : "stop"));
+}
+
+void
+action_learn(struct console *c)
+{
+	const char *mode = cell_string(json_object_get(c->status, "proxy"), "mode");
+	bool learning = strcmp(mode, "learn") == 0;
+
+	action_request(c, learning ? "enforcing: only listed names pass" :
+	    "learning: unlisted names pass (L ends it; :entries --learned shows them)", "proxy",
+	    json_pack("{s:s}", "action", learning ? "enforce" : "learn"));
 }
 
 /* The guest a row is about, "" if none. */

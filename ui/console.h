@@ -181,6 +181,7 @@ void		 action_allow(struct console *);
 void		 action_apply(struct console *);
 void		 action_flush(struct console *);
 void		 action_proxy(struct console *);
+void		 action_learn(struct console *);
 void		 action_freeze(struct console *);
 void		 action_undo(struct console *);
 void		 action_detail(struct console *);
