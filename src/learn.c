@@ -124,20 +124,39 @@ add_ask(struct findings *f, uint32_t guest, uint32_t count)
 		.count = count };
 }
 
+/* The guest's name, or NULL: an address that is nobody's to this day.  Often it
+ * is somebody's who was new then. */
+static const char *
+learner_name(struct engine *e, const struct learner *l)
+{
+	const char *name = model_learner_name(e->model, l);
+	const struct guest *g;
+	struct addr addr;
+
+	if (!l->by_address)
+		return name;
+	g = addr_parse(name, &addr) ? inventory_by_addr(e->inventory, &addr) : NULL;
+	return g != NULL ? g->name : NULL;
+}
+
 static void
 find_asks(struct engine *e, struct findings *f, const struct domain *d, const char *vm)
 {
 	const size_t before = f->nasks;
 
-	for (uint8_t i = 0; i < d->nlearners; i++) {
-		const char *guest = model_learner_name(e->model, &d->learners[i]);
+	uint32_t others = d->learned_by_others;
 
-		if ((vm == NULL || text_glob(vm, guest)) && is_unlisted(e, d, guest))
+	for (uint8_t i = 0; i < d->nlearners; i++) {
+		const char *guest = learner_name(e, &d->learners[i]);
+
+		if (guest == NULL)
+			others += d->learners[i].count;
+		else if ((vm == NULL || text_glob(vm, guest)) && is_unlisted(e, d, guest))
 			add_ask(f, guest_number(f, guest), d->learners[i].count);
 	}
 	/* Whoever they are, no glob can be known to fit them. */
-	if (d->learned_by_others != 0 && vm == NULL && is_unlisted(e, d, ""))
-		add_ask(f, LEARNED_BY_OTHERS, d->learned_by_others);
+	if (others != 0 && vm == NULL && is_unlisted(e, d, ""))
+		add_ask(f, LEARNED_BY_OTHERS, others);
 	if (f->nasks > before)
 		f->names[f->nnames++] = d->name;
 }

@@ -15,7 +15,10 @@
 #include "tables.h"
 #include "xmalloc.h"
 
-enum { LEARNER_NAMES_MAX = 4096 };	/* whom learning tells apart, in all */
+enum {
+	LEARNER_NAMES_MAX = 4096,	/* whom learning tells apart, in all */
+	LEARNER_ADDRS_MAX = 1024,	/* of them by address; a guest can take many */
+};
 
 /* A like drop or event this much later starts a row of its own. */
 static const uint64_t run_gap = 60 * 1000000ull;
@@ -39,7 +42,7 @@ struct model {
 	uint64_t		 domains_evicted, learned_evicted;
 	char			(*learners)[GH_GUEST_SIZE];	/* names of guests, each once */
 	struct index		 learner_index;
-	uint32_t		 nlearners;
+	uint32_t		 nlearners, nlearner_addrs;
 	struct tallies		 guests, entries;
 	uint64_t		 version[VIEW_COUNT];
 };
@@ -244,15 +247,17 @@ model_find_domain(struct model *m, const char *name)
 	return slot != no_slot ? &m->domains[slot] : NULL;
 }
 
-/* The number under which a guest's name is kept, or no_slot. */
+/* The number under which a guest's name or address is kept, or no_slot. */
 static uint32_t
-learner_number(struct model *m, const char *name)
+learner_number(struct model *m, bool by_address, const char *name)
 {
 	const uint64_t key = hash_bytes(&m->key, name, strlen(name));
 	uint32_t slot = index_find(&m->learner_index, key);
 
-	if (slot != no_slot || m->nlearners == LEARNER_NAMES_MAX)
+	if (slot != no_slot || m->nlearners == LEARNER_NAMES_MAX ||
+	    (by_address && m->nlearner_addrs == LEARNER_ADDRS_MAX))
 		return slot;
+	m->nlearner_addrs += by_address;
 	slot = m->nlearners++;
 	copy_string(m->learners[slot], name, sizeof(m->learners[slot]));
 	index_add(&m->learner_index, slot, key);
@@ -269,18 +274,20 @@ model_learner_name(const struct model *m, const struct learner *l)
 static void
 domain_learn(struct model *m, struct domain *d, bool known, const char *guest_name)
 {
-	const uint32_t number = known ? learner_number(m, guest_name) : no_slot;
+	const uint32_t number = learner_number(m, !known, guest_name);
 	uint8_t i = 0;
 
 	d->learned++;
-	while (i < d->nlearners && d->learners[i].guest != number)
+	while (i < d->nlearners && (d->learners[i].guest != number ||
+	    d->learners[i].by_address == known))
 		i++;
 	if (number == no_slot || i == LEARNERS_MAX) {
 		d->learned_by_others++;
 		return;
 	}
 	if (i == d->nlearners)
-		d->learners[d->nlearners++] = (struct learner){ .guest = (uint16_t)number };
+		d->learners[d->nlearners++] = (struct learner){ .guest = (uint16_t)number,
+			.by_address = !known };
 	d->learners[i].count++;
 }
 

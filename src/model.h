@@ -49,6 +49,7 @@ struct hit_record {
 enum { LEARNERS_MAX = 8 };	/* guests told apart for one name */
 struct learner {
 	uint16_t	guest;		/* of model_learner_name() */
+	bool		by_address;	/* nobody known had it then: the name is an address */
 	uint32_t	count;
 };
 
@@ -62,7 +63,7 @@ struct domain {
 	uint32_t	newer, older;	/* by last, for eviction */
 	char		last_guest[GH_GUEST_SIZE];
 	uint32_t	learned;	/* connections that only learning let through, */
-	uint32_t	learned_by_others;	/* of them by guests not known, or too many */
+	uint32_t	learned_by_others;	/* of them by more guests than are told apart */
 	uint8_t		nlearners;
 	struct learner	learners[LEARNERS_MAX];
 	/* What the allowlist says now; views.c fills it when the list's
@@ -145,7 +146,7 @@ void		 model_touch(struct model *, enum view);
 uint64_t	 model_domains_evicted(const struct model *);
 /* Names that had been learned and were forgotten for newer ones. */
 uint64_t	 model_learned_evicted(const struct model *);
-/* The name that guest had then; it may be gone by now. */
+/* The name that guest had then, or the address; it may be gone by now. */
 const char	*model_learner_name(const struct model *, const struct learner *);
 
 const char	*view_name(enum view);

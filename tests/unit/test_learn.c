@@ -403,6 +403,7 @@ a_guest_that_is_gone_or_unknown_counts_as_it_must(void **state)
 {
 	struct rig *r = *state;
 	const struct sighting only = rig_sighting("agent-2", 0x12, "10.77.0.12");
+	const struct sighting later[] = { only, rig_sighting("agent-9", 0x19, "10.77.0.99") };
 
 	learn(r);
 	learned(r, "old.example", "10.77.0.11");
@@ -410,6 +411,9 @@ a_guest_that_is_gone_or_unknown_counts_as_it_must(void **state)
 	rig_guests(r, &only, 1);
 	proposed(r, "{'vm':'agent-*'}", "old.example vm=agent-*\n");
 	proposed(r, NULL, "old.example vm=agent-1\nstranger.example\n");
+	/* Known by now, and then it is told apart from the others. */
+	rig_guests(r, later, 2);
+	proposed(r, NULL, "old.example vm=agent-1\nstranger.example vm=agent-9\n");
 }
 
 static void

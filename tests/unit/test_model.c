@@ -79,18 +79,22 @@ what_was_learned_is_told_with_the_guests_that_asked(void **state)
 	assert_int_equal(d->learners[0].count, 2);
 	assert_string_equal(model_learner_name(m, &d->learners[1]), "agent-2");
 	assert_int_equal(d->learned_by_others, 0);
-	/* Nobody we know, and more than are told apart. */
+	/* Nobody we know, though somebody calls itself so, and more than are told apart. */
 	h = learned_hit(3, "new.example");
 	model_hit(m, &h, 0, "10.77.0.99");
-	assert_int_equal(d->nlearners, 2);
-	assert_int_equal(d->learned_by_others, 1);
+	model_hit(m, &h, 4, "10.77.0.99");
+	assert_int_equal(d->nlearners, 4);
+	assert_true(d->learners[2].by_address);
+	assert_false(d->learners[3].by_address);
+	assert_string_equal(model_learner_name(m, &d->learners[2]), "10.77.0.99");
+	assert_int_equal(d->learned_by_others, 0);
 	for (unsigned i = 0; i < LEARNERS_MAX; i++) {
 		snprintf(name, sizeof(name), "build-%u", i);
 		model_hit(m, &h, 10 + i, name);
 	}
 	assert_int_equal(d->nlearners, LEARNERS_MAX);
-	assert_int_equal(d->learned_by_others, 3);
-	assert_int_equal(d->learned, 4 + LEARNERS_MAX);
+	assert_int_equal(d->learned_by_others, 4);
+	assert_int_equal(d->learned, 5 + LEARNERS_MAX);
 }
 
 static void
