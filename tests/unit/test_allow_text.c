@@ -861,6 +861,42 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		{ "a.com:443\na.com\n", "changes nothing: a.com on line 2 covers it" },
 		{ "a.com\na.com:443\n", NULL },
 		{ "#off api.a.com\n.a.com\n", NULL },
+		/* Whatever stands beside, what covers it is enough: */
+		{ ".a.com vm=x\n.a.com vm=y\n.a.com\n", "changes nothing: .a.com on line 3 covers it" },
+		{ "x.y.a.com\n.y.a.com vm=q\n.a.com\n", "changes nothing: .a.com on line 3 covers it" },
+		{ "x.a.com\n.a.com\n!.a.com vm=x\n", NULL },
+		{ "x.a.com\n.a.com\n!.a.com:80\n", NULL },
+		{ "a.com vm=x\na.com\n!a.com vm=y\n", "changes nothing: a.com on line 2 covers it" },
+		/* for guests that a glob fits, */
+		{ "a.com vm=agent-1\n.a.com vm=agent-*\n",
+		    "changes nothing: .a.com vm=agent-* on line 2 covers it" },
+		{ "a.com vm=agent-*\n.a.com vm=agent-1\n", NULL },
+		{ "a.com vm=agent-1*\na.com vm=agent-*\n",
+		    "changes nothing: a.com vm=agent-* on line 2 covers it" },
+		{ "a.com vm=a*\na.com vm=a?\n", NULL },
+		{ "a.com vm=a?\na.com vm=a?*\n", "changes nothing: a.com vm=a?* on line 2 covers it" },
+		{ "a.com\na.com vm=*\n", NULL },
+		{ "a.com vm=x\na.com vm=*\n", "changes nothing: a.com vm=* on line 2 covers it" },
+		/* for as long, */
+		{ "a.com until=2095-01-01T00:00Z\na.com until=2096-01-01T00:00Z\n",
+		    "changes nothing: a.com until=2096-01-01T00:00:00Z on line 2 covers it" },
+		{ "a.com until=2096-01-01T00:00Z\na.com until=2095-01-01T00:00Z\n", NULL },
+		{ "a.com until=2096-01-01T00:00Z\n.a.com\n",
+		    "changes nothing: .a.com on line 2 covers it" },
+		{ "a.com vm=x until=2095-01-01T00:00Z\n.a.com vm=* until=2096-01-01T00:00Z\n",
+		    "changes nothing: .a.com vm=* until=2096-01-01T00:00:00Z on line 2 covers it" },
+		/* and of what is forbidden the same. */
+		{ "!x.a.com\n!.a.com\n", "changes nothing: !.a.com on line 2 covers it" },
+		{ "!x.a.com\n!.a.com\n.a.com\n", "changes nothing: !.a.com on line 2 covers it" },
+		{ "!x.a.com\n!.a.com vm=y\n.a.com\n", NULL },
+		{ "!a.com vm=x\n!a.com vm=*\na.com\n", "changes nothing: !a.com vm=* on line 2 covers it" },
+		{ "!x.y.a.com\n.y.a.com\n!.a.com\n", NULL },
+		{ "a.com vm=x\n!a.com\n", "has no effect: !a.com on line 2 forbids the same" },
+		{ "a.com\n!a.com vm=x\n", NULL },
+		{ "*.a.com\n!.a.com\n", "has no effect: !.a.com on line 2 forbids the same" },
+		{ ".a.com\n!*.a.com\n", NULL },
+		{ "a.com\n!.a.com\n", NULL },
+		{ "a.com\n!*.a.com\n.a.com\n", "changes nothing: .a.com on line 3 covers it" },
 	};
 	struct allow_entry e;
 
@@ -878,6 +914,36 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		}
 		free(warning);
 		allowlist_free(l);
+	}
+}
+
+/* An entry is told, whether what covers it stands before or behind. */
+static void
+the_order_of_lines_does_not_matter_for_warnings(void **state)
+{
+	static const struct {
+		const char	*narrow, *wide;
+	} cases[] = {
+		{ "api.a.com", ".a.com" }, { "*.a.com", ".a.com" }, { "a.com vm=x", "a.com" },
+		{ "a.com until=2096-01-01T00:00Z", "a.com" }, { "a.com:443", "a.com" },
+		{ "!api.a.com", "!.a.com" }, { "a.com vm=agent-1", "a.com vm=agent-?" },
+	};
+	struct allow_entry e;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (size_t first = 0; first < 2; first++) {
+			char *text = xasprintf("%s\n%s\n", first == 0 ? cases[i].narrow : cases[i].wide,
+			    first == 0 ? cases[i].wide : cases[i].narrow), *warning;
+			struct allowlist *l = parse(text);
+
+			assert_true(allowlist_entry(l, first, &e));
+			warning = allowlist_warning(l, &e);
+			assert_cause(warning, "changes nothing: ");
+			assert_true(allowlist_entry(l, 1 - first, &e));
+			assert_null(allowlist_warning(l, &e));
+			free(text);
+			allowlist_free(l);
+		}
 	}
 }
 
@@ -1179,6 +1245,7 @@ main(void)
 		cmocka_unit_test(several_entries_are_added_and_taken_back_as_one),
 		cmocka_unit_test(the_next_end_is_the_nearest_that_is_on),
 		cmocka_unit_test(warnings_say_what_an_entry_does_not_do),
+		cmocka_unit_test(the_order_of_lines_does_not_matter_for_warnings),
 		cmocka_unit_test(the_later_of_two_doubles_is_told),
 		cmocka_unit_test(public_suffixes_are_warned_about),
 		cmocka_unit_test(names_that_answer_dns_over_https_are_warned_about),
