@@ -314,8 +314,8 @@ undo_text(const json_t *r)
 }
 
 /*
- * "  by .npmjs.org (line 5 of the allowlist)", if an entry decided, and where
- * in a preset the name stands.
+ * "  by .npmjs.org (line 5 of /etc/gatehouse/allowlist)", if an entry decided, and
+ * where in a preset the name stands.
  */
 static void
 add_entry(char **t, const json_t *r)
@@ -323,11 +323,24 @@ add_entry(char **t, const json_t *r)
 	const json_t *preset = json_object_get(r, "preset");
 
 	if (str(r, "entry")[0] != '\0')
-		add(t, "  by %s (line %u of the allowlist)\n", str(r, "entry"),
-		    (unsigned)num(r, "line"));
+		add(t, "  by %s (line %u of %s)\n", str(r, "entry"), (unsigned)num(r, "line"),
+		    str(r, "file")[0] != '\0' ? str(r, "file") : "the allowlist");
 	if (json_is_object(preset))
 		add(t, "  with %s (line %u of %s)\n", str(preset, "text"),
 		    (unsigned)num(preset, "line"), str(preset, "file"));
+}
+
+/* "  last asked for by agent-1: allow, dialled 198.51.100.7 (3-1042)" */
+static void
+add_last(char **t, const json_t *last)
+{
+	if (!json_is_object(last))
+		return;
+	add(t, "  last asked for by %s: %s, %s", str(last, "guest"), str(last, "verdict"),
+	    str(last, "reason"));
+	if (str(last, "dialled")[0] != '\0')
+		add(t, ", dialled %s", str(last, "dialled"));
+	add(t, " (%s)\n", str(last, "id"));
 }
 
 char *
@@ -340,6 +353,7 @@ check_text(const json_t *r)
 	    str(r, "detail")[0] != '\0' ? ", " : "", str(r, "detail"));
 	add_entry(&t, r);
 	add(&t, "  %s\n", str(r, "advice"));
+	add_last(&t, json_object_get(r, "last"));
 	if (json_is_false(json_object_get(r, "vm_known")))
 		add(&t, "  No guest of that name is known now.\n");
 	return t;

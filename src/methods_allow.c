@@ -225,6 +225,7 @@ set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t p
 		json_object_set_new(j, "entry", json_plain(text));
 		json_object_set_new(j, "entry_id", json_integer(entry.id));
 		json_object_set_new(j, "line", json_integer(entry.line));
+		json_object_set_new(j, "file", json_plain(e->conf.allowlist));
 		json_object_set_new(j, "preset", preset_json(e, &entry, name, port));
 		free(text);
 		return;
@@ -232,6 +233,7 @@ set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t p
 	json_object_set_new(j, "entry", json_null());
 	json_object_set_new(j, "entry_id", json_null());
 	json_object_set_new(j, "line", json_null());
+	json_object_set_new(j, "file", json_null());
 	json_object_set_new(j, "preset", json_null());
 }
 
@@ -257,6 +259,29 @@ check_answer(struct engine *e, const char *host, uint16_t port, const char *vm,
 	if (*detail != NULL)
 		name[0] = '\0';
 	return answer;
+}
+
+static json_t *
+addr_or_null(const struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return a->family != 0 ? json_string(addr_format(a, text)) : json_null();
+}
+
+/* How it went when the name was last asked for, as far as that is remembered. */
+static json_t *
+last_json(struct engine *e, const char *name)
+{
+	const struct domain *d = name[0] != '\0' ? model_find_domain(e->model, name) : NULL;
+	const struct hit_record *r = d != NULL ? model_find_hit(e->model, d->last_id) : NULL;
+
+	if (r == NULL)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o}", "id", json_hit_id(r->hit.id),
+	    "time", json_time(r->hit.time), "guest", json_guest(r->guest),
+	    "via", via_name(r->hit.via), "verdict", verdict_name(r->hit.verdict),
+	    "reason", reason_name(r->hit.reason), "dialled", addr_or_null(&r->hit.dialled));
 }
 
 void
@@ -292,15 +317,8 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	    "vm_known", *vm == '\0' ? json_null() :
 	    json_boolean(inventory_by_name(e->inventory, vm) != NULL));
 	set_entry(e, result, answer.entry, name, number);
+	json_object_set_new(result, "last", last_json(e, name));
 	control_reply(call, result);
-}
-
-static json_t *
-addr_or_null(const struct addr *a)
-{
-	char text[ADDR_TEXT_SIZE];
-
-	return a->family != 0 ? json_string(addr_format(a, text)) : json_null();
 }
 
 static const char *

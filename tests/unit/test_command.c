@@ -170,6 +170,16 @@ a_verdict_is_told_with_the_entry_that_decided(void **state)
 	    "  by .npmjs.org (line 5 of the allowlist)\n  An entry.\n");
 	free(text);
 	json_decref(j);
+	j = json_loads("{\"verdict\":\"allow\",\"name\":\"registry.npmjs.org\",\"port\":443,"
+	    "\"reason\":\"listed\",\"entry\":\".npmjs.org\",\"line\":5,\"advice\":\"An entry.\","
+	    "\"file\":\"/etc/list\",\"last\":{\"id\":\"3-7\",\"guest\":\"agent-1\",\"verdict\":"
+	    "\"allow\",\"reason\":\"listed\",\"dialled\":\"198.51.100.7\"}}", 0, NULL);
+	text = command_find("check")->to_text(j);
+	assert_string_equal(text, "allow registry.npmjs.org:443: listed\n"
+	    "  by .npmjs.org (line 5 of /etc/list)\n  An entry.\n"
+	    "  last asked for by agent-1: allow, listed, dialled 198.51.100.7 (3-7)\n");
+	free(text);
+	json_decref(j);
 }
 
 int
