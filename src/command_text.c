@@ -261,12 +261,18 @@ char *
 learned_text(const json_t *r)
 {
 	const json_t *entries = json_object_get(r, "entries"), *p;
+	const json_t *presets = json_object_get(r, "presets");
 	const bool learning = strcmp(str(r, "mode"), "learn") == 0;
 	char *t = NULL;
-	size_t i;
+	size_t i, k;
 
 	json_array_foreach(entries, i, p)
 		add_proposal(&t, p);
+	json_array_foreach(presets, k, p) {
+		add(&t, "%sthe preset %s lists ", k == 0 ? "\n" : "", str(p, "text"));
+		add_list(&t, json_object_get(p, "covers"), num(p, "names"));
+		add(&t, "\n");
+	}
 	if (i == 0)
 		add(&t, "nothing was learned that the allowlist does not say already%s\n", learning ? "" :
 		    "; \"gatehouse proxy learn --for 30m\" begins it");

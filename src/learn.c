@@ -21,6 +21,7 @@ enum {
 	NAMES_MAX = 1000,	/* looked at, the latest first */
 	NAMES_SHOWN = 20,	/* of one entry */
 	NAMES_TOLD = 3,		/* in the timeline */
+	PRESETS_MAX = 5,	/* named, of those that list what was learned */
 	PORT_DEFAULT = 443,
 };
 
@@ -203,17 +204,46 @@ findings_propose(struct engine *e, const struct findings *f, const char *vm, siz
 	return allow_propose(e->policy.list, &of, n);
 }
 
+/* The first of some names, by their numbers. */
+static json_t *
+names_json(const struct findings *f, const uint32_t *numbers, size_t n)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < n && i < NAMES_SHOWN; i++)
+		json_array_append_new(names, json_guest(f->names[numbers[i]]));
+	return names;
+}
+
+/* Presets that list some of it. */
+static json_t *
+presets_json(struct engine *e, const struct findings *f)
+{
+	const char *const dirs[] = { e->conf.presets[0], e->conf.presets[1] };
+	struct preset_hint hints[PRESETS_MAX];
+	size_t n = presets_suggest(dirs, sizeof(dirs) / sizeof(dirs[0]), f->names, f->nnames, hints,
+	    PRESETS_MAX);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:o, s:o, s:I}",
+		    "text", json_plain(hints[i].preset),
+		    "covers", names_json(f, hints[i].name, hints[i].nnames),
+		    "names", (json_int_t)hints[i].nnames));
+	preset_hints_free(hints, n);
+	return list;
+}
+
 static json_t *
 proposal_json(const struct findings *f, const struct proposal *p)
 {
-	json_t *covers = json_array(), *guests = json_array();
+	json_t *guests = json_array();
 
-	for (size_t i = 0; i < p->nnames && i < NAMES_SHOWN; i++)
-		json_array_append_new(covers, json_guest(f->names[p->name[i]]));
 	for (size_t i = 0; i < p->nguests; i++)
 		json_array_append_new(guests, json_guest(f->guests[p->guest[i]]));
 	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "text", json_plain(p->text),
-	    "explain", json_plain_or_null(p->explain), "guests", guests, "covers", covers,
+	    "explain", json_plain_or_null(p->explain), "guests", guests,
+	    "covers", names_json(f, p->name, p->nnames),
 	    "names", (json_int_t)p->nnames, "asked", (json_int_t)p->count,
 	    "warning", json_plain_or_null(p->warning));
 }
@@ -237,8 +267,9 @@ method_entry_learned(struct engine *e, struct control_call *call, const json_t *
 	entries = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(entries, proposal_json(&f, &list[i]));
-	control_reply(call, json_pack("{s:s, s:o, s:I, s:I, s:I}",
+	control_reply(call, json_pack("{s:s, s:o, s:o, s:I, s:I, s:I}",
 	    "mode", learn_is_on(e) ? "learn" : "enforce", "entries", entries,
+	    "presets", f.nnames > 0 ? presets_json(e, &f) : json_array(),
 	    "names", (json_int_t)f.nnames, "left", (json_int_t)f.left,
 	    "forgotten", (json_int_t)model_learned_evicted(e->model)));
 	proposals_free(list, n);

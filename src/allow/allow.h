@@ -189,6 +189,19 @@ struct proposal {
 struct proposal	*allow_propose(const struct allowlist *, const struct learned *, size_t *n);
 void		 proposals_free(struct proposal *, size_t n);
 
+/* A preset that lists some of the names asked about. */
+struct preset_hint {
+	char		*preset;	/* "@npm" */
+	uint32_t	*name;		/* numbers of them */
+	size_t		 nnames;
+};
+
+/* Fills in at most max, which together list as many of the names as may be, and
+ * returns how many; preset_hints_free() frees what is in them. */
+size_t		 presets_suggest(const char *const dirs[], size_t ndirs,
+		    const char *const *names, size_t n, struct preset_hint *, size_t max);
+void		 preset_hints_free(struct preset_hint *, size_t n);
+
 /* When the next until= passes, seconds since the epoch; 0: never. */
 int64_t	 allowlist_next_end(const struct allowlist *, int64_t now);
 
