@@ -71,6 +71,10 @@ fill(void)
 
 	inventory_merge(engine->inventory, &s, 1, now_wall());
 	model_hit(engine->model, &h, 1, "agent-1");
+	h = (struct hit){ .id = 1ull << 32 | 2, .time = 1000000, .port = 443, .name = "new.example",
+		.verdict = VERDICT_ALLOW, .reason = REASON_LEARNED };
+	model_hit(engine->model, &h, 1, "agent-1");
+	model_hit(engine->model, &h, 0, "10.77.0.99");
 	model_drop(engine->model, &d, 1, "agent-1");
 }
 
