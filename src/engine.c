@@ -76,6 +76,9 @@ proxy_answer(struct engine *e)
 		control_reply(call, result);
 	} else if (now_mono() - e->proxy_asked >= proxy_limit) {
 		e->proxy_call = NULL;
+		/* Nor shall it later, when nobody looks. */
+		if (e->proxy_goal == PROXY_LEARN)
+			learn_end(e, "the proxy did not take it up");
 		control_fail(call, CONTROL_FAILED, xasprintf("the proxy does not %s: %s",
 		    verbs[e->proxy_goal], cause[0] != '\0' ? cause :
 		    e->net == NULL ? "net is not running; it is started again" :

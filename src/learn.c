@@ -58,7 +58,7 @@ learn_begin(struct engine *e, uint32_t uid, uint64_t seconds)
 	p->learn_since = now_wall();
 	p->learn_uid = uid;
 	policy_learn(e, true);
-	event_note(e, EVENT_PROXY, EVENT_ALERTING, "", "%s lets the proxy learn %s%s: names that no "
+	event_note(e, EVENT_PROXY, EVENT_NOTICE, "", "%s lets the proxy learn %s%s: names that no "
 	    "entry lists are let through", who_name(uid, who), seconds != 0 ? "for " :
 	    "until told otherwise", seconds != 0 ? text_age(age, seconds) : "");
 	alerts_update(e);

@@ -74,8 +74,9 @@ entry_compose(const json_t *params, char **entry)
 		return xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d", duration);
 	if (strpbrk(text, "\r\n") != NULL)
 		return xstrdup("\"text\" must be one line");
+	/* The file knows whole seconds: no sooner than asked for. */
 	if (seconds != 0)
-		text_time_format(until, (int64_t)time(NULL) + (int64_t)seconds);
+		text_time_format(until, (int64_t)((now_wall() + 999999) / 1000000 + seconds));
 	*entry = xasprintf("%s%s%s%s%s", text, vm != NULL ? " vm=" : "", vm != NULL ? vm : "",
 	    until[0] != '\0' ? " until=" : "", until);
 	return NULL;

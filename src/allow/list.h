@@ -143,7 +143,7 @@ char	*wide_warning(const struct allowlist *, const struct allow_entry *);
 const char	*wide_registrable(const char *name);
 /* An entry that is or covers a host where anyone can leave data and fetch it: what
  * to know of it, or NULL; caller frees. */
-char	*wide_shared(const struct allow_entry *);
+char	*wide_shared(const struct allowlist *, const struct allow_entry *);
 
 /* ---- save.c ---- */
 void	 stamp_take(struct stamp *, int fd);

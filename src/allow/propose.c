@@ -83,7 +83,7 @@ may_fold(const struct allowlist *l, const char *suffix)
 
 	copy_string(e.name, suffix, sizeof(e.name));
 	if ((warning = wide_warning(l, &e)) == NULL)
-		warning = wide_shared(&e);
+		warning = wide_shared(l, &e);
 	free(warning);
 	return warning == NULL;
 }
@@ -253,7 +253,7 @@ propose(const struct allowlist *l, const struct asks *a, size_t from, size_t to,
 	}
 	p->explain = allow_entry_explain(&e);
 	if ((p->warning = wide_warning(l, &e)) == NULL)
-		p->warning = wide_shared(&e);
+		p->warning = wide_shared(l, &e);
 }
 
 struct proposal *

@@ -248,7 +248,7 @@ wide_warning(const struct allowlist *l, const struct allow_entry *e)
 }
 
 char *
-wide_shared(const struct allow_entry *e)
+wide_shared(const struct allowlist *l, const struct allow_entry *e)
 {
 	if (e->deny || e->kind > ALLOW_BELOW)
 		return NULL;
@@ -256,7 +256,7 @@ wide_shared(const struct allow_entry *e)
 	if (e->kind == ALLOW_EXACT && strchr(e->name, '.') != NULL && wide_is_suffix(e->name))
 		return xasprintf("%s serves what every customer of it puts there", e->name);
 	for (size_t i = 0; i < sizeof(shared_names) / sizeof(shared_names[0]); i++)
-		if (covers_name(e, shared_names[i]))
+		if (covers_name(e, shared_names[i]) && !is_denied(l, e, shared_names[i]))
 			return xasprintf("%s serves what anyone puts there, and a guest can leave "
 			    "data there too", shared_names[i]);
 	return NULL;

@@ -242,6 +242,22 @@ learning_does_not_outlive_the_engine(void **state)
 }
 
 static void
+what_the_proxy_does_not_take_up_is_given_up(void **state)
+{
+	struct rig *r = *state;
+	json_t *answer;
+
+	rig_ask(r, "proxy", "{'action':'learn'}");
+	r->engine->proxy_asked -= 60000000;
+	net_state(r, false, false, false);
+	answer = rig_answer(r);
+	assert_non_null(json_object_get(answer, "error"));
+	json_decref(answer);
+	assert_false(net_learns(r));
+	mode_is(r, "enforce");
+}
+
+static void
 a_net_that_goes_on_learning_is_no_secret(void **state)
 {
 	struct rig *r = *state;
@@ -449,6 +465,7 @@ main(void)
 		TEST(learning_for_a_time_ends_by_itself),
 		TEST(a_list_that_changes_and_a_new_net_go_on_learning),
 		TEST(learning_does_not_outlive_the_engine),
+		TEST(what_the_proxy_does_not_take_up_is_given_up),
 		TEST(a_net_that_goes_on_learning_is_no_secret),
 		TEST(stopping_the_proxy_ends_learning),
 		TEST(what_makes_no_sense_is_said),

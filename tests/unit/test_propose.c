@@ -206,6 +206,11 @@ a_denied_host_below_does_not_keep_names_from_becoming_one(void **state)
 	proposed("!doh.cleanbrowsing.org\n", "a",
 	    "x.cleanbrowsing.org a\ny.cleanbrowsing.org a\nz.cleanbrowsing.org a", NULL, got);
 	assert_string_equal(got, ".cleanbrowsing.org\n");
+	proposed("", "a", "x.github.com a\ny.github.com a\nz.github.com a", NULL, got);
+	assert_string_equal(got, "x.github.com\ny.github.com\nz.github.com\n");
+	proposed("!gist.github.com\n", "a", "x.github.com a\ny.github.com a\nz.github.com a", NULL,
+	    got);
+	assert_string_equal(got, ".github.com\n");
 }
 
 static void
