@@ -88,6 +88,13 @@ line_cell(const json_t *row, double now, char *buf, size_t size)
 	return INK_DIM;
 }
 
+static enum ink
+id_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.0f", cell_number(row, "id"));
+	return INK_DIM;
+}
+
 static void
 title(const json_t *status, char *buf, size_t size)
 {
@@ -111,7 +118,8 @@ detail(const json_t *row, double now, struct lines *l)
 	lines_field(l, "only for", cell_string(row, "vm"));
 	ends_cell(row, now, buf, sizeof(buf));
 	lines_field(l, "ends", buf);
-	lines_add(l, INK_NORMAL, "%-12s %.0f", "line", cell_number(row, "line"));
+	lines_add(l, INK_NORMAL, "%-12s %.0f, id %.0f", "line", cell_number(row, "line"),
+	    cell_number(row, "id"));
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "decided",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
 	cell_clock(row, "last", now, buf, sizeof(buf));
@@ -129,6 +137,7 @@ static const struct column columns[] = {
 	{ "ENDS", "until", 7, 10, 3, false, ends_cell },
 	{ "MEANS", NULL, 12, 120, 4, false, meaning_cell },
 	{ "LINE", "line", 4, 6, 5, true, line_cell },
+	{ "ID", "id", 3, 6, 6, true, id_cell },
 	{ NULL }
 };
 
