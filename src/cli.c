@@ -359,18 +359,26 @@ without_daemon(const struct conf *conf, int argc, char **argv, const struct opti
 
 /* ---- asking ---- */
 
+static bool
+has_word(int argc, char **argv, const char *word)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether flushing is meant. Without --yes someone must be there to say so. */
 static bool
 flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *code)
 {
+	char answer[16], *cause = NULL, *question;
 	json_t *status;
-	char answer[16], *cause = NULL;
-	json_int_t running;
+	bool typed;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--yes") == 0)
-			return true;
-	}
+	if (has_word(argc, argv, "--yes"))
+		return true;
 	if (!isatty(STDIN_FILENO)) {
 		*code = cli_fail(EXIT_USAGE, xstrdup("flush opens the way for every guest, and nobody is here "
 		    "to confirm it: use \"gatehouse flush --yes\""));
@@ -380,13 +388,13 @@ flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *
 		*code = cli_fail(*code, cause);
 		return false;
 	}
-	running = json_integer_value(json_object_get(json_object_get(status, "counts"), "running"));
+	question = command_danger(status, "flush", NULL, &typed);
+	fprintf(stderr, "%s\nType yes: ", question);
+	free(question);
 	json_decref(status);
-	fprintf(stderr, "Without rules %d running guests reach everything: the internet, this host and "
-	    "your network.\nFlush? [y/N] ", (int)running);
-	if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+	if (fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0)
 		return true;
-	fprintf(stderr, "gatehouse: nothing was changed\n");
+	fprintf(stderr, "gatehouse: not done: nothing was changed\n");
 	*code = EXIT_NO;
 	return false;
 }

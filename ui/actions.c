@@ -2,7 +2,7 @@
  * What keys and commands do.  Each is a request to the engine, as a script
  * could make it; what it changed comes back as new rows.  A request that
  * opens the way or ends what works asks first, in one line that names the
- * consequence: request_danger() is the one place that knows which.
+ * consequence: command_danger() is the one place that knows which.
  */
 #include "config.h"
 
@@ -87,46 +87,6 @@ action_send(struct console *c, const char *what, const char *method, json_t *par
 	link_call(c->link, method, params, action_done, action_new(c, NULL, what));
 }
 
-/*
- * The question to ask before a request, or NULL if it harms nobody.  *typed
- * when the answer must be written out.
- */
-static char *
-request_danger(const struct console *c, const char *method, const json_t *params, bool *typed)
-{
-	double running = cell_number(json_object_get(c->status, "counts"), "running");
-	double open = cell_number(json_object_get(c->status, "proxy"), "connections");
-	const char *profile = cell_string(params, "profile");
-	bool dry = json_is_true(json_object_get(params, "dry_run"));
-	char guests[48];
-
-	/* How many is known only once the engine has said so. */
-	if (c->status == NULL)
-		snprintf(guests, sizeof(guests), "every guest");
-	else
-		snprintf(guests, sizeof(guests), "%.0f running guest%s", running,
-		    running == 1 ? "" : "s");
-	*typed = false;
-	if (strcmp(method, "flush") == 0) {
-		*typed = true;
-		return xasprintf("Flush: %s will reach anything, unfiltered.", guests);
-	}
-	if (strcmp(method, "apply") == 0 && strcmp(profile, "observe") == 0 && !dry) {
-		*typed = true;
-		return xasprintf("Observe: %s will reach anything, only logged.", guests);
-	}
-	if (strcmp(method, "apply") == 0 && strcmp(profile, "lockdown") == 0 && !dry)
-		return xasprintf("Lockdown: no guest reaches anything, %.0f open connections end.", open);
-	if (strcmp(method, "proxy") == 0 && strcmp(cell_string(params, "action"), "stop") == 0)
-		return xasprintf("Stop the proxy: no name is let through, %.0f open connections end.",
-		    open);
-	if (strcmp(method, "shutdown") == 0)
-		return xasprintf("Shut the daemon down: rules stay, but no name is let through.");
-	if (strcmp(method, "freeze") == 0 && cell_string(params, "vm")[0] == '\0')
-		return xasprintf("Freeze all: no packet of %s passes.", guests);
-	return NULL;
-}
-
 /* The engine said what an entry would mean: where it warns, the operator decides. */
 static void
 entry_tried(const json_t *result, const char *error, void *arg)
@@ -164,7 +124,7 @@ action_ask_or_send(struct console *c, const struct command *command, const char 
     const char *method, json_t *params)
 {
 	bool typed;
-	char *question = request_danger(c, method, params, &typed);
+	char *question = command_danger(c->status, method, params, &typed);
 	struct action *a;
 
 	if (question != NULL)

@@ -110,7 +110,7 @@ prompt_enter(struct console *c)
 	char line[PROMPT_SIZE];
 
 	if (p->kind == PROMPT_TYPED_QUESTION) {
-		prompt_answer(c, strcmp(p->text, "yes") == 0 || strcmp(p->text, "y") == 0);
+		prompt_answer(c, strcmp(p->text, "yes") == 0);
 		return;
 	}
 	if (p->kind == PROMPT_COMMAND) {
