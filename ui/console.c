@@ -202,6 +202,12 @@ link_changed(void *arg)
 	c->subscribed = NULL;
 	for (size_t i = 0; i < PANE_COUNT; i++)
 		view_outdated(&c->views[i]);
+	/* What is asked is about rows of a daemon that has gone. */
+	if (link_state(c->link) == LINK_DOWN && (c->prompt.kind == PROMPT_QUESTION ||
+	    c->prompt.kind == PROMPT_TYPED_QUESTION)) {
+		prompt_close(c);
+		console_error(c, "not done: the daemon went away");
+	}
 	/* Before any row: ages and questions need it. */
 	if (link_state(c->link) == LINK_UP)
 		ask_status(c);

@@ -152,7 +152,7 @@ const struct key_row key_table[] = {
 	{ { 'A' }, "A", "apply", "apply a profile: filtered, lockdown or observe", 7, action_apply },
 	{ { 'F' }, "F", "flush", "open everything; asks first", 8, action_flush },
 	{ { 'P' }, "P", "proxy", "stop the proxy (asks first) or start it", 9, action_proxy },
-	{ { 'f' }, "f", "freeze", "freeze or thaw the row's guest", 5, action_freeze },
+	{ { 'f' }, "f", "freeze", "freeze or thaw the row's guest; may ask first", 5, action_freeze },
 	{ { 'u' }, "u", "undo", "take back the last change of the allowlist", 6, action_undo },
 	{ { UI_KEY_ENTER }, "enter", "detail", "all about the row, and why it was decided so", 4,
 	    action_detail },

@@ -79,6 +79,7 @@ struct view {
 	size_t			 top, cursor;	/* row numbers among all rows */
 	int			 height;	/* rows on the screen */
 	bool			 touched;	/* the operator moved or acted here */
+	bool			 chosen;	/* and to the very row under the cursor */
 	bool			 no_cursor;	/* only to be read: batch, tables */
 	char			 identity[PANE_IDENTITY_SIZE];	/* of the cursor's row */
 	const char		*sort;

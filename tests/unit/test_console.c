@@ -69,8 +69,13 @@ a_row_that_went_leaves_the_cursor_in_its_place(void **state)
 	view_resize(&v, 10);
 	take(&v, window("d", 0, 5, 5), true);
 	view_select(&v, 4);
+	assert_true(v.chosen);
+	take(&v, window("d", 0, 5, 5), true);
+	assert_true(v.chosen);
 	take(&v, window("e", 0, 3, 3), true);
 	assert_int_equal(v.cursor, 2);
+	/* Nobody went to that one. */
+	assert_false(v.chosen);
 	assert_string_equal(current_name(&v), "e-2");
 	take(&v, window("e", 0, 0, 0), true);
 	assert_null(view_current(&v));
@@ -96,6 +101,7 @@ an_untouched_live_pane_follows_its_newest_row(void **state)
 	view_first(&v);
 	take(&v, window("newer", 0, 8, 11), true);
 	assert_string_equal(current_name(&v), "newer-0");
+	assert_false(v.chosen);
 	view_clear(&v);
 }
 
