@@ -130,7 +130,7 @@ detail(const json_t *row, double now, struct lines *l)
 
 static const struct column columns[] = {
 	{ "STATE", "state", 5, 8, 1, false, state_cell },
-	{ "ENTRY", "text", 16, 80, 1, false, entry_cell },
+	{ "ENTRY", "text", 16, 80, 1, false, entry_cell, CUT_NAME },
 	{ "OK", "allowed", 5, 7, 2, true, allowed_cell },
 	{ "NO", "denied", 5, 7, 2, true, denied_cell },
 	{ "LAST", "last", 5, 8, 2, true, last_cell },

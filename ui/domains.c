@@ -101,14 +101,14 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "DOMAIN", "name", 22, 96, 1, false, name_cell },
-	{ "ENTRY", "entry", 14, 40, 3, false, entry_cell },
+	{ "DOMAIN", "name", 22, 96, 1, false, name_cell, CUT_NAME },
+	{ "ENTRY", "entry", 14, 40, 3, false, entry_cell, CUT_NAME },
 	{ "OK", "allowed", 5, 7, 2, true, allowed_cell },
 	{ "NO", "denied", 5, 7, 2, true, denied_cell },
 	{ "BYTES", "bytes", 5, 7, 4, true, bytes_cell },
 	{ "LAST", "last", 5, 8, 2, true, last_cell },
 	{ "WHY", "last_reason", 10, 16, 5, false, why_cell },
-	{ "GUEST", "last_guest", 7, 20, 6, false, guest_cell },
+	{ "GUEST", "last_guest", 7, 20, 6, false, guest_cell, CUT_MIDDLE },
 	{ NULL }
 };
 

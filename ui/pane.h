@@ -34,6 +34,7 @@ struct column {
 	bool		 right;		/* flush right */
 	/* The cell's text, safe to draw, into buf; returns its ink. */
 	enum ink	(*cell)(const json_t *row, double now, char *buf, size_t size);
+	enum cut	 cut;
 };
 
 struct lines;			/* text of several lines, below */

@@ -182,7 +182,7 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "NAME", "name", 12, 28, 1, false, name_cell },
+	{ "NAME", "name", 12, 28, 1, false, name_cell, CUT_MIDDLE },
 	{ "BY", "by", 10, 12, 5, false, by_cell },
 	{ "STATE", "state", 7, 9, 3, false, state_cell },
 	{ "ADDRESS", "addresses", 15, 39, 4, false, address_cell },
