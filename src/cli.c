@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -279,7 +280,7 @@ static enum exit_code
 follow(const struct conf *conf, const struct command *c, json_t *params, const struct options *o)
 {
 	enum exit_code code = EXIT_NO_DAEMON;
-	char *cause, *line = NULL;
+	char *cause, *line = NULL, *text, *sent;
 	size_t size = 0;
 	json_int_t last = 0;
 	json_t *request = follow_request(c, params != NULL ? params : json_object());
@@ -290,15 +291,18 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 		json_decref(request);
 		return cli_fail(code, cause);
 	}
-	if ((f = fdopen(fd, "r+")) == NULL) {
+	if ((f = fdopen(fd, "r")) == NULL) {
 		close(fd);
 		json_decref(request);
 		return cli_fail(EXIT_NO, xasprintf("cannot read from the daemon: %s", strerror(errno)));
 	}
-	json_dumpf(request, f, JSON_COMPACT);
-	fputc('\n', f);
-	fflush(f);
+	text = json_dumps(request, JSON_COMPACT);
+	sent = xasprintf("%s\n", text != NULL ? text : "");
 	json_decref(request);
+	free(text);
+	/* What it said before it closed is worth more than the error. */
+	(void)!send(fd, sent, strlen(sent), MSG_NOSIGNAL);
+	free(sent);
 	while (getline(&line, &size, f) != -1 && follow_line(c, line, o, &last, &code))
 		continue;
 	if (feof(f))

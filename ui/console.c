@@ -560,7 +560,8 @@ tick(evutil_socket_t unused, short what, void *arg)
 static void
 console_start_events(struct console *c)
 {
-	static const int signals[] = { SIGWINCH, SIGCONT, SIGTSTP, SIGINT, SIGTERM, SIGHUP };
+	static const int signals[] = { SIGWINCH, SIGCONT, SIGTSTP, SIGINT, SIGTERM, SIGHUP,
+		SIGQUIT };
 
 	c->stdin_event = event_new(c->base, STDIN_FILENO, EV_READ | EV_PERSIST, stdin_readable, c);
 	event_add(c->stdin_event, NULL);
@@ -644,6 +645,8 @@ ui_run(const struct conf *conf)
 		free(cause);
 		return EXIT_NO;
 	}
+	/* A daemon that dies while it is written to is an error, not the end. */
+	signal(SIGPIPE, SIG_IGN);
 	/* Nothing may write to the terminal but the screen. */
 	event_set_log_callback(be_quiet);
 	for (size_t i = 0; i < PANE_COUNT; i++)
