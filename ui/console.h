@@ -107,9 +107,26 @@ void		 console_tell(struct console *, const char *, ...)
 void		 console_error(struct console *, const char *, ...)
 		    __attribute__((format(printf, 2, 3)));
 void		 console_leave(struct console *, int exit_code);
-/* Sends what the panes on the screen now show, if that has changed. */
-void		 console_subscribe(struct console *);
-void		 console_pause(struct console *);
+/* A key was pressed: what stood in the bottom line has been read. */
+void		 console_read(struct console *);
+
+/* ---- feed.c: what the engine says ---- */
+void		 feed_ask_status(struct console *);
+/* Asks for what the panes on the screen now show, if that has changed. */
+void		 feed_subscribe(struct console *);
+/* Holds the rows, or lets them go on. */
+void		 feed_pause(struct console *);
+/* Handlers of the link; arg is the console. */
+void		 feed_link_changed(void *arg);
+void		 feed_update(const json_t *params, void *arg);
+
+/* ---- input.c ---- */
+/* A key as it was typed: it may have to wait for rows. */
+void		 input_take(struct console *, const struct input *);
+/* A key whose turn has come. */
+void		 input_key(struct console *, const struct input *);
+/* Lets the keys that waited have their turn, as far as they need not wait. */
+void		 input_release(struct console *);
 
 /* ---- header.c ---- */
 /* What the top line says and how: made from what was last heard. */

@@ -162,7 +162,7 @@ const struct key_row key_table[] = {
 	{ { 's' }, "s", "sort", "sort by the next column", 11, sort },
 	{ { 'S' }, "S", "reverse", "sort the other way round", 0, reverse },
 	{ { 'z' }, "z", "zoom", "give the pane the whole screen, and back", 12, zoom },
-	{ { 'p' }, "p", "pause", "hold the rows still, and let them go on", 13, console_pause },
+	{ { 'p' }, "p", "pause", "hold the rows still, and let them go on", 13, feed_pause },
 	{ { ':' }, ":", "command", "type a command, as on the command line", 14, command_line },
 	{ { UI_KEY_UP, 'k' }, "up k", "up", "one row up", 0, move_up },
 	{ { UI_KEY_DOWN, 'j' }, "down j", "down", "one row down", 0, move_down },
