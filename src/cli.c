@@ -266,7 +266,10 @@ follow_line(const struct command *c, const char *line, const struct options *o, 
 	const char *text = json_string_value(json_object_get(error, "message"));
 	bool go_on = message != NULL && error == NULL;
 
-	if (error != NULL) {
+	if (message == NULL) {
+		*code = EXIT_NO_DAEMON;
+		cli_fail(*code, xstrdup("the daemon's answer is not JSON"));
+	} else if (error != NULL) {
 		*code = json_integer_value(json_object_get(error, "code")) == CONTROL_NOT_PERMITTED ?
 		    EXIT_NOT_PERMITTED : EXIT_USAGE;
 		cli_fail(*code, xstrdup(text != NULL ? text : "the daemon refused"));
