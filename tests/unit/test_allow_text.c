@@ -53,15 +53,6 @@ assert_done(char *cause)
 		fail_msg("%s", cause);
 }
 
-static void
-assert_cause(char *cause, const char *part)
-{
-	assert_non_null(cause);
-	if (strstr(cause, part) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", cause, part);
-	free(cause);
-}
-
 static uint32_t
 id_of(const struct allowlist *l, const char *text)
 {
