@@ -165,7 +165,9 @@ apply_text(const json_t *r)
 	const char *text = str(r, "diff");
 
 	if (diff == NULL)
-		return xasprintf("%s is in force\n", str(r, "profile"));
+		return xasprintf("%s is in force%s\n", str(r, "profile"),
+		    strcmp(str(r, "profile"), "observe") == 0 ?
+		    ": guests reach anything, and it is only logged" : "");
 	if (text[0] == '\0')
 		return xasprintf("%s would change nothing\n", str(r, "profile"));
 	return xasprintf("%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");

@@ -18,7 +18,9 @@ static const uint64_t rules_age = 1000000;
 struct method {
 	const char	*name;
 	bool		 operator;	/* only for those who may act */
+	/* NULL: it answers with a window of this view */
 	void		(*run)(struct engine *, struct control_call *, const json_t *params);
+	enum view	 view;
 };
 
 /* ---- looking ---- */
@@ -47,36 +49,6 @@ method_view(struct engine *e, struct control_call *call, const json_t *params, e
 		bad_params(call, cause);
 	else
 		control_reply(call, window_rows(e, v, &w));
-}
-
-static void
-method_vms(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_VMS);
-}
-
-static void
-method_domains(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_DOMAINS);
-}
-
-static void
-method_entries(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_ENTRIES);
-}
-
-static void
-method_drops(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_DROPS);
-}
-
-static void
-method_events(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_EVENTS);
 }
 
 /* Answers with the listing that was asked for, or the former one. */
@@ -378,12 +350,12 @@ method_shutdown(struct engine *e, struct control_call *call, const json_t *param
 static const struct method method_table[] = {
 	{ "hello", false, method_hello },
 	{ "status", false, method_status },
-	{ "vms", false, method_vms },
+	{ "vms", false, NULL, VIEW_VMS },
 	{ "rules", false, method_rules },
-	{ "domains", false, method_domains },
-	{ "entries", false, method_entries },
-	{ "drops", false, method_drops },
-	{ "events", false, method_events },
+	{ "domains", false, NULL, VIEW_DOMAINS },
+	{ "entries", false, NULL, VIEW_ENTRIES },
+	{ "drops", false, NULL, VIEW_DROPS },
+	{ "events", false, NULL, VIEW_EVENTS },
 	{ "subscribe", false, method_subscribe },
 	{ "check", false, method_check },
 	{ "why", false, method_why },
@@ -417,8 +389,10 @@ methods_request(struct control_call *call, const char *name, const json_t *param
 			control_fail(call, CONTROL_NOT_PERMITTED, xasprintf("user %u may watch but not "
 			    "act: become root or a member of group %s to use %s",
 			    (unsigned)call->peer.uid, e->conf.group, name));
-		else
+		else if (m->run != NULL)
 			m->run(e, call, params);
+		else
+			method_view(e, call, params, m->view);
 		return;
 	}
 	control_fail(call, CONTROL_NO_METHOD, xasprintf("there is no method \"%s\"", name));

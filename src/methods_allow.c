@@ -124,7 +124,7 @@ method_entry_add(struct engine *e, struct control_call *call, const json_t *para
 	free(text);
 }
 
-/* "entry" as an id (a number, or digits) or as the entry's text. */
+/* "entry" as an id (a number) or as allowlist_named() takes it. */
 static char *
 param_entry(const json_t *params, char **named)
 {
@@ -135,7 +135,7 @@ param_entry(const json_t *params, char **named)
 	if (json_is_integer(j)) {
 		if (json_integer_value(j) < 1 || json_integer_value(j) > UINT32_MAX)
 			return xstrdup("\"entry\" is no entry's id");
-		*named = xasprintf("%u", (unsigned)json_integer_value(j));
+		*named = xasprintf("id=%u", (unsigned)json_integer_value(j));
 		return NULL;
 	}
 	if ((cause = param_needed(params, "entry", &text)) == NULL)

@@ -44,30 +44,6 @@ entry_cell(const json_t *row, double now, char *buf, size_t size)
 }
 
 static enum ink
-allowed_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "allowed", buf, size);
-}
-
-static enum ink
-denied_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "denied", buf, size) == INK_DIM ? INK_DIM : INK_WARN;
-}
-
-static enum ink
-bytes_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_traffic(row, buf, size);
-}
-
-static enum ink
-last_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_ago(row, "last", now, buf, size);
-}
-
-static enum ink
 why_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "last_reason", buf, size);
@@ -119,14 +95,14 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "DOMAIN", "name", 22, 96, 1, false, name_cell },
-	{ "ENTRY", "entry", 14, 40, 3, false, entry_cell },
-	{ "OK", "allowed", 5, 7, 2, true, allowed_cell },
-	{ "NO", "denied", 5, 7, 2, true, denied_cell },
-	{ "BYTES", "bytes", 5, 7, 4, true, bytes_cell },
-	{ "LAST", "last", 5, 8, 2, true, last_cell },
+	{ "DOMAIN", "name", 22, 96, 1, false, name_cell, CUT_NAME },
+	{ "ENTRY", "entry", 14, 40, 3, false, entry_cell, CUT_NAME },
+	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },
+	{ "NO", "denied", 5, 7, 2, true, cell_denied },
+	{ "BYTES", "bytes", 5, 7, 4, true, cell_traffic },
+	{ "LAST", "last", 5, 8, 2, true, cell_last },
 	{ "WHY", "last_reason", 10, 16, 5, false, why_cell },
-	{ "GUEST", "last_guest", 7, 20, 6, false, guest_cell },
+	{ "GUEST", "last_guest", 7, 20, 6, false, guest_cell, CUT_MIDDLE },
 	{ NULL }
 };
 

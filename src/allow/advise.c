@@ -1,6 +1,6 @@
 /*
- * What there is to say about an entry beyond its grammar, and entries found
- * by name.  The index is a table of chains over the names of the list.
+ * What there is to say about an entry beyond its grammar, and the entries that
+ * have a name.  The index is a table of chains over the names of the list.
  */
 #include "config.h"
 
@@ -89,78 +89,6 @@ index_visit(const struct allowlist *l, const char *name,
 			return true;
 	}
 	return false;
-}
-
-/* ---- an entry by what an operator types ---- */
-
-struct named {
-	const struct allow_entry	*wanted;
-	bool				 (*same)(const struct allow_entry *,
-					    const struct allow_entry *);
-	struct allow_entry		 found;
-	unsigned			 n;
-};
-
-static bool
-count_named(const struct allow_entry *e, void *arg)
-{
-	struct named *n = arg;
-
-	if (n->same(e, n->wanted) && n->n++ == 0)
-		n->found = *e;
-	return false;
-}
-
-static char *
-named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e)
-{
-	struct named n = { .same = entry_same };
-	char why[GH_CAUSE_SIZE], shown[80];
-	struct allow_entry wanted;
-	struct line_parts p;
-
-	text_escape(shown, sizeof(shown), text, strlen(text));
-	if (!line_split(&p, text, strlen(text)))
-		return xasprintf(
-		    "\"%s\": not an entry; write it as it stands in the list, or its "
-		    "number",
-		    shown);
-	if (!entry_parse(&wanted, p.core, p.core_len, why))
-		return xstrdup(why);
-	n.wanted = &wanted;
-	index_visit(l, wanted.name, count_named, &n);
-	if (n.n == 0 && wanted.vm[0] == '\0' && wanted.until == 0) {
-		/* ".pypi.org" will do for ".pypi.org vm=agent-*" if it is the only one.
-		 */
-		n.same = entry_same_target;
-		index_visit(l, wanted.name, count_named, &n);
-	}
-	if (n.n == 0)
-		return xasprintf(
-		    "\"%s\": no such entry in %s; \"gatehouse entries\" shows them",
-		    shown, l->path);
-	if (n.n > 1)
-		return xasprintf(
-		    "\"%s\": %u entries of %s are like that, the first on line %u; "
-		    "name one by its number",
-		    shown, n.n, l->path, n.found.line);
-	*e = n.found;
-	return NULL;
-}
-
-char *
-allowlist_named(const struct allowlist *l, const char *text, struct allow_entry *e)
-{
-	const char *why;
-	uint64_t id;
-
-	if (!text_number(text, 1, UINT32_MAX, &id, &why))
-		return named_by_text(l, text, e);
-	if (!allowlist_find(l, (uint32_t)id, e))
-		return xasprintf(
-		    "there is no entry %u in %s; \"gatehouse entries\" shows them",
-		    (unsigned)id, l->path);
-	return NULL;
 }
 
 /* ---- warnings ---- */

@@ -97,8 +97,9 @@ bool			 allowlist_entry(const struct allowlist *, size_t i,
 			    struct allow_entry *);
 bool			 allowlist_find(const struct allowlist *, uint32_t id,
 			    struct allow_entry *);
-/* An entry by its id in digits or by its text; a cause (caller frees) if there
- * is none, or more than one. */
+/* The one entry named exactly: by its text, or as id=7, line=12, or 7 where it
+ * is only one of the two.  A cause (caller frees), of several lines where there
+ * are near ones or more than one. */
 char			*allowlist_named(const struct allowlist *, const char *,
 			    struct allow_entry *);
 /* The entry as an operator would write it, without "#off "; caller frees. */

@@ -67,15 +67,6 @@ assert_done(char *cause)
 		fail_msg("%s", cause);
 }
 
-static void
-assert_cause(char *cause, const char *part)
-{
-	assert_non_null(cause);
-	if (strstr(cause, part) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", cause, part);
-	free(cause);
-}
-
 static uint32_t
 id_of(const struct allowlist *l, const char *text)
 {
@@ -417,21 +408,46 @@ ids_stay_with_what_an_entry_says(void **state)
 }
 
 static void
-an_entry_is_named_by_number_or_text(void **state)
+an_entry_is_named_exactly_by_text_id_or_line(void **state)
 {
-	struct allowlist *l = parse(".a.com vm=x\n.b.com\n.c.com vm=x\n.c.com vm=y\n.d.com\n.D.com\n");
+	struct allowlist *l = parse("# c\n.a.com vm=x\n.b.com\n.c.com vm=x\n.c.com vm=y\n.d.com\n.D.com\n");
 	struct allow_entry e;
 
-	assert_int_equal(id_of(l, "2"), 2);
+	assert_int_equal(id_of(l, "id=2"), 2);
+	assert_int_equal(id_of(l, "line=2"), 1);
 	assert_int_equal(id_of(l, " .B.com "), 2);
-	assert_int_equal(id_of(l, ".a.com"), 1);
 	assert_int_equal(id_of(l, ".c.com vm=y"), 4);
-	assert_cause(allowlist_named(l, ".c.com", &e), "2 entries");
-	assert_cause(allowlist_named(l, ".d.com", &e), "2 entries");
-	assert_cause(allowlist_named(l, "b.com", &e), "no such entry");
+	/* A bare number will do where it can be only one of the two. */
+	assert_int_equal(id_of(l, "1"), 1);
+	assert_int_equal(id_of(l, "7"), 6);
+	assert_cause(allowlist_named(l, "2", &e), "the id of one entry");
+	assert_cause(allowlist_named(l, "2", &e), "\n  id=2  line=3  .b.com\n  id=1  line=2  .a.com vm=x");
 	assert_cause(allowlist_named(l, "99", &e), "no entry 99");
+	assert_cause(allowlist_named(l, "line=1", &e), "no entry line=1");
+	assert_cause(allowlist_named(l, "id=x", &e), "not a number");
 	assert_cause(allowlist_named(l, "", &e), "not an entry");
 	assert_cause(allowlist_named(l, "a b", &e), "not an option");
+	allowlist_free(l);
+}
+
+static void
+what_names_several_entries_or_none_is_answered_with_those_near_it(void **state)
+{
+	struct allowlist *l = parse(".a.com vm=x\n#off b.com\n.c.com vm=x\n.c.com vm=y\n.d.com\n.D.com\n"
+	    ".pypi.org\n");
+	struct allow_entry e;
+
+	assert_cause(allowlist_named(l, ".d.com", &e), "2 entries");
+	assert_cause(allowlist_named(l, ".d.com", &e), "\n  id=5  line=5  .d.com\n  id=6  line=6  .d.com");
+	/* The same name is not the same entry: neither its form, nor its guests. */
+	assert_cause(allowlist_named(l, ".a.com", &e), "no such entry");
+	assert_cause(allowlist_named(l, ".a.com", &e), "\n  id=1  line=1  .a.com vm=x");
+	assert_cause(allowlist_named(l, ".c.com", &e), "vm=x\n  id=4  line=4  .c.com vm=y");
+	assert_cause(allowlist_named(l, ".b.com", &e), "\n  id=2  line=2  #off b.com");
+	assert_cause(allowlist_named(l, "files.pypi.org", &e), "id=7");
+	assert_cause(allowlist_named(l, ".pypy.org", &e), "id=7");
+	assert_cause(allowlist_named(l, ".pipy.org", &e), "id=7");
+	assert_cause(allowlist_named(l, ".example.org", &e), "\"gatehouse entries\" shows them");
 	allowlist_free(l);
 }
 
@@ -441,18 +457,18 @@ static void
 edits_keep_every_other_byte(void **state)
 {
 	static const struct {
-		const char	*before, *disabled, *removed;
+		const char	*named, *before, *disabled, *removed;
 	} cases[] = {
-		{ "# c\r\n\r\n  .a.com\t vm=x   # why\r\n.b.com\r\n",
+		{ ".a.com vm=x", "# c\r\n\r\n  .a.com\t vm=x   # why\r\n.b.com\r\n",
 		    "# c\r\n\r\n  #off .a.com\t vm=x   # why\r\n.b.com\r\n", "# c\r\n\r\n.b.com\r\n" },
-		{ ".b.com\n\n\n.a.com", ".b.com\n\n\n#off .a.com", ".b.com\n\n\n" },
-		{ "\xef\xbb\xbf.a.com", "\xef\xbb\xbf#off .a.com", "" },
-		{ ".a.com\n#x", "#off .a.com\n#x", "#x" },
+		{ ".a.com", ".b.com\n\n\n.a.com", ".b.com\n\n\n#off .a.com", ".b.com\n\n\n" },
+		{ ".a.com", "\xef\xbb\xbf.a.com", "\xef\xbb\xbf#off .a.com", "" },
+		{ ".a.com", ".a.com\n#x", "#off .a.com\n#x", "#x" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct allowlist *l = parse(cases[i].before);
-		const uint32_t id = id_of(l, ".a.com");
+		const uint32_t id = id_of(l, cases[i].named);
 		char *what;
 
 		assert_done(allowlist_set(l, id, false));
@@ -468,7 +484,7 @@ edits_keep_every_other_byte(void **state)
 		assert_done(allowlist_undo(l, &what));
 		free(what);
 		assert_text(l, cases[i].before);
-		assert_int_equal(id_of(l, ".a.com"), id);
+		assert_int_equal(id_of(l, cases[i].named), id);
 		allowlist_free(l);
 	}
 }
@@ -1226,7 +1242,8 @@ main(void)
 		cmocka_unit_test(bounds_are_told_with_their_line),
 		cmocka_unit_test(no_more_entries_than_the_bound_are_taken),
 		cmocka_unit_test(ids_stay_with_what_an_entry_says),
-		cmocka_unit_test(an_entry_is_named_by_number_or_text),
+		cmocka_unit_test(an_entry_is_named_exactly_by_text_id_or_line),
+		cmocka_unit_test(what_names_several_entries_or_none_is_answered_with_those_near_it),
 		cmocka_unit_test(edits_keep_every_other_byte),
 		cmocka_unit_test(enabling_takes_off_whatever_stands_before_the_entry),
 		cmocka_unit_test(adding_follows_the_line_endings_of_the_file),

@@ -182,11 +182,56 @@ a_verdict_is_told_with_the_entry_that_decided(void **state)
 	json_decref(j);
 }
 
+static void
+what_opens_or_ends_something_is_asked_about_and_nothing_else(void **state)
+{
+	static const struct {
+		const char	*method, *params, *question;	/* NULL: not asked */
+		bool		 typed;
+	} rows[] = {
+		{ "flush", "{}", "Flush: 3 running guests will reach anything, unfiltered.", true },
+		{ "apply", "{\"profile\":\"observe\"}",
+		    "Observe: 3 running guests will reach anything, only logged.", true },
+		{ "apply", "{\"profile\":\"observe\",\"dry_run\":true}", NULL, false },
+		{ "apply", "{\"profile\":\"filtered\"}", NULL, false },
+		{ "apply", "{}", NULL, false },
+		{ "apply", "{\"profile\":\"lockdown\"}",
+		    "Lockdown: no guest reaches anything, 7 open connections end.", false },
+		{ "proxy", "{\"action\":\"stop\"}",
+		    "Stop the proxy: no name is let through, 7 open connections end.", false },
+		{ "proxy", "{\"action\":\"start\"}", NULL, false },
+		{ "freeze", "{}", "Freeze all: no packet of 3 running guests passes.", false },
+		{ "freeze", "{\"vm\":\"agent-1\"}", NULL, false },
+		{ "entry.set", "{\"entry\":1,\"state\":\"off\"}", NULL, false },
+	};
+	json_t *status = json_pack("{s:{s:i}, s:{s:i}}", "counts", "running", 3, "proxy",
+	    "connections", 7);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *params = json_loads(rows[i].params, 0, NULL);
+		bool typed = !rows[i].typed;
+		char *question = command_danger(status, rows[i].method, params, &typed);
+
+		if (rows[i].question == NULL)
+			assert_null(question);
+		else
+			assert_string_equal(question, rows[i].question);
+		assert_int_equal(typed, rows[i].typed);
+		free(question);
+		question = command_danger(NULL, rows[i].method, params, &typed);
+		assert_int_equal(question != NULL, rows[i].question != NULL);
+		free(question);
+		json_decref(params);
+	}
+	json_decref(status);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_become_requests),
+		cmocka_unit_test(what_opens_or_ends_something_is_asked_about_and_nothing_else),
 		cmocka_unit_test(every_command_has_help_and_fits_its_row),
 		cmocka_unit_test(results_become_text_and_never_crash_on_odd_ones),
 		cmocka_unit_test(what_was_learned_is_told_as_entries),

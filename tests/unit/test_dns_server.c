@@ -184,15 +184,6 @@ turn(struct rig *r)
 	usleep(500);
 }
 
-#define until(r, cond) do {						\
-	int turns_ = 0;							\
-	while (!(cond)) {						\
-		if (turns_++ > 4000)					\
-			fail_msg("never came: %s", #cond);		\
-		turn(r);						\
-	}								\
-} while (0)
-
 static struct sockaddr_in
 server_address(const struct rig *r)
 {

@@ -103,15 +103,6 @@ list_of(struct dirs *d, const char *text)
 	return l;
 }
 
-static void
-assert_cause(char *cause, const char *part)
-{
-	assert_non_null(cause);
-	if (strstr(cause, part) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", cause, part);
-	free(cause);
-}
-
 static struct allow_image *
 compile(const struct allowlist *l)
 {

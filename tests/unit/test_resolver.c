@@ -112,15 +112,6 @@ turn(struct rig *r)
 	usleep(1000);
 }
 
-#define until(r, cond) do {						\
-	int turns_ = 0;							\
-	while (!(cond)) {						\
-		if (turns_++ > 4000)					\
-			fail_msg("never came: %s", #cond);		\
-		turn(r);						\
-	}								\
-} while (0)
-
 static bool
 asks(struct rig *r, struct asker *k, const char *name, uint16_t type)
 {
