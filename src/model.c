@@ -23,6 +23,8 @@ const struct model_limits model_limits_default = {
 	.entries = 1 << 20,
 };
 
+const char model_no_name[] = "(no name)";
+
 struct model {
 	struct hash_key		 key;
 	struct hit_record	*hits;
@@ -234,9 +236,7 @@ domain_hit(struct model *m, const struct hit *hit, const char *guest_name)
 	struct domain *d;
 	unsigned found = 0;
 
-	if (hit->name[0] == '\0')
-		return 0;
-	d = domain_get(m, hit->name);
+	d = domain_get(m, hit->name[0] != '\0' ? hit->name : model_no_name);
 	if (hit->verdict == VERDICT_ALLOW) {
 		if (d->allowed++ == 0)
 			found = MODEL_FIRST_ALLOW;
