@@ -12,7 +12,7 @@ READ, WRITE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
 NUMBER = re.compile(rb"(?<![0-9])[0-9]{7}(?![0-9])")
 PACE = 0.004            # between two pieces
 PACE_BYTES = 0.001      # between two bytes
-DEADLINE = 30           # seconds for one connection
+DEADLINE = 90           # seconds for one connection
 
 ADDRESS = {4: "203.0.113.9", 6: "2001:db8::9"}
 PROXY = {4: "10.77.0.1", 6: "fd77::1"}
