@@ -85,7 +85,7 @@ void
 event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, unsigned found)
 {
 	struct event_record r = { .kind = EVENT_HIT, .time = hit->time, .count = 1, .hit_id = hit->id };
-	const char *name = hit->name[0] != '\0' ? hit->name : "(no name)";
+	const char *name = hit->name[0] != '\0' ? hit->name : model_no_name;
 	char key[GH_GUEST_SIZE + GH_NAME_SIZE + 32];
 
 	if (hit->verdict == VERDICT_ALLOW && (found & MODEL_FIRST_ALLOW) == 0)

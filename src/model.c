@@ -28,6 +28,8 @@ const struct model_limits model_limits_default = {
 	.entries = 1 << 20,
 };
 
+const char model_no_name[] = "(no name)";
+
 struct model {
 	struct hash_key		 key;
 	struct hit_record	*hits;
@@ -317,9 +319,7 @@ domain_hit(struct model *m, const struct hit *hit, bool known, const char *guest
 	struct domain *d;
 	unsigned found;
 
-	if (hit->name[0] == '\0')
-		return 0;
-	d = domain_get(m, hit->name);
+	d = domain_get(m, hit->name[0] != '\0' ? hit->name : model_no_name);
 	found = domain_count(m, d, hit, known, guest_name);
 	if (d->first == 0)
 		d->first = hit->time;

@@ -109,6 +109,10 @@ struct model;
 struct model	*model_new(const struct model_limits *);
 void		 model_free(struct model *);
 
+/* The row of Domains for decisions about no name: what a guest said had none,
+ * or was too broken to tell. */
+extern const char	 model_no_name[];
+
 /* What model_hit() found out. */
 enum { MODEL_FIRST_ALLOW = 1 << 0, MODEL_FIRST_DENY = 1 << 1 };
 /* guest 0: nobody known; guest_name is kept either way. */

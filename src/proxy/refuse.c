@@ -94,9 +94,14 @@ guest_is_done(const struct session *s)
 		return true;
 	if (s->client.readable || s->client.ended)
 		return false;
-	return s->protocol == PROTOCOL_TLS ||
-	    (s->exchange != NULL && s->exchange->body_up.kind == HTTP_BODY_NONE &&
-	    s->exchange->head_len > 0);
+	/* A hello refused before it was whole may still be on its way. */
+	if (s->protocol == PROTOCOL_TLS)
+		return s->scan.need > 0 && s->scan.have >= s->scan.need;
+	/* So may one that does not wait for the answer to its CONNECT. */
+	if (s->explicit && !s->tunnel)
+		return false;
+	return s->exchange != NULL && s->exchange->body_up.kind == HTTP_BODY_NONE &&
+	    s->exchange->head_len > 0;
 }
 
 static void

@@ -391,13 +391,15 @@ versions_move_with_what_they_stand_for(void **state)
 }
 
 static void
-a_hit_without_a_name_makes_no_domain(void **state)
+hits_without_a_name_share_a_row(void **state)
 {
 	struct model *m = *state;
 	struct hit h = hit_of(1, "", VERDICT_DENY);
 
 	model_hit(m, &h, 1, "guest");
-	assert_int_equal(model_count(m, VIEW_DOMAINS), 0);
+	assert_int_equal(model_count(m, VIEW_DOMAINS), 1);
+	assert_int_equal(model_find_domain(m, model_no_name)->denied, 1);
+	assert_int_equal(model_find_domain(m, model_no_name)->last_id, 1);
 	assert_int_equal(model_guest(m, 1)->denied, 1);
 	assert_non_null(model_find_hit(m, 1));
 }
@@ -425,7 +427,7 @@ main(void)
 		TEST(forgetting_some_keeps_the_counts_of_the_rest),
 		TEST(a_guest_may_say_only_so_much_in_a_minute),
 		TEST(versions_move_with_what_they_stand_for),
-		TEST(a_hit_without_a_name_makes_no_domain),
+		TEST(hits_without_a_name_share_a_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

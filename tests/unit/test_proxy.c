@@ -121,6 +121,25 @@ an_unlisted_tls_host_gets_an_alert_at_once(void **state)
 }
 
 static void
+the_rest_of_a_refused_hello_does_not_overtake_its_alert(void **state)
+{
+	static const uint8_t begun[] = { 22, 3, 1, 0, 4, 2, 0, 0, 0 };
+	struct rig *r = *state;
+	int guest = rig_connect(r);
+	bool reset;
+
+	rig_send(r, guest, begun, sizeof(begun));
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_MALFORMED, "");
+	/* A socket closed now would answer what still comes with a reset. */
+	rig_say(r, guest, "more of it");
+	assert_int_equal(r->proxy->nopen, 1);
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	assert_false(reset);
+	close(guest);
+	rig_until(r, r->proxy->nopen == 0);
+}
+
+static void
 hellos_that_name_no_proper_host_are_refused(void **state)
 {
 	static const struct {
@@ -381,6 +400,41 @@ bodies_and_special_responses_pass_untouched(void **state)
 	assert_false(rig_origin_waits(r));
 	close(guest);
 	close(origin);
+}
+
+static void
+a_body_that_breaks_the_rules_is_refused_and_told(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static const char begun[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+	struct rig *r = *state;
+	bool reset;
+
+	for (int answered = 0; answered < 2; answered++) {
+		int guest = rig_connect(r), origin;
+
+		rig_say(r, guest, head);
+		origin = rig_accept(r);
+		rig_hear(r, origin, head);
+		if (answered) {
+			rig_say(r, origin, begun);
+			rig_hear(r, guest, begun);
+		}
+		rig_say(r, guest, "ffffffffffffffff5\r\nhello\r\n");
+		/* Where the answer has begun, a page would be a part of it. */
+		if (answered)
+			assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+		else
+			expect_page(r, guest, "403", "malformed");
+		expect_hit(r, VIA_HTTP, VERDICT_DENY, REASON_MALFORMED, "a.example");
+		rig_read_all(r, origin, got, sizeof(got), &reset);
+		assert_true(reset);
+		assert_null(strstr(got, "hello"));
+		close(origin);
+		if (answered)
+			close(guest);
+	}
+	rig_until(r, r->proxy->nopen == 0);
 }
 
 static void
@@ -911,6 +965,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		rig_test(a_listed_tls_host_is_reached_and_both_sides_may_close_halves),
 		rig_test(an_unlisted_tls_host_gets_an_alert_at_once),
+		rig_test(the_rest_of_a_refused_hello_does_not_overtake_its_alert),
 		rig_test(hellos_that_name_no_proper_host_are_refused),
 		rig_test(a_hello_is_put_together_from_single_bytes_and_records),
 		rig_test(every_request_of_a_connection_is_judged),
@@ -920,6 +975,7 @@ main(void)
 		rig_test(what_is_neither_tls_nor_http_is_closed_at_once),
 		rig_test(silence_and_slowness_end_at_the_deadline),
 		rig_test(bodies_and_special_responses_pass_untouched),
+		rig_test(a_body_that_breaks_the_rules_is_refused_and_told),
 		rig_test(a_guest_may_wait_for_100_continue),
 		rig_test(a_response_may_end_with_its_connection),
 		rig_test(a_websocket_becomes_a_plain_relay),
