@@ -3,15 +3,26 @@
  *
  * We resolve the name ourselves (A and AAAA at once) and dial what we
  * resolved and checked: where the guest meant to connect is only recorded.
- * Addresses are tried one after the other, the families taking turns,
- * beginning with the one the guest used; each try gets its share of the
- * time that is left, so that one dead address does not use it up.
+ *
+ * Addresses are tried as RFC 8305 says: the families take turns, the next
+ * address is tried when the one before failed or did not answer for a quarter
+ * of a second, and goes on beside it; the first that connects wins.  The
+ * family to begin with is the one the guest used, since its own choice was
+ * made among the same addresses; who asks us as a proxy has made none, and
+ * gets IPv6 first.  A family without a route comes second for a while, so that
+ * a host without IPv6 does not pay for a failing connect() each time.
+ *
+ * An ordinary dial has one socket, the session's, and costs what it did
+ * without all that: the sockets of later attempts, their timer and the
+ * farewell to them exist only where the first one did not answer at once.
  */
 #include "config.h"
 
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -20,22 +31,42 @@
 
 #include "proxy/worker.h"
 
-enum { FAMILIES = 2, TRY_MS_MIN = 1000 };
+enum {
+	FAMILIES = 2,
+	ATTEMPTS = 3,			/* under way at once */
+	ATTEMPT_DELAY_MS = 250,		/* RFC 8305 section 5 */
+	RESOLUTION_DELAY_MS = 50,	/* section 3: for the family that comes first */
+	TRY_MS_MIN = 1000,		/* before an attempt must make room for another */
+	NO_ROUTE_MS = 30000,
+};
 
 struct family {
 	struct dns_waiter	 waiter;	/* must be first */
 	struct dial		*dial;
 	struct addr		 addrs[DIAL_ADDRESSES];
 	unsigned		 n, next;
+	bool			 pending;	/* its look-up has no answer yet */
+};
+
+struct attempt {
+	struct conn	 spare;		/* its socket, unless that is the session's */
+	struct conn	*conn;
+	struct dial	*dial;
+	struct addr	 addr;
+	uint64_t	 started;	/* milliseconds */
 };
 
 struct dial {
-	struct session	*session;
+	struct session	*session;	/* NULL: over, freed after this batch */
+	SLIST_ENTRY(dial) link;		/* in proxy->dials */
 	struct hit	 hit;		/* told when we know how it ended */
 	struct family	 families[FAMILIES];	/* IPv4, IPv6 */
+	struct attempt	 attempts[ATTEMPTS];
+	struct event	 step;		/* time for the next attempt */
 	unsigned	 turn;		/* which family is next */
-	unsigned	 pending;	/* look-ups without an answer */
+	bool		 waited;	/* long enough for the preferred family */
 	bool		 refused;	/* an address was one we must not dial */
+	bool		 raced;		/* had more sockets than the session's */
 	uint64_t	 deadline;	/* milliseconds */
 };
 
@@ -45,14 +76,55 @@ dial_hit(struct dial *d)
 	return &d->hit;
 }
 
+struct session *
+dial_session(struct conn *c)
+{
+	struct attempt *a = (struct attempt *)(void *)((char *)c - offsetof(struct attempt, spare));
+
+	return a->dial->session;
+}
+
+static void
+attempt_close(struct proxy *p, struct attempt *a)
+{
+	if (a->conn->fd == -1)
+		return;
+	if (a->conn == &a->spare)
+		p->nspares--;
+	conn_close(p, a->conn, false);
+}
+
 void
 dial_abandon(struct dial *d)
 {
+	struct proxy *p;
+
 	if (d == NULL)
 		return;
+	p = d->session->proxy;
 	for (int i = 0; i < FAMILIES; i++)
 		resolver_cancel(&d->families[i].waiter);
-	free(d);
+	event_del(&d->step);
+	if (!d->raced) {
+		free(d);
+		return;
+	}
+	/* The poller may still name one of its sockets in this batch. */
+	for (int i = 1; i < ATTEMPTS; i++)
+		attempt_close(p, &d->attempts[i]);
+	d->session = NULL;
+	SLIST_INSERT_HEAD(&p->dials, d, link);
+}
+
+void
+dials_reap(struct proxy *p)
+{
+	struct dial *d;
+
+	while ((d = SLIST_FIRST(&p->dials)) != NULL) {
+		SLIST_REMOVE_HEAD(&p->dials, link);
+		free(d);
+	}
 }
 
 /* Ends the dial without a connection. */
@@ -86,6 +158,8 @@ dial_connected(struct session *s)
 	}
 }
 
+/* ---- what to try, and when ---- */
+
 /* The next address that was not tried; the other family's if it has one. */
 static const struct addr *
 dial_next(struct dial *d)
@@ -103,53 +177,117 @@ dial_next(struct dial *d)
 static unsigned
 dial_left(const struct dial *d)
 {
-	unsigned n = d->pending;
+	unsigned n = 0;
 
 	for (int i = 0; i < FAMILIES; i++)
 		n += d->families[i].n - d->families[i].next;
 	return n;
 }
 
-/* When to give up on what is under way, if anything else could be tried. */
-static void
-dial_set_timer(struct session *s)
+static bool
+dial_pending(const struct dial *d)
 {
-	struct proxy *p = s->proxy;
-	const struct dial *d = s->dial;
-	uint64_t rest = d->deadline > p->now ? d->deadline - p->now : 0, share = rest;
+	return d->families[0].pending || d->families[1].pending;
+}
 
-	if (s->upstream.fd != -1) {
-		share = rest / (dial_left(d) + 1);
-		if (share < TRY_MS_MIN)
-			share = TRY_MS_MIN < rest ? TRY_MS_MIN : rest;
+/* One that is free for a further attempt; NULL if none is. */
+static struct attempt *
+attempt_free(struct dial *d)
+{
+	struct attempt *a = &d->attempts[0];
+
+	if (a->conn->fd == -1)
+		return a;
+	if (d->session->proxy->nspares == SPARES_MAX)
+		return NULL;
+	for (a++; a < &d->attempts[ATTEMPTS]; a++) {
+		if (a->conn->fd == -1)
+			return a;
 	}
-	wheel_clear(&p->wheel, &s->timer);
-	wheel_set(&p->wheel, &s->timer, p->now + share);
+	return NULL;
+}
+
+/* The one that started first, or last; NULL if none is under way. */
+static struct attempt *
+attempt_at(struct dial *d, bool last)
+{
+	struct attempt *found = NULL;
+
+	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
+		if (a->conn->fd != -1 && (found == NULL ||
+		    (last ? a->started >= found->started : a->started < found->started)))
+			found = a;
+	}
+	return found;
+}
+
+static void
+dial_step_in(struct dial *d, uint64_t when)
+{
+	const uint64_t now = d->session->proxy->now, ms = when > now ? when - now : 0;
+	const struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	event_add(&d->step, &tv);
+}
+
+/* The time at which an attempt must make room: what is left is shared. */
+static uint64_t
+attempt_ends(const struct dial *d, const struct attempt *a)
+{
+	const uint64_t rest = d->deadline > a->started ? d->deadline - a->started : 0,
+		share = rest / (dial_left(d) + 1);
+
+	return a->started + (share < TRY_MS_MIN ? TRY_MS_MIN : share);
+}
+
+/* When the next address is to be tried, if there is one. */
+static void
+dial_arm(struct dial *d)
+{
+	const struct attempt *latest = attempt_at(d, true);
+
+	if (latest == NULL || dial_left(d) == 0)
+		return;
+	dial_step_in(d, attempt_free(d) != NULL ? latest->started + ATTEMPT_DELAY_MS :
+	    attempt_ends(d, attempt_at(d, false)));
+}
+
+/* ---- attempts ---- */
+
+static bool
+out_of_resources(void)
+{
+	return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 }
 
 /* A socket on its way to the address, or false (errno). */
 static bool
-dial_connect(struct session *s, const struct addr *a)
+attempt_connect(struct session *s, struct attempt *a)
 {
+	struct proxy *p = s->proxy;
 	struct sockaddr_storage ss;
-	const socklen_t len = addr_to_sockaddr(a, s->port, &ss);
+	const socklen_t len = addr_to_sockaddr(&a->addr, s->port, &ss);
 	const int on = 1;
 	int fd, error;
 
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return false;
-	s->upstream.fd = fd;
+	a->conn->fd = fd;
+	a->started = p->now;
+	if (a->conn == &a->spare) {
+		p->nspares++;
+		a->dial->raced = true;
+	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	/* Watched only now: an unconnected socket would report itself as hung up. */
 	if ((connect(fd, (const struct sockaddr *)&ss, len) == -1 && errno != EINPROGRESS) ||
-	    !conn_watch(s->proxy, &s->upstream)) {
+	    !conn_watch(p, a->conn)) {
 		error = errno;
-		conn_close(s->proxy, &s->upstream, false);
+		attempt_close(p, a);
 		errno = error;
 		return false;
 	}
-	s->dial->hit.dialled = *a;
 	return true;
 }
 
@@ -158,62 +296,138 @@ static void
 dial_try(struct session *s)
 {
 	struct dial *d = s->dial;
-	const struct addr *a;
+	struct proxy *p = s->proxy;
+	struct attempt *a = attempt_free(d);
+	const struct addr *next;
 
-	while ((a = dial_next(d)) != NULL) {
-		if (dial_connect(s, a)) {
-			dial_set_timer(s);
-			return;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			s->proxy->paused = true;
-			dial_fail(s, REASON_LIMIT);
-			return;
-		}
-	}
-	if (d->pending > 0) {
-		dial_set_timer(s);
+	while (a != NULL && (next = dial_next(d)) != NULL) {
+		a->addr = *next;
+		if (attempt_connect(s, a))
+			break;
+		if (errno == ENETUNREACH || errno == EADDRNOTAVAIL)
+			p->no_route[a->addr.family == 6] = p->now;
+		if (!out_of_resources())
+			continue;
+		p->paused = true;
+		if (attempt_at(d, false) != NULL)
+			break;		/* what is under way may still connect */
+		dial_fail(s, REASON_LIMIT);
 		return;
 	}
-	memset(&d->hit.dialled, 0, sizeof(d->hit.dialled));
+	dial_arm(d);
+	if (attempt_at(d, false) != NULL || dial_pending(d))
+		return;
 	dial_fail(s, d->refused && d->families[0].n + d->families[1].n == 0 ?
 	    REASON_PRIVATE_ADDRESS : REASON_UNRESOLVABLE);
+}
+
+/* The family to begin with has no answer yet, but the other has: a moment. */
+static bool
+dial_waits(struct session *s)
+{
+	struct dial *d = s->dial;
+
+	if (d->waited || dial_left(d) == 0 || !d->families[d->turn].pending)
+		return false;
+	dial_step_in(d, s->proxy->now + RESOLUTION_DELAY_MS);
+	return true;
+}
+
+static void
+dial_step(int fd, short what, void *arg)
+{
+	struct dial *d = arg;
+	struct session *s = d->session;
+	struct proxy *p = s->proxy;
+	struct attempt *oldest;
+
+	(void)fd;
+	(void)what;
+	proxy_enter(p);
+	d->waited = true;
+	oldest = attempt_at(d, false);
+	if (oldest != NULL && attempt_free(d) == NULL && attempt_ends(d, oldest) <= p->now)
+		attempt_close(p, oldest);
+	dial_try(s);
+	session_run(s);
+	proxy_settle(p);
+}
+
+/* The session goes on with this one, and the others end. */
+static void
+attempt_won(struct session *s, struct attempt *won)
+{
+	struct dial *d = s->dial;
+	struct proxy *p = s->proxy;
+
+	d->hit.dialled = won->addr;
+	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
+		if (a != won)
+			attempt_close(p, a);
+	}
+	if (won->conn == &won->spare) {
+		s->upstream = won->spare;
+		s->upstream.kind = CONN_UPSTREAM;
+		conn_init(&won->spare, CONN_SPARE);
+		p->nspares--;
+		if (!poller_move(p->poller, s->upstream.fd, &s->upstream)) {
+			session_close(s, SESSION_END_ERROR);
+			return;
+		}
+	}
+	dial_connected(s);
+}
+
+/* Did it end, and how: 0 while it is under way, 1 connected, -1 failed. */
+static int
+attempt_result(const struct conn *c)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (c->fd == -1 || !c->writable)
+		return 0;
+	/* Nothing but an error ends a connection that was not made yet. */
+	if (c->ended && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	return error == 0 ? 1 : -1;
 }
 
 void
 dial_ready(struct session *s)
 {
-	struct conn *c = &s->upstream;
-	socklen_t len = sizeof(int);
-	int error = 0;
+	struct dial *d = s->dial;
+	bool failed = false;
 
-	if (c->fd == -1 || !c->writable)
-		return;
-	if (c->ended && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		error = errno;
-	if (error == 0) {
-		dial_connected(s);
-		return;
+	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
+		switch (attempt_result(a->conn)) {
+		case 1:
+			attempt_won(s, a);
+			return;
+		case -1:
+			attempt_close(s->proxy, a);
+			failed = true;
+			break;
+		default:
+			break;
+		}
 	}
-	conn_close(s->proxy, c, false);
-	dial_try(s);
+	if (failed)
+		dial_try(s);
 }
 
 void
 dial_timeout(struct session *s)
 {
-	if (s->proxy->now < s->dial->deadline && s->upstream.fd != -1) {
-		conn_close(s->proxy, &s->upstream, false);
-		dial_try(s);
-		return;
-	}
-	conn_close(s->proxy, &s->upstream, false);
 	dial_fail(s, REASON_UNRESOLVABLE);
 }
+
+/* ---- names ---- */
 
 static void
 family_take(struct family *f, const struct dns_answer *a)
 {
+	f->pending = false;
 	f->dial->refused |= a->refused;
 	for (unsigned i = 0; i < a->naddrs && f->n < DIAL_ADDRESSES; i++)
 		f->addrs[f->n++] = a->addrs[i];
@@ -223,25 +437,53 @@ static void
 family_answered(struct dns_waiter *w, const struct dns_answer *a)
 {
 	struct family *f = (struct family *)(void *)w;
-	struct dial *d = f->dial;
-	struct session *s = d->session;
+	struct session *s = f->dial->session;
 
-	d->pending--;
 	proxy_enter(s->proxy);
 	family_take(f, a);
-	if (s->upstream.fd == -1)
+	if (attempt_at(f->dial, false) != NULL)
+		dial_arm(f->dial);
+	else if (!dial_waits(s))
 		dial_try(s);
-	else
-		dial_set_timer(s);
 	session_run(s);
 	proxy_settle(s->proxy);
+}
+
+static unsigned
+preferred_family(const struct session *s)
+{
+	const struct proxy *p = s->proxy;
+	const unsigned first = s->wanted.family != 4;
+	const uint64_t failed = p->no_route[first];
+
+	return failed != 0 && p->now - failed < NO_ROUTE_MS ? !first : first;
+}
+
+static struct dial *
+dial_new(struct session *s, const struct hit *h)
+{
+	struct dial *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->session = s;
+	d->hit = *h;
+	d->turn = preferred_family(s);
+	d->deadline = s->proxy->now + s->proxy->conf->connect_seconds * UINT64_C(1000);
+	event_assign(&d->step, s->proxy->base, -1, 0, dial_step, d);
+	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
+		conn_init(&a->spare, CONN_SPARE);
+		a->conn = a == d->attempts ? &s->upstream : &a->spare;
+		a->dial = d;
+	}
+	return d;
 }
 
 void
 dial_start(struct session *s, const struct hit *h)
 {
 	static const uint16_t types[FAMILIES] = { DNS_TYPE_A, DNS_TYPE_AAAA };
-	struct dial *d = calloc(1, sizeof(*d));
+	struct dial *d = dial_new(s, h);
 	struct dns_answer a;
 
 	if (d == NULL) {
@@ -250,20 +492,17 @@ dial_start(struct session *s, const struct hit *h)
 	}
 	s->dial = d;
 	s->state = SESSION_DIAL;
-	d->session = s;
-	d->hit = *h;
-	d->turn = s->wanted.family == 6;
-	d->deadline = s->proxy->now + s->proxy->conf->connect_seconds * UINT64_C(1000);
 	for (int i = 0; i < FAMILIES; i++) {
 		struct family *f = &d->families[i];
 
 		f->dial = d;
 		f->waiter.answered = family_answered;
+		f->pending = true;
 		if (resolver_ask(s->proxy->resolver, s->name, types[i], &f->waiter, &a))
 			family_take(f, &a);
-		else
-			d->pending++;
 	}
+	session_deadline(s, s->proxy->conf->connect_seconds);
 	/* What is known already can be dialled; and if that is nothing, it ends. */
-	dial_try(s);
+	if (!dial_waits(s))
+		dial_try(s);
 }

@@ -41,10 +41,11 @@ enum {
 	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
+	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of all */
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
-enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM };
+enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM, CONN_SPARE };
 
 /* A socket, as the poller hands it back. */
 struct conn {
@@ -117,6 +118,7 @@ struct session {
 };
 
 LIST_HEAD(session_list, session);
+SLIST_HEAD(dial_list, dial);
 
 struct proxy {
 	struct event_base	*base;
@@ -137,10 +139,13 @@ struct proxy {
 	bool			 ticking;
 	uint32_t		 max_open;	/* by descriptors */
 	uint32_t		 nopen;
+	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
 	struct session_list	 sessions, dead, flows;
+	struct dial_list	 dials;		/* over, to be freed */
 	STAILQ_HEAD(, session)	 run;
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
 	uint64_t		 flows_told;	/* when, milliseconds */
+	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
 	uint64_t		 next_id;
 	struct proxy_stats	 stats;
 	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
@@ -207,6 +212,10 @@ void		 tunnel_run(struct session *);
 /* Takes the hit's details over; ends in session_connected() or a refusal. */
 void		 dial_start(struct session *, const struct hit *);
 void		 dial_abandon(struct dial *);
+/* Frees those that were abandoned. */
+void		 dials_reap(struct proxy *);
+/* Whose a socket of CONN_SPARE is; NULL: nobody's any more. */
+struct session	*dial_session(struct conn *);
 void		 dial_ready(struct session *);
 void		 dial_timeout(struct session *);
 /* The hit that waits for its connection. */
