@@ -24,6 +24,7 @@
 #include "dns/cache.h"
 #include "dns/upstream.h"
 #include "hash.h"
+#include "own.h"
 #include "reach.h"
 #include "xmalloc.h"
 
@@ -68,6 +69,8 @@ struct resolver {
 	struct upstreams	 servers;
 	unsigned		 preferred;	/* the server that is asked first */
 	struct dns_cache	*cache;
+	struct event		*changes;	/* of this host's addresses */
+	uint32_t		 generation;
 	struct hash_key		 key;
 	unsigned		 nlookups, nsockets;
 	bool			 draining;
@@ -467,14 +470,45 @@ resolver_cancel(struct dns_waiter *w)
 	w->lookup = NULL;
 }
 
+uint32_t
+resolver_generation(const struct resolver *r)
+{
+	return r->generation;
+}
+
+bool
+resolver_allows(const struct resolver *r, const struct addr *a)
+{
+	return reach_allows(&r->reach, a);
+}
+
+/* What was fit to be dialled may be this host's own now. */
+static void
+resolver_readdressed(int fd, short what, void *arg)
+{
+	struct resolver *r = arg;
+
+	(void)fd;
+	(void)what;
+	own_drain(r->reach.own);
+	r->generation++;
+	dns_cache_clear(r->cache);
+}
+
 struct resolver *
 resolver_new(struct event_base *base, const struct conf *conf, char **cause)
 {
 	struct resolver *r = xcalloc(1, sizeof(*r));
 
 	*cause = reach_init(&r->reach, conf);
+	if (*cause == NULL) {
+		r->changes = event_new(base, own_fd(r->reach.own), EV_READ | EV_PERSIST,
+		    resolver_readdressed, r);
+		if (r->changes == NULL || event_add(r->changes, NULL) == -1)
+			*cause = xstrdup("cannot watch this host's addresses");
+	}
 	if (*cause != NULL) {
-		free(r);
+		resolver_free(r);
 		return NULL;
 	}
 	r->base = base;
@@ -499,5 +533,8 @@ resolver_free(struct resolver *r)
 		}
 	}
 	dns_cache_free(r->cache);
+	if (r->changes != NULL)
+		event_free(r->changes);
+	reach_free(&r->reach);
 	free(r);
 }

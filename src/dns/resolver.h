@@ -56,4 +56,12 @@ bool		 resolver_ask(struct resolver *, const char *name, uint16_t type, struct d
 		    struct dns_answer *);
 void		 resolver_cancel(struct dns_waiter *);
 
+/*
+ * What was answered was checked when it was.  The generation changes when this
+ * host got or lost an address since; then who still holds an answer asks again
+ * whether an address of it may be dialled.
+ */
+uint32_t	 resolver_generation(const struct resolver *);
+bool		 resolver_allows(const struct resolver *, const struct addr *);
+
 #endif

@@ -66,7 +66,9 @@ struct dial {
 	unsigned	 turn;		/* which family is next */
 	bool		 waited;	/* long enough for the preferred family */
 	bool		 refused;	/* an address was one we must not dial */
+	bool		 tried;		/* to connect, at least once */
 	bool		 raced;		/* had more sockets than the session's */
+	uint32_t	 generation;	/* of the resolver, when it was asked */
 	uint64_t	 deadline;	/* milliseconds */
 };
 
@@ -291,6 +293,18 @@ attempt_connect(struct session *s, struct attempt *a)
 	return true;
 }
 
+/* False if the address has become this host's own since it was resolved. */
+static bool
+still_allowed(struct dial *d, const struct addr *a)
+{
+	const struct resolver *r = d->session->proxy->resolver;
+
+	if (d->generation == resolver_generation(r) || resolver_allows(r, a))
+		return true;
+	d->refused = true;
+	return false;
+}
+
 /* Starts on the next address that can be tried at all, or gives up. */
 static void
 dial_try(struct session *s)
@@ -301,7 +315,10 @@ dial_try(struct session *s)
 	const struct addr *next;
 
 	while (a != NULL && (next = dial_next(d)) != NULL) {
+		if (!still_allowed(d, next))
+			continue;
 		a->addr = *next;
+		d->tried = true;
 		if (attempt_connect(s, a))
 			break;
 		if (errno == ENETUNREACH || errno == EADDRNOTAVAIL)
@@ -317,7 +334,7 @@ dial_try(struct session *s)
 	dial_arm(d);
 	if (attempt_at(d, false) != NULL || dial_pending(d))
 		return;
-	dial_fail(s, d->refused && d->families[0].n + d->families[1].n == 0 ?
+	dial_fail(s, d->refused && !d->tried ?
 	    REASON_PRIVATE_ADDRESS : REASON_UNRESOLVABLE);
 }
 
@@ -469,6 +486,7 @@ dial_new(struct session *s, const struct hit *h)
 	d->session = s;
 	d->hit = *h;
 	d->turn = preferred_family(s);
+	d->generation = resolver_generation(s->proxy->resolver);
 	d->deadline = s->proxy->now + s->proxy->conf->connect_seconds * UINT64_C(1000);
 	event_assign(&d->step, s->proxy->base, -1, 0, dial_step, d);
 	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
