@@ -51,7 +51,7 @@ enum frame {
 
 	/* engine -> net */
 	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
-	FRAME_GUEST,		/* struct msg_guest: one address of one guest */
+	FRAME_GUEST,		/* struct msg_guest: one address, or uid, of one guest */
 	FRAME_PROXY,		/* struct msg_proxy: start, stop */
 	FRAME_TEE,		/* struct msg_tee: send packets, or no more */
 
@@ -131,6 +131,8 @@ struct msg_guest {
 	struct addr	addr;
 	uint32_t	guest_id;	/* 0: the address is nobody's any more */
 	uint32_t	frozen;
+	uint32_t	is_user;	/* of this host: uid is meant, not addr */
+	uint32_t	uid;
 	char		name[GH_GUEST_SIZE];
 };
 

@@ -38,6 +38,7 @@ struct net {
 	struct event_base	*base;
 	struct resolver		*resolver;
 	const struct conf	*conf;
+	const struct owner	*owner;
 	struct msg_channel	*priv;
 	struct msg_channel	*engine;	/* NULL: none now */
 	struct proxy		*proxy;		/* NULL: before the first engine */
@@ -239,9 +240,14 @@ engine_allow(struct net *n, const struct msg_allow *allow, int fd)
 static void
 engine_guest(struct net *n, const struct msg_guest *guest)
 {
-	if ((guest->addr.family != 4 && guest->addr.family != 6) ||
+	if ((guest->is_user == 0 && guest->addr.family != 4 && guest->addr.family != 6) ||
 	    memchr(guest->name, '\0', sizeof(guest->name)) == NULL) {
 		log_warnx("the engine told of a guest that cannot be one");
+		return;
+	}
+	if (guest->is_user != 0) {
+		proxy_set_uid(n->proxy, guest->uid, guest->guest_id, guest->name,
+		    guest->frozen != 0);
 		return;
 	}
 	proxy_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
@@ -315,6 +321,7 @@ net_serve(struct net *n, uint32_t generation)
 	n->proxy = proxy_new(n->base, n->resolver, n->conf, generation, &sink, &cause);
 	if (n->proxy == NULL)
 		fatalx("%s", cause);
+	proxy_set_owner(n->proxy, n->owner);
 	n->dns = dns_server_new(n->base, n->resolver, n->conf, &dns_sink);
 	note_cause(n->dns_cause, dns_server_listen(n->dns));
 }
@@ -349,8 +356,8 @@ on_priv_lost(const char *why, void *arg)
 }
 
 struct net *
-net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf, int priv_fd,
-    struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
+net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
+    const struct owner *owner, int priv_fd, struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
 {
 	static const struct timeval interval = { .tv_sec = 1 };
 	struct net *n = xcalloc(1, sizeof(*n));
@@ -358,6 +365,7 @@ net_new(struct event_base *base, struct resolver *resolver, const struct conf *c
 	n->base = base;
 	n->resolver = resolver;
 	n->conf = conf;
+	n->owner = owner;
 	n->capture = capture;
 	n->lost = lost;
 	n->arg = arg;

@@ -197,7 +197,8 @@ net_conf_differs(const struct conf *a, const struct conf *b)
 		if (strcmp(a->reach[i], b->reach[i]) != 0)
 			return true;
 	}
-	if (a->nupstreams != b->nupstreams)
+	/* Whether there are any decides what it opens at its start. */
+	if ((a->nuids == 0) != (b->nuids == 0) || a->nupstreams != b->nupstreams)
 		return true;
 	for (uint32_t i = 0; i < a->nupstreams; i++) {
 		if (!addr_equal(&a->upstreams[i].addr, &b->upstreams[i].addr) ||

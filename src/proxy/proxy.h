@@ -42,6 +42,12 @@ void		 proxy_set_allow(struct proxy *, struct allow_image *);
  * cut and new ones refused. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
+/* The same of a user of this host, who connects from its own addresses. */
+void		 proxy_set_uid(struct proxy *, uint32_t uid, uint32_t guest_id, const char *name,
+		    bool frozen);
+/* What tells users of this host apart; stays the caller's. */
+struct owner;
+void		 proxy_set_owner(struct proxy *, const struct owner *);
 /* An engine tells every guest anew after it started: begin before the first of
  * them; end forgets the addresses that were not told again. */
 void		 proxy_guests_begin(struct proxy *);

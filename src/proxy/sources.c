@@ -59,6 +59,23 @@ source_new(struct sources *t, const struct addr *a)
 	return s;
 }
 
+struct addr
+source_uid(uint32_t uid)
+{
+	struct addr a = { .family = SOURCE_UID };
+
+	memcpy(a.bytes, &uid, sizeof(uid));
+	return a;
+}
+
+bool
+source_known(struct sources *t, const struct addr *a)
+{
+	const struct source *s = source_find(t, a);
+
+	return s != NULL && s->guest != NULL;
+}
+
 /* Gives the source, and what it has open, to another guest (0: to nobody). */
 static void
 source_assign(struct sources *t, struct source *s, uint32_t id)
@@ -73,6 +90,7 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 		}
 		s->guest = NULL;
 		t->strangers += s->open;
+		t->nuids -= s->addr.family == SOURCE_UID;
 	}
 	if (id == 0)
 		return;
@@ -88,6 +106,7 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 	g->sources++;
 	g->open += s->open;
 	t->strangers -= s->open;
+	t->nuids += s->addr.family == SOURCE_UID;
 	s->guest = g;
 }
 

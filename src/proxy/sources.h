@@ -9,7 +9,10 @@
 
 #include "gatehouse.h"
 
-enum { SOURCE_BUCKETS = 1024 };
+enum {
+	SOURCE_BUCKETS = 1024,
+	SOURCE_UID = 1,		/* as an address's family: the user of this host below */
+};
 
 /* What the addresses of one guest have in common. */
 struct guest_count {
@@ -34,6 +37,7 @@ struct sources {
 	LIST_HEAD(, source)	buckets[SOURCE_BUCKETS];
 	LIST_HEAD(, guest_count) guests;
 	uint32_t		strangers;	/* connections of nobody we know */
+	uint32_t		nuids;		/* guests that are users of this host */
 	uint64_t		seed;
 };
 
@@ -43,6 +47,10 @@ void		 sources_free(struct sources *);
  * NULL if there is no memory. */
 struct source	*source_open(struct sources *, const struct addr *);
 void		 source_close(struct source *);
+/* What stands for a user of this host where guests are told by their address. */
+struct addr	 source_uid(uint32_t uid);
+/* Whether somebody we know has the address. */
+bool		 source_known(struct sources *, const struct addr *);
 /* Connections that count against [proxy] max-per-guest: the guest's, or those of
  * all strangers together, since a guest can take as many addresses as it likes. */
 uint32_t	 source_load(const struct source *);

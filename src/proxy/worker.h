@@ -27,6 +27,7 @@
 #include "dns/resolver.h"
 #include "proxy/buf.h"
 #include "proxy/http.h"
+#include "proxy/owner.h"
 #include "proxy/pipe.h"
 #include "proxy/poller.h"
 #include "proxy/proxy.h"
@@ -113,6 +114,7 @@ struct session {
 	uint8_t			 protocol;	/* enum protocol */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
+	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 };
@@ -148,6 +150,7 @@ struct proxy {
 	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
 	uint64_t		 next_id;
 	struct proxy_stats	 stats;
+	const struct owner	*owner;		/* NULL: the kernel does not tell */
 	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
 };
 
@@ -163,9 +166,10 @@ void		 listener_close(struct proxy *);
 void		 listener_accept(struct proxy *);
 
 /* session.c */
-/* wanted NULL: it is for us, on our port for clients that ask a proxy. */
-struct session	*session_new(struct proxy *, int fd, struct source *, uint16_t guest_port,
-		    const struct addr *wanted, uint16_t port);
+/* wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
+ * a user of this host, it came from ::1. */
+struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
+		    uint16_t guest_port, const struct addr *wanted, uint16_t port);
 /* Goes on as far as its sockets allow. */
 void		 session_run(struct session *);
 /* Runs it again after everyone else had a turn. */

@@ -168,6 +168,27 @@ a_new_net_is_told_everything(void **state)
 	}
 }
 
+/* A user of this host has no address that would tell it. */
+static void
+net_is_told_of_users_by_their_number(void **state)
+{
+	struct rig *r = *state;
+	struct sighting s = { .provider = "uid", .kind = GUEST_UID, .state = GUEST_RUNNING, .uid = 1234 };
+	struct rig_frame *f;
+
+	copy_string(s.name, "builder", sizeof(s.name));
+	rig_net(r, 1);
+	rig_forget(r);
+	rig_guests(r, &s, 1);
+	f = rig_net_got(r, FRAME_GUEST);
+	assert_non_null(f);
+	assert_int_equal(f->body.guest.is_user, 1);
+	assert_int_equal(f->body.guest.uid, 1234);
+	assert_int_equal(f->body.guest.addr.family, 0);
+	assert_int_not_equal(f->body.guest.guest_id, 0);
+	assert_string_equal(f->body.guest.name, "builder");
+}
+
 static void
 a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 {
@@ -1124,6 +1145,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_net_is_told_everything),
+		TEST(net_is_told_of_users_by_their_number),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),
