@@ -123,12 +123,22 @@ static const struct option option_table[] = {
 	    "connections", "Open connections of all guests together." },
 	{ "proxy", "max-per-guest", TYPE_NUMBER, AT(max_per_guest), 1, 65536, "512",
 	    "connections", "Open connections of one guest." },
+	{ "proxy", "max-new-in-all", TYPE_NUMBER, AT(max_new_in_all), 0, 100000, "5000",
+	    "connections, 0 for no limit", "New connections a second of all guests together." },
+	{ "proxy", "max-new-per-second", TYPE_NUMBER, AT(max_new_per_guest), 0, 100000, "500",
+	    "connections, 0 for no limit",
+	    "New connections a second of one guest; what it did not use for two seconds\n"
+	    "may come at once." },
 	{ "proxy", "head-timeout", TYPE_DURATION, AT(head_seconds), 1, 5 * MINUTE, "10s",
 	    "duration", "How long a client may take to say which name it wants." },
 	{ "proxy", "connect-timeout", TYPE_DURATION, AT(connect_seconds), 1, 5 * MINUTE, "10s",
 	    "duration", "How long a name may take to resolve and answer." },
+	{ "proxy", "handshake-timeout", TYPE_DURATION, AT(handshake_seconds), 1, 5 * MINUTE, "30s",
+	    "duration", "How long a server may take for its first byte of TLS." },
 	{ "proxy", "idle-timeout", TYPE_DURATION, AT(idle_seconds), 10, DAY, "15m", "duration",
 	    "A connection without a byte in either direction ends after this." },
+	{ "proxy", "max-lifetime", TYPE_DURATION, AT(lifetime_seconds), 0, 365 * DAY, "0s",
+	    "duration, 0s for none", "A connection ends after this, whatever it is used for." },
 	{ "proxy", "head-size", TYPE_NUMBER, AT(head_bytes), 1024, 65536, "16384", "bytes",
 	    "Largest HTTP request head." },
 	{ "proxy", "hello-size", TYPE_NUMBER, AT(hello_bytes), 1024, 65536, "65536", "bytes",
@@ -319,7 +329,7 @@ format_duration(char *dst, size_t size, uint64_t s)
 	} units[] = { { DAY, 'd' }, { HOUR, 'h' }, { MINUTE, 'm' }, { 1, 's' } };
 	size_t i = 0;
 
-	while (s % units[i].unit != 0)
+	while (s == 0 ? units[i].unit != 1 : s % units[i].unit != 0)
 		i++;
 	snprintf(dst, size, "%llu%c", (unsigned long long)(s / units[i].unit), units[i].suffix);
 }
@@ -330,7 +340,9 @@ read_duration(struct conf *c, const struct option *o, char *value)
 	char min[TEXT_SHORT_SIZE], max[TEXT_SHORT_SIZE];
 	uint64_t v;
 
-	if (!text_duration(value, &v) || v < o->min || v > o->max) {
+	if (o->min == 0 && (strcmp(value, "0s") == 0 || strcmp(value, "0") == 0))
+		v = 0;
+	else if (!text_duration(value, &v) || v < o->min || v > o->max) {
 		format_duration(min, sizeof(min), o->min);
 		format_duration(max, sizeof(max), o->max);
 		return xasprintf("\"%s\" is not a duration from %s to %s, such as 90s, 15m, 2h",

@@ -62,9 +62,12 @@ struct conf {
 	uint16_t		proxy_port;
 	uint16_t		explicit_port;	/* 0: none */
 	uint32_t		max_connections, max_per_guest;
+	uint32_t		max_new_in_all, max_new_per_guest;	/* a second, 0: any */
 	uint32_t		head_seconds;	/* until a name must be known */
 	uint32_t		connect_seconds;
+	uint32_t		handshake_seconds;	/* until a TLS server must answer */
 	uint32_t		idle_seconds;
+	uint32_t		lifetime_seconds;	/* 0: no end */
 	uint32_t		head_bytes, hello_bytes;
 	char			resolv_conf[CONF_PATH_SIZE];
 	char			reach[CONF_NAMES_MAX][CONF_PREFIX_SIZE];

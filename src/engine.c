@@ -107,6 +107,7 @@ net_forget(struct engine *e, const char *why)
 	e->net = NULL;
 	memset(&e->net_state, 0, sizeof(e->net_state));
 	e->net_state_time = 0;
+	e->limited_last = 0;
 	e->rate = 0;
 	model_net_ended(e->model);
 	proxy_look(e);
@@ -149,6 +150,8 @@ net_state(struct engine *e, const struct msg_net_state *m)
 	uint64_t now = now_mono();
 
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
+	if (m->limited > e->net_state.limited)
+		e->limited_last = now;
 	e->net_state = *m;
 	TERMINATE(e->net_state.cause);
 	tee_missed(e, m->packets_missed);

@@ -97,7 +97,7 @@ struct hit {
 	uint8_t		reason;		/* enum reason */
 	uint8_t		ech;		/* the hello carried ECH (or GREASE) */
 	uint16_t	tls_version;	/* highest offered, 0x0304 is TLS 1.3 */
-	uint16_t	pad;
+	uint16_t	folded;		/* refusals like it that were not told, only counted */
 	uint32_t	entry;		/* id of the deciding entry, 0: none */
 	uint32_t	guest_id;	/* 0: not known */
 	char		alpn[16];	/* first protocol offered, or "" */

@@ -108,6 +108,7 @@ struct msg_net_state {
 	uint32_t	proxy_up;	/* listening */
 	uint32_t	connections;	/* open now */
 	uint64_t	accepted, allowed, denied;	/* since net started */
+	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	uint64_t	hits_lost;	/* the engine was too slow to be told */
 	uint64_t	drops_seen;	/* packets read from the log device */

@@ -34,7 +34,7 @@ static const struct {
 	[REASON_MALFORMED] = { "malformed", "The request breaks the protocol's rules." },
 	[REASON_TOO_LARGE] = { "too-large", "The request's head is larger than allowed." },
 	[REASON_TIMEOUT] = { "timeout", "The client was too slow to say what it wants." },
-	[REASON_LIMIT] = { "limit", "The guest has too many connections open." },
+	[REASON_LIMIT] = { "limit", "The guest has too many connections open, or opens too many at once." },
 	[REASON_FROZEN] = { "frozen", "The guest is frozen; thaw it to let it go on." },
 };
 

@@ -160,6 +160,7 @@ state_proxy(const struct net *n, struct msg_net_state *state)
 	state->accepted = stats.accepted;
 	state->allowed = stats.allowed;
 	state->denied = stats.denied;
+	state->limited = stats.limited;
 	state->bytes_up = stats.bytes_up;
 	state->bytes_down = stats.bytes_down;
 	state->accept_paused = stats.accept_paused;

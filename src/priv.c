@@ -187,7 +187,10 @@ net_conf_differs(const struct conf *a, const struct conf *b)
 {
 	if (a->proxy_port != b->proxy_port || a->explicit_port != b->explicit_port ||
 	    a->max_connections != b->max_connections ||
-	    a->max_per_guest != b->max_per_guest || a->head_seconds != b->head_seconds ||
+	    a->max_per_guest != b->max_per_guest || a->max_new_in_all != b->max_new_in_all ||
+	    a->max_new_per_guest != b->max_new_per_guest ||
+	    a->handshake_seconds != b->handshake_seconds ||
+	    a->lifetime_seconds != b->lifetime_seconds || a->head_seconds != b->head_seconds ||
 	    a->connect_seconds != b->connect_seconds || a->idle_seconds != b->idle_seconds ||
 	    a->head_bytes != b->head_bytes || a->hello_bytes != b->hello_bytes ||
 	    a->dns_port != b->dns_port || a->nflog_group != b->nflog_group ||

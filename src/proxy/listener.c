@@ -115,8 +115,17 @@ listener_close(struct proxy *p)
 	p->paused = false;
 }
 
-/* Over a limit: told to the engine, closed without a word, since nothing of
- * what the guest wants has been read. */
+static bool
+over_limit(struct proxy *p, struct source *source)
+{
+	const struct conf *conf = p->conf;
+
+	return source_load(source) > conf->max_per_guest || p->nopen >= conf->max_connections ||
+	    !source_may_open(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
+}
+
+/* Over a limit: closed without a word, since nothing of what the guest wants has
+ * been read, and told to the engine, though not each of many. */
 static void
 listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
     const struct addr *wanted, uint16_t port)
@@ -127,8 +136,12 @@ listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint
 
 	if (wanted != NULL)
 		nobody.wanted = *wanted;
+	p->stats.limited++;
 	hit_init(&hit, &nobody, VIA_OTHER);
-	hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	if (source_tells(source, p->now, &hit.folded))
+		hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	else
+		p->stats.denied++;
 	source_close(source);
 	close(fd);
 }
@@ -179,7 +192,7 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 		close(fd);
 		return;
 	}
-	if (source_load(source) > p->conf->max_per_guest || p->nopen >= p->conf->max_connections) {
+	if (over_limit(p, source)) {
 		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port);
 		return;
 	}

@@ -23,6 +23,7 @@ struct proxy_sink {
 struct proxy_stats {
 	uint32_t	connections;
 	uint64_t	accepted, allowed, denied;
+	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
 };

@@ -108,12 +108,14 @@ struct session {
 	uint64_t		 up, down;	/* bytes not yet told to the engine */
 	uint32_t		 entry;
 	uint32_t		 hit_guest;	/* the guest's id as its hit told it */
+	uint32_t		 ends;		/* monotonic seconds, whatever it does; 0: open */
 	uint16_t		 guest_port, port;
 	struct addr		 wanted;
 	uint8_t			 state;		/* enum session_state */
 	uint8_t			 protocol;	/* enum protocol */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
+	bool			 heard : 1;	/* the server has sent something */
 	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
@@ -178,11 +180,13 @@ void		 session_queue(struct session *);
  * so that both sides notice and nothing queued still leaves. */
 enum session_end {
 	SESSION_END_DONE, SESSION_END_REFUSED, SESSION_END_IDLE, SESSION_END_ERROR,
-	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_COUNT
+	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_SILENT,
+	SESSION_END_OLD, SESSION_END_COUNT
 };
 void		 session_close(struct session *, enum session_end);
 void		 session_due(struct timer *, void *proxy);
-/* Idle from now on means from now on. */
+/* Idle from now on means from now on. Neither this nor a deadline outlasts
+ * [proxy] max-lifetime. */
 void		 session_touch(struct session *);
 void		 session_deadline(struct session *, uint32_t seconds);
 /* May whoever is behind the session have the name? */

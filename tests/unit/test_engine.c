@@ -168,6 +168,38 @@ a_new_net_is_told_everything(void **state)
 	}
 }
 
+static void
+a_limit_that_refuses_is_an_alert_for_a_while(void **state)
+{
+	struct rig *r = *state;
+	struct msg_net_state m = { .proxy_up = 1, .capture_up = 1, .dns_up = 1, .limited = 0 };
+	json_t *j;
+
+	rig_net(r, 1);
+	engine_proxy(r->engine, true, NULL);
+	m.allow_generation = r->engine->policy.generation;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_false(has_alert(r, "limit"));
+	m.limited = 12;
+	m.accept_paused = 1;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_true(has_alert(r, "refused by a limit"));
+	assert_true(has_alert(r, "out of descriptors"));
+	j = rig_call(r, "status", NULL);
+	assert_int_equal(num(json_object_get(j, "proxy"), "limited"), 12);
+	assert_true(json_is_true(json_object_get(json_object_get(j, "proxy"), "accept_paused")));
+	json_decref(j);
+	/* Nobody was refused any more since. */
+	r->engine->limited_last -= 31 * UINT64_C(1000000);
+	m.accept_paused = 0;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_false(has_alert(r, "refused by a limit"));
+	assert_false(has_alert(r, "out of descriptors"));
+}
+
 /* A user of this host has no address that would tell it. */
 static void
 net_is_told_of_users_by_their_number(void **state)
@@ -1146,6 +1178,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_net_is_told_everything),
 		TEST(net_is_told_of_users_by_their_number),
+		TEST(a_limit_that_refuses_is_an_alert_for_a_while),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),
