@@ -22,6 +22,7 @@ enum {
 	GH_LABEL_SIZE = 32,	/* a rule's label, without "gatehouse:" */
 	GH_IFNAME_SIZE = 16,	/* IFNAMSIZ on every system we know */
 	GH_CAUSE_SIZE = 256,	/* a reason told to an operator */
+	GH_ALPN_SIZE = 64,	/* application protocols, as text */
 	GH_ID_SIZE = 24,	/* a hit's id as text */
 };
 
@@ -100,7 +101,7 @@ struct hit {
 	uint16_t	folded;		/* refusals like it that were not told, only counted */
 	uint32_t	entry;		/* id of the deciding entry, 0: none */
 	uint32_t	guest_id;	/* 0: not known */
-	char		alpn[16];	/* first protocol offered, or "" */
+	char		alpn[GH_ALPN_SIZE];	/* protocols offered: "h2, http/1.1", or "" */
 	char		name[GH_NAME_SIZE];	/* canonical, or escaped if bad */
 };
 

@@ -75,7 +75,8 @@ a_listed_tls_host_is_reached_and_both_sides_may_close_halves(void **state)
 	expect_hit(r, VIA_TLS, VERDICT_ALLOW, REASON_LISTED, "a.example");
 	h = last_hit(r);
 	assert_int_equal(h->tls_version, 0x0304);
-	assert_string_equal(h->alpn, "h2");
+	assert_string_equal(h->alpn, "h2, http/1.1");
+	assert_int_equal(h->ech, 0);
 	assert_int_equal(h->wanted.bytes[0], 203);
 	assert_true(addr_equal(&h->dialled, &loopback));
 	rig_say(r, guest, "up");
@@ -182,6 +183,70 @@ a_hello_is_put_together_from_single_bytes_and_records(void **state)
 	assert_memory_equal(got, wire.b, wire.len);
 	close(guest);
 	close(origin);
+}
+
+/* Real or GREASE, the outer name is judged like any other. */
+static void
+a_hello_with_ech_is_judged_by_its_outer_name_and_recorded(void **state)
+{
+	static struct bytes message, wire;
+	static const struct {
+		const char	*name;
+		enum verdict	 verdict;
+	} cases[] = { { "a.example", VERDICT_ALLOW }, { "evil.example", VERDICT_DENY } };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct hello_spec spec = { .name = cases[i].name, .ech = 200, .supported = 0x0304 };
+		int guest = rig_connect(r);
+
+		hello_message(&message, &spec);
+		hello_records(&wire, &message, 16384);
+		rig_send(r, guest, wire.b, wire.len);
+		rig_until(r, r->nhits == i + 1);
+		assert_int_equal(r->hits[i].verdict, cases[i].verdict);
+		assert_string_equal(r->hits[i].name, cases[i].name);
+		assert_int_equal(r->hits[i].ech, 1);
+		assert_int_equal(r->hits[i].tls_version, 0x0304);
+		close(guest);
+	}
+}
+
+/* Post-quantum size, many records, one byte at a time: within the limits. */
+static void
+a_hello_that_never_ends_meets_a_limit(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec large = { .name = "a.example", .padding = 9000 };
+	struct rig *r = *state;
+	const uint64_t start = now_mono();
+	int guest = rig_connect(r);
+	size_t i;
+
+	r->conf.hello_bytes = 8192;
+	hello_message(&message, &large);
+	hello_records(&wire, &message, 100);
+	for (i = 0; i < wire.len && r->nhits == 0; i++) {
+		if (send(guest, wire.b + i, 1, MSG_NOSIGNAL) == -1)
+			break;
+		if (i % 64 == 0)
+			rig_turn(r);
+	}
+	rig_until(r, r->nhits > 0);
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_TOO_LARGE, "");
+	close(guest);
+	/* Bytes that keep coming do not move the deadline. */
+	r->conf.hello_bytes = 65536;
+	r->conf.head_seconds = 1;
+	guest = rig_connect(r);
+	for (i = 0; i < wire.len && r->nhits == 1; i++) {
+		send(guest, wire.b + i, 1, MSG_NOSIGNAL);
+		rig_turn(r);
+		assert_true(now_mono() - start < 8000000);
+	}
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_TIMEOUT, "");
+	assert_true(i < wire.len);
+	close(guest);
 }
 
 #define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
@@ -1111,6 +1176,8 @@ main(void)
 		rig_test(one_guests_rate_is_not_anothers_but_all_share_one),
 		rig_test(a_tls_server_that_says_nothing_is_given_up),
 		rig_test(a_connection_ends_at_its_lifetime_however_busy),
+		rig_test(a_hello_with_ech_is_judged_by_its_outer_name_and_recorded),
+		rig_test(a_hello_that_never_ends_meets_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
