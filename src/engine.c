@@ -154,6 +154,7 @@ net_state(struct engine *e, const struct msg_net_state *m)
 		e->limited_last = now;
 	e->net_state = *m;
 	TERMINATE(e->net_state.cause);
+	TERMINATE(e->net_state.upstream_cause);
 	tee_missed(e, m->packets_missed);
 	e->net_state_time = now;
 	proxy_look(e);

@@ -210,6 +210,8 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	if (!s->capture_up)
 		alert_add(l, "capture", "blocked packets are not recorded%s%s",
 		    s->cause[0] != '\0' ? ": " : "", s->cause);
+	if (s->upstream_cause[0] != '\0')
+		alert_add(l, "upstream", "%s", s->upstream_cause);
 	if (s->accept_paused)
 		alert_add(l, "paused", "the proxy is out of descriptors: new connections wait");
 	if (e->limited_last != 0 && now_mono() - e->limited_last < limit_shown)

@@ -56,6 +56,7 @@ enum reason {
 	REASON_PORT,
 	REASON_PRIVATE_ADDRESS,
 	REASON_UNRESOLVABLE,
+	REASON_UPSTREAM,
 	REASON_MALFORMED,
 	REASON_TOO_LARGE,
 	REASON_TIMEOUT,
@@ -101,6 +102,8 @@ struct hit {
 	uint16_t	folded;		/* refusals like it that were not told, only counted */
 	uint32_t	entry;		/* id of the deciding entry, 0: none */
 	uint32_t	guest_id;	/* 0: not known */
+	uint16_t	upstream;	/* status that an upstream proxy answered, 0: none */
+	uint16_t	pad[3];
 	char		alpn[GH_ALPN_SIZE];	/* protocols offered: "h2, http/1.1", or "" */
 	char		name[GH_NAME_SIZE];	/* canonical, or escaped if bad */
 };

@@ -120,6 +120,7 @@ struct msg_net_state {
 	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
 	uint32_t	dns_up;		/* answering guests */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
+	char		upstream_cause[GH_CAUSE_SIZE];	/* the same of an upstream proxy */
 };
 
 struct msg_allow {

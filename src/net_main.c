@@ -9,6 +9,7 @@
 #include "drops/drops.h"
 #include "log.h"
 #include "net.h"
+#include "proxy/chain.h"
 #include "proxy/owner.h"
 #include "role.h"
 
@@ -33,6 +34,7 @@ net_main(const struct conf *conf)
 	struct event_base *base;
 	struct resolver *resolver;
 	struct owner *owner = NULL;
+	static struct conf with_secrets;
 	struct capture *capture;
 	struct event *term;
 	struct net *n;
@@ -42,6 +44,10 @@ net_main(const struct conf *conf)
 	/* The terminal's Ctrl-C and a reload are priv's to hear. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	with_secrets = *conf;
+	if ((cause = chain_credentials(&with_secrets)) != NULL)
+		fatalx("%s", cause);
+	conf = &with_secrets;
 	if (evutil_secure_rng_init() == -1 || (base = event_base_new()) == NULL)
 		fatalx("cannot make an event base");
 	if ((resolver = resolver_new(base, conf, &cause)) == NULL)

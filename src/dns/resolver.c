@@ -178,7 +178,7 @@ lookup_answered(struct lookup *l, const struct dns_reply *reply)
 		a.status = ANSWER_NO_NAME;
 	a.ttl = clamp(reply->ttl, TTL_MIN, reply->negative ? TTL_NEGATIVE_MAX : TTL_MAX);
 	for (unsigned i = 0; i < reply->naddrs; i++) {
-		if (reach_allows(&r->reach, &reply->addrs[i]))
+		if ((l->type & RESOLVE_OPERATORS) != 0 || reach_allows(&r->reach, &reply->addrs[i]))
 			a.addrs[a.naddrs++] = reply->addrs[i];
 		else
 			a.refused = true;
@@ -219,6 +219,12 @@ lookup_reply(struct lookup *l, const struct dns_reply *reply)
 
 /* ---- sockets ---- */
 
+static uint16_t
+wire_type(const struct lookup *l)
+{
+	return l->type & (uint16_t)~RESOLVE_OPERATORS;
+}
+
 static void
 lookup_timeout(int fd, short what, void *arg)
 {
@@ -254,7 +260,7 @@ lookup_datagram(int fd, short what, void *arg)
 			return;
 		}
 		/* What is no sound answer to this query may be forged: wait on. */
-		if (dns_reply_read(&reply, msg, (size_t)n, l->id, l->name, l->type)) {
+		if (dns_reply_read(&reply, msg, (size_t)n, l->id, l->name, wire_type(l))) {
 			lookup_reply(l, &reply);
 			return;
 		}
@@ -304,7 +310,7 @@ lookup_try(struct lookup *l)
 		l->server = (uint8_t)((r->preferred + l->tries++) % r->servers.n);
 		if (!lookup_open(l, SOCK_DGRAM, EV_READ, lookup_datagram))
 			continue;
-		len = dns_query_write(msg, l->id, l->name, l->type, l->edns);
+		len = dns_query_write(msg, l->id, l->name, wire_type(l), l->edns);
 		if (send(l->fd, msg, len, MSG_NOSIGNAL) == (ssize_t)len)
 			return true;
 	}
@@ -329,7 +335,7 @@ stream_read(struct lookup *l)
 			break;
 		if (l->have == want) {
 			if (!dns_reply_read(&reply, l->stream + STREAM_HEAD, want - STREAM_HEAD,
-			    l->id, l->name, l->type))
+			    l->id, l->name, wire_type(l)))
 				break;
 			lookup_reply(l, &reply);
 			return;
@@ -355,7 +361,7 @@ lookup_stream_ready(int fd, short what, void *arg)
 		stream_read(l);
 		return;
 	}
-	len = dns_query_write(msg + STREAM_HEAD, l->id, l->name, l->type, l->edns);
+	len = dns_query_write(msg + STREAM_HEAD, l->id, l->name, wire_type(l), l->edns);
 	msg[0] = (uint8_t)(len >> 8);
 	msg[1] = (uint8_t)len;
 	len += STREAM_HEAD;

@@ -47,6 +47,10 @@ struct resolver	*resolver_new(struct event_base *, const struct conf *, char **c
 /* Nobody may be waiting any more. */
 void		 resolver_free(struct resolver *);
 
+/* With a type: of a host that the operator named, whose addresses are given out
+ * whatever they are. */
+enum { RESOLVE_OPERATORS = 0x8000 };
+
 /*
  * Asks for the addresses (type DNS_TYPE_A or DNS_TYPE_AAAA) of a canonical
  * name.  True: *answer is filled in now.  False: w->answered runs later, once,

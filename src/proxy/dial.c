@@ -12,6 +12,10 @@
  * gets IPv6 first.  A family without a route comes second for a while, so that
  * a host without IPv6 does not pay for a failing connect() each time.
  *
+ * With an upstream proxy it is that one's address that is looked for and
+ * dialled, whatever it is, and the name goes to it by CONNECT: then the proxy
+ * resolves it, and which addresses it may lead to is in the proxy's hands.
+ *
  * An ordinary dial has one socket, the session's, and costs what it did
  * without all that: the sockets of later attempts, their timer and the
  * farewell to them exist only where the first one did not answer at once.
@@ -25,10 +29,12 @@
 #include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/chain.h"
 #include "proxy/worker.h"
 
 enum {
@@ -66,6 +72,9 @@ struct dial {
 	unsigned	 turn;		/* which family is next */
 	bool		 waited;	/* long enough for the preferred family */
 	bool		 refused;	/* an address was one we must not dial */
+	bool		 chained;	/* through the upstream proxy */
+	bool		 asked;		/* which got its CONNECT */
+	struct chain_scan scan;		/* of its answer */
 	bool		 tried;		/* to connect, at least once */
 	bool		 raced;		/* had more sockets than the session's */
 	uint32_t	 generation;	/* of the resolver, when it was asked */
@@ -131,17 +140,39 @@ dials_reap(struct proxy *p)
 
 /* Ends the dial without a connection. */
 static void
-dial_fail(struct session *s, enum reason reason)
+dial_refuse(struct session *s, enum reason reason, const char *what)
 {
 	struct hit h = s->dial->hit;
 
 	dial_abandon(s->dial);
 	s->dial = NULL;
-	session_refuse(s, &h, reason, NULL);
+	session_refuse(s, &h, reason, what);
+}
+
+/* The upstream proxy is of no use, for this name or for any: what says how, as
+ * in "it does not answer". */
+static void
+chain_fail(struct session *s, bool any, const char *what)
+{
+	struct proxy *p = s->proxy;
+
+	if (any)
+		snprintf(p->chain_cause, sizeof(p->chain_cause), "the upstream proxy %s:%u %s",
+		    p->conf->chain_host, p->conf->chain_port, what);
+	dial_refuse(s, REASON_UPSTREAM, what);
 }
 
 static void
-dial_connected(struct session *s)
+dial_fail(struct session *s, enum reason reason)
+{
+	if (s->dial->chained && reason != REASON_LIMIT)
+		chain_fail(s, true, s->dial->tried ? "does not answer" : "has a name without an address");
+	else
+		dial_refuse(s, reason, NULL);
+}
+
+static void
+dial_done(struct session *s)
 {
 	struct hit h = s->dial->hit;
 
@@ -158,6 +189,88 @@ dial_connected(struct session *s)
 	} else {
 		relay_start(s);
 	}
+}
+
+/* ---- the upstream proxy ---- */
+
+static void
+chain_ask(struct session *s)
+{
+	char request[CHAIN_REQUEST_MAX];
+	const size_t len = chain_request(s->proxy->conf, s->name, s->port, request);
+
+	/* The first bytes of a connection always fit. */
+	if (send(s->upstream.fd, request, len, MSG_NOSIGNAL) != (ssize_t)len)
+		chain_fail(s, true, "does not take a request");
+	else
+		s->dial->asked = true;
+}
+
+/* The answer's head is there: the connection, or what it says instead. */
+static void
+chain_answered(struct session *s, unsigned status, size_t end)
+{
+	struct buf *b = s->upstream.in;
+	char what[128];
+
+	s->dial->hit.upstream = (uint16_t)status;
+	if (status == 407) {
+		chain_fail(s, true, s->proxy->conf->chain_auth[0] != '\0' ?
+		    "answered 407: it does not take the user and password of upstream-auth-file" :
+		    "answered 407: it wants a user and password, see upstream-auth-file");
+		return;
+	}
+	s->proxy->chain_cause[0] = '\0';
+	if (status / 100 != 2) {
+		snprintf(what, sizeof(what), "answered %u to a CONNECT for this host and port", status);
+		chain_fail(s, false, what);
+		return;
+	}
+	/* What came along is the server's. */
+	b->start = b->pass = b->start + (uint32_t)end;
+	if (b->start == b->end) {
+		buf_put(&s->proxy->pool, b);
+		s->upstream.in = NULL;
+	}
+	dial_done(s);
+}
+
+static void
+chain_read(struct session *s)
+{
+	unsigned status;
+	const char *bad;
+	char what[128];
+	struct buf *b;
+	enum io io;
+	size_t end;
+
+	while ((io = conn_fill(s, &s->upstream, BUF_SMALL)) == IO_DONE) {
+		b = s->upstream.in;
+		switch (chain_answer(&s->dial->scan, b->data + b->start, b->end - b->start,
+		    s->proxy->conf->head_bytes, &status, &end, &bad)) {
+		case PARSE_MORE:
+			continue;
+		case PARSE_DONE:
+			chain_answered(s, status, end);
+			return;
+		case PARSE_REFUSE:
+			snprintf(what, sizeof(what), "does not answer as a proxy does: it sent %s", bad);
+			chain_fail(s, true, what);
+			return;
+		}
+	}
+	if (io != IO_BLOCKED)
+		chain_fail(s, true, "hangs up when it is asked");
+}
+
+static void
+dial_connected(struct session *s)
+{
+	if (s->dial->chained)
+		chain_ask(s);
+	else
+		dial_done(s);
 }
 
 /* ---- what to try, and when ---- */
@@ -268,7 +381,8 @@ attempt_connect(struct session *s, struct attempt *a)
 {
 	struct proxy *p = s->proxy;
 	struct sockaddr_storage ss;
-	const socklen_t len = addr_to_sockaddr(&a->addr, s->port, &ss);
+	const uint16_t port = a->dial->chained ? p->conf->chain_port : s->port;
+	const socklen_t len = addr_to_sockaddr(&a->addr, port, &ss);
 	const int on = 1;
 	int fd, error;
 
@@ -299,7 +413,7 @@ still_allowed(struct dial *d, const struct addr *a)
 {
 	const struct resolver *r = d->session->proxy->resolver;
 
-	if (d->generation == resolver_generation(r) || resolver_allows(r, a))
+	if (d->chained || d->generation == resolver_generation(r) || resolver_allows(r, a))
 		return true;
 	d->refused = true;
 	return false;
@@ -416,6 +530,11 @@ dial_ready(struct session *s)
 	struct dial *d = s->dial;
 	bool failed = false;
 
+	if (d->asked) {
+		chain_read(s);
+		return;
+	}
+
 	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
 		switch (attempt_result(a->conn)) {
 		case 1:
@@ -436,7 +555,10 @@ dial_ready(struct session *s)
 void
 dial_timeout(struct session *s)
 {
-	dial_fail(s, REASON_UNRESOLVABLE);
+	if (s->dial->asked)
+		chain_fail(s, true, "took a connection but did not answer in time");
+	else
+		dial_fail(s, REASON_UNRESOLVABLE);
 }
 
 /* ---- names ---- */
@@ -497,12 +619,42 @@ dial_new(struct session *s, const struct hit *h)
 	return d;
 }
 
+/* Asks for the addresses of one family. */
+static void
+family_ask(struct dial *d, unsigned i, const char *name, uint16_t type)
+{
+	struct family *f = &d->families[i];
+	struct dns_answer a;
+
+	f->dial = d;
+	f->waiter.answered = family_answered;
+	f->pending = true;
+	if (resolver_ask(d->session->proxy->resolver, name, type, &f->waiter, &a))
+		family_take(f, &a);
+}
+
+static void
+dial_resolve(struct dial *d, const char *name)
+{
+	static const uint16_t types[FAMILIES] = { DNS_TYPE_A, DNS_TYPE_AAAA };
+	const char *host = d->session->proxy->conf->chain_host;
+	struct addr addr;
+
+	if (d->chained && addr_parse(host, &addr)) {
+		struct family *f = &d->families[addr.family == 6];
+
+		f->addrs[f->n++] = addr;
+		return;
+	}
+	for (unsigned i = 0; i < FAMILIES; i++)
+		family_ask(d, i, d->chained ? host : name,
+		    d->chained ? types[i] | RESOLVE_OPERATORS : types[i]);
+}
+
 void
 dial_start(struct session *s, const struct hit *h)
 {
-	static const uint16_t types[FAMILIES] = { DNS_TYPE_A, DNS_TYPE_AAAA };
 	struct dial *d = dial_new(s, h);
-	struct dns_answer a;
 
 	if (d == NULL) {
 		session_close(s, SESSION_END_ERROR);
@@ -510,15 +662,8 @@ dial_start(struct session *s, const struct hit *h)
 	}
 	s->dial = d;
 	s->state = SESSION_DIAL;
-	for (int i = 0; i < FAMILIES; i++) {
-		struct family *f = &d->families[i];
-
-		f->dial = d;
-		f->waiter.answered = family_answered;
-		f->pending = true;
-		if (resolver_ask(s->proxy->resolver, s->name, types[i], &f->waiter, &a))
-			family_take(f, &a);
-	}
+	d->chained = chain_applies(s->proxy->conf, s->name);
+	dial_resolve(d, s->name);
 	session_deadline(s, s->proxy->conf->connect_seconds);
 	/* What is known already can be dialled; and if that is nothing, it ends. */
 	if (!dial_waits(s))

@@ -304,4 +304,5 @@ proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 	*stats = p->stats;
 	stats->connections = p->nopen;
 	stats->accept_paused = p->paused;
+	stats->upstream_cause = p->chain_cause;
 }

@@ -152,6 +152,7 @@ struct proxy {
 	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
 	uint64_t		 next_id;
 	struct proxy_stats	 stats;
+	char			 chain_cause[GH_CAUSE_SIZE];	/* why the upstream proxy is of no use */
 	const struct owner	*owner;		/* NULL: the kernel does not tell */
 	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
 };
