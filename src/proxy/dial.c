@@ -22,64 +22,12 @@
  */
 #include "config.h"
 
-#include <sys/socket.h>
+#include "proxy/dial.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <event2/event_struct.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "proxy/chain.h"
-#include "proxy/worker.h"
-
-enum {
-	FAMILIES = 2,
-	ATTEMPTS = 3,			/* under way at once */
-	ATTEMPT_DELAY_MS = 250,		/* RFC 8305 section 5 */
-	RESOLUTION_DELAY_MS = 50,	/* section 3: for the family that comes first */
-	TRY_MS_MIN = 1000,		/* before an attempt must make room for another */
-	NO_ROUTE_MS = 30000,
-};
-
-struct family {
-	struct dns_waiter	 waiter;	/* must be first */
-	struct dial		*dial;
-	struct addr		 addrs[DIAL_ADDRESSES];
-	unsigned		 n, next;
-	bool			 pending;	/* its look-up has no answer yet */
-};
-
-struct attempt {
-	struct conn	 spare;		/* its socket, unless that is the session's */
-	struct conn	*conn;
-	struct dial	*dial;
-	struct addr	 addr;
-	uint64_t	 started;	/* milliseconds */
-};
-
-struct dial {
-	struct session	*session;	/* NULL: over, freed after this batch */
-	SLIST_ENTRY(dial) link;		/* in proxy->dials */
-	struct hit	 hit;		/* told when we know how it ended */
-	struct family	 families[FAMILIES];	/* IPv4, IPv6 */
-	struct attempt	 attempts[ATTEMPTS];
-	struct event	 step;		/* time for the next attempt */
-	unsigned	 turn;		/* which family is next */
-	bool		 waited;	/* long enough for the preferred family */
-	bool		 refused;	/* an address was one we must not dial */
-	bool		 chained;	/* through the upstream proxy */
-	bool		 asked;		/* which got its CONNECT */
-	struct chain_scan scan;		/* of its answer */
-	bool		 tried;		/* to connect, at least once */
-	bool		 raced;		/* had more sockets than the session's */
-	uint32_t	 generation;	/* of the resolver, when it was asked */
-	uint64_t	 deadline;	/* milliseconds */
-};
+enum { NO_ROUTE_MS = 30000 };
 
 struct hit *
 dial_hit(struct dial *d)
@@ -93,16 +41,6 @@ dial_session(struct conn *c)
 	struct attempt *a = (struct attempt *)(void *)((char *)c - offsetof(struct attempt, spare));
 
 	return a->dial->session;
-}
-
-static void
-attempt_close(struct proxy *p, struct attempt *a)
-{
-	if (a->conn->fd == -1)
-		return;
-	if (a->conn == &a->spare)
-		p->nspares--;
-	conn_close(p, a->conn, false);
 }
 
 void
@@ -138,8 +76,7 @@ dials_reap(struct proxy *p)
 	}
 }
 
-/* Ends the dial without a connection. */
-static void
+void
 dial_refuse(struct session *s, enum reason reason, const char *what)
 {
 	struct hit h = s->dial->hit;
@@ -149,20 +86,7 @@ dial_refuse(struct session *s, enum reason reason, const char *what)
 	session_refuse(s, &h, reason, what);
 }
 
-/* The upstream proxy is of no use, for this name or for any: what says how, as
- * in "it does not answer". */
-static void
-chain_fail(struct session *s, bool any, const char *what)
-{
-	struct proxy *p = s->proxy;
-
-	if (any)
-		snprintf(p->chain_cause, sizeof(p->chain_cause), "the upstream proxy %s:%u %s",
-		    p->conf->chain_host, p->conf->chain_port, what);
-	dial_refuse(s, REASON_UPSTREAM, what);
-}
-
-static void
+void
 dial_fail(struct session *s, enum reason reason)
 {
 	if (s->dial->chained && reason != REASON_LIMIT)
@@ -171,7 +95,7 @@ dial_fail(struct session *s, enum reason reason)
 		dial_refuse(s, reason, NULL);
 }
 
-static void
+void
 dial_done(struct session *s)
 {
 	struct hit h = s->dial->hit;
@@ -191,80 +115,7 @@ dial_done(struct session *s)
 	}
 }
 
-/* ---- the upstream proxy ---- */
-
-static void
-chain_ask(struct session *s)
-{
-	char request[CHAIN_REQUEST_MAX];
-	const size_t len = chain_request(s->proxy->conf, s->name, s->port, request);
-
-	/* The first bytes of a connection always fit. */
-	if (send(s->upstream.fd, request, len, MSG_NOSIGNAL) != (ssize_t)len)
-		chain_fail(s, true, "does not take a request");
-	else
-		s->dial->asked = true;
-}
-
-/* The answer's head is there: the connection, or what it says instead. */
-static void
-chain_answered(struct session *s, unsigned status, size_t end)
-{
-	struct buf *b = s->upstream.in;
-	char what[128];
-
-	s->dial->hit.upstream = (uint16_t)status;
-	if (status == 407) {
-		chain_fail(s, true, s->proxy->conf->chain_auth[0] != '\0' ?
-		    "answered 407: it does not take the user and password of upstream-auth-file" :
-		    "answered 407: it wants a user and password, see upstream-auth-file");
-		return;
-	}
-	s->proxy->chain_cause[0] = '\0';
-	if (status / 100 != 2) {
-		snprintf(what, sizeof(what), "answered %u to a CONNECT for this host and port", status);
-		chain_fail(s, false, what);
-		return;
-	}
-	/* What came along is the server's. */
-	b->start = b->pass = b->start + (uint32_t)end;
-	if (b->start == b->end) {
-		buf_put(&s->proxy->pool, b);
-		s->upstream.in = NULL;
-	}
-	dial_done(s);
-}
-
-static void
-chain_read(struct session *s)
-{
-	unsigned status;
-	const char *bad;
-	char what[128];
-	struct buf *b;
-	enum io io;
-	size_t end;
-
-	while ((io = conn_fill(s, &s->upstream, BUF_SMALL)) == IO_DONE) {
-		b = s->upstream.in;
-		switch (chain_answer(&s->dial->scan, b->data + b->start, b->end - b->start,
-		    s->proxy->conf->head_bytes, &status, &end, &bad)) {
-		case PARSE_MORE:
-			continue;
-		case PARSE_DONE:
-			chain_answered(s, status, end);
-			return;
-		case PARSE_REFUSE:
-			snprintf(what, sizeof(what), "does not answer as a proxy does: it sent %s", bad);
-			chain_fail(s, true, what);
-			return;
-		}
-	}
-	if (io != IO_BLOCKED)
-		chain_fail(s, true, "hangs up when it is asked");
-}
-
-static void
+void
 dial_connected(struct session *s)
 {
 	if (s->dial->chained)
@@ -273,283 +124,13 @@ dial_connected(struct session *s)
 		dial_done(s);
 }
 
-/* ---- what to try, and when ---- */
-
-/* The next address that was not tried; the other family's if it has one. */
-static const struct addr *
-dial_next(struct dial *d)
-{
-	for (int i = 0; i < FAMILIES; i++) {
-		struct family *f = &d->families[d->turn];
-
-		d->turn = (d->turn + 1) % FAMILIES;
-		if (f->next < f->n)
-			return &f->addrs[f->next++];
-	}
-	return NULL;
-}
-
-static unsigned
-dial_left(const struct dial *d)
-{
-	unsigned n = 0;
-
-	for (int i = 0; i < FAMILIES; i++)
-		n += d->families[i].n - d->families[i].next;
-	return n;
-}
-
-static bool
-dial_pending(const struct dial *d)
-{
-	return d->families[0].pending || d->families[1].pending;
-}
-
-/* One that is free for a further attempt; NULL if none is. */
-static struct attempt *
-attempt_free(struct dial *d)
-{
-	struct attempt *a = &d->attempts[0];
-
-	if (a->conn->fd == -1)
-		return a;
-	if (d->session->proxy->nspares == SPARES_MAX)
-		return NULL;
-	for (a++; a < &d->attempts[ATTEMPTS]; a++) {
-		if (a->conn->fd == -1)
-			return a;
-	}
-	return NULL;
-}
-
-/* The one that started first, or last; NULL if none is under way. */
-static struct attempt *
-attempt_at(struct dial *d, bool last)
-{
-	struct attempt *found = NULL;
-
-	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
-		if (a->conn->fd != -1 && (found == NULL ||
-		    (last ? a->started >= found->started : a->started < found->started)))
-			found = a;
-	}
-	return found;
-}
-
-static void
-dial_step_in(struct dial *d, uint64_t when)
-{
-	const uint64_t now = d->session->proxy->now, ms = when > now ? when - now : 0;
-	const struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-
-	event_add(&d->step, &tv);
-}
-
-/* The time at which an attempt must make room: what is left is shared. */
-static uint64_t
-attempt_ends(const struct dial *d, const struct attempt *a)
-{
-	const uint64_t rest = d->deadline > a->started ? d->deadline - a->started : 0,
-		share = rest / (dial_left(d) + 1);
-
-	return a->started + (share < TRY_MS_MIN ? TRY_MS_MIN : share);
-}
-
-/* When the next address is to be tried, if there is one. */
-static void
-dial_arm(struct dial *d)
-{
-	const struct attempt *latest = attempt_at(d, true);
-
-	if (latest == NULL || dial_left(d) == 0)
-		return;
-	dial_step_in(d, attempt_free(d) != NULL ? latest->started + ATTEMPT_DELAY_MS :
-	    attempt_ends(d, attempt_at(d, false)));
-}
-
-/* ---- attempts ---- */
-
-static bool
-out_of_resources(void)
-{
-	return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-}
-
-/* A socket on its way to the address, or false (errno). */
-static bool
-attempt_connect(struct session *s, struct attempt *a)
-{
-	struct proxy *p = s->proxy;
-	struct sockaddr_storage ss;
-	const uint16_t port = a->dial->chained ? p->conf->chain_port : s->port;
-	const socklen_t len = addr_to_sockaddr(&a->addr, port, &ss);
-	const int on = 1;
-	int fd, error;
-
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return false;
-	a->conn->fd = fd;
-	a->started = p->now;
-	if (a->conn == &a->spare) {
-		p->nspares++;
-		a->dial->raced = true;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	/* Watched only now: an unconnected socket would report itself as hung up. */
-	if ((connect(fd, (const struct sockaddr *)&ss, len) == -1 && errno != EINPROGRESS) ||
-	    !conn_watch(p, a->conn)) {
-		error = errno;
-		attempt_close(p, a);
-		errno = error;
-		return false;
-	}
-	return true;
-}
-
-/* False if the address has become this host's own since it was resolved. */
-static bool
-still_allowed(struct dial *d, const struct addr *a)
-{
-	const struct resolver *r = d->session->proxy->resolver;
-
-	if (d->chained || d->generation == resolver_generation(r) || resolver_allows(r, a))
-		return true;
-	d->refused = true;
-	return false;
-}
-
-/* Starts on the next address that can be tried at all, or gives up. */
-static void
-dial_try(struct session *s)
-{
-	struct dial *d = s->dial;
-	struct proxy *p = s->proxy;
-	struct attempt *a = attempt_free(d);
-	const struct addr *next;
-
-	while (a != NULL && (next = dial_next(d)) != NULL) {
-		if (!still_allowed(d, next))
-			continue;
-		a->addr = *next;
-		d->tried = true;
-		if (attempt_connect(s, a))
-			break;
-		if (errno == ENETUNREACH || errno == EADDRNOTAVAIL)
-			p->no_route[a->addr.family == 6] = p->now;
-		if (!out_of_resources())
-			continue;
-		p->paused = true;
-		if (attempt_at(d, false) != NULL)
-			break;		/* what is under way may still connect */
-		dial_fail(s, REASON_LIMIT);
-		return;
-	}
-	dial_arm(d);
-	if (attempt_at(d, false) != NULL || dial_pending(d))
-		return;
-	dial_fail(s, d->refused && !d->tried ?
-	    REASON_PRIVATE_ADDRESS : REASON_UNRESOLVABLE);
-}
-
-/* The family to begin with has no answer yet, but the other has: a moment. */
-static bool
-dial_waits(struct session *s)
-{
-	struct dial *d = s->dial;
-
-	if (d->waited || dial_left(d) == 0 || !d->families[d->turn].pending)
-		return false;
-	dial_step_in(d, s->proxy->now + RESOLUTION_DELAY_MS);
-	return true;
-}
-
-static void
-dial_step(int fd, short what, void *arg)
-{
-	struct dial *d = arg;
-	struct session *s = d->session;
-	struct proxy *p = s->proxy;
-	struct attempt *oldest;
-
-	(void)fd;
-	(void)what;
-	proxy_enter(p);
-	d->waited = true;
-	oldest = attempt_at(d, false);
-	if (oldest != NULL && attempt_free(d) == NULL && attempt_ends(d, oldest) <= p->now)
-		attempt_close(p, oldest);
-	dial_try(s);
-	session_run(s);
-	proxy_settle(p);
-}
-
-/* The session goes on with this one, and the others end. */
-static void
-attempt_won(struct session *s, struct attempt *won)
-{
-	struct dial *d = s->dial;
-	struct proxy *p = s->proxy;
-
-	d->hit.dialled = won->addr;
-	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
-		if (a != won)
-			attempt_close(p, a);
-	}
-	if (won->conn == &won->spare) {
-		s->upstream = won->spare;
-		s->upstream.kind = CONN_UPSTREAM;
-		conn_init(&won->spare, CONN_SPARE);
-		p->nspares--;
-		if (!poller_move(p->poller, s->upstream.fd, &s->upstream)) {
-			session_close(s, SESSION_END_ERROR);
-			return;
-		}
-	}
-	dial_connected(s);
-}
-
-/* Did it end, and how: 0 while it is under way, 1 connected, -1 failed. */
-static int
-attempt_result(const struct conn *c)
-{
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	if (c->fd == -1 || !c->writable)
-		return 0;
-	/* Nothing but an error ends a connection that was not made yet. */
-	if (c->ended && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		error = errno;
-	return error == 0 ? 1 : -1;
-}
-
 void
 dial_ready(struct session *s)
 {
-	struct dial *d = s->dial;
-	bool failed = false;
-
-	if (d->asked) {
+	if (s->dial->asked)
 		chain_read(s);
-		return;
-	}
-
-	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
-		switch (attempt_result(a->conn)) {
-		case 1:
-			attempt_won(s, a);
-			return;
-		case -1:
-			attempt_close(s->proxy, a);
-			failed = true;
-			break;
-		default:
-			break;
-		}
-	}
-	if (failed)
-		dial_try(s);
+	else
+		attempts_ready(s);
 }
 
 void

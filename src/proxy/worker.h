@@ -6,7 +6,7 @@
  *	session.c   one connection of a guest: its states and its end
  *	request.c   the name in its first bytes, the verdict
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
- *	dial.c      from a name to a connected socket
+ *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
