@@ -384,6 +384,11 @@ why_text(const json_t *r)
 	    str(r, "via"), str(r, "reason"));
 	add_entry(&t, r);
 	add(&t, "  %s\n", str(r, "advice"));
+	if (num(r, "upstream") != 0)
+		add(&t, "  the upstream proxy answered %u\n", (unsigned)num(r, "upstream"));
+	if (num(r, "folded") != 0)
+		add(&t, "  and %s more like it before, which were only counted\n",
+		    text_count(up, num(r, "folded")));
 	if (str(r, "wanted")[0] != '\0')
 		add(&t, "  wanted %s", str(r, "wanted"));
 	if (str(r, "dialled")[0] != '\0')

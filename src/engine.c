@@ -144,6 +144,7 @@ net_forget(struct engine *e, const char *why)
 	e->net = NULL;
 	memset(&e->net_state, 0, sizeof(e->net_state));
 	e->net_state_time = 0;
+	e->limited_last = 0;
 	e->rate = 0;
 	model_net_ended(e->model);
 	proxy_look(e);
@@ -186,8 +187,11 @@ net_state(struct engine *e, const struct msg_net_state *m)
 	uint64_t now = now_mono();
 
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
+	if (m->limited > e->net_state.limited)
+		e->limited_last = now;
 	e->net_state = *m;
 	TERMINATE(e->net_state.cause);
+	TERMINATE(e->net_state.upstream_cause);
 	if (m->learn_lost != 0 && e->net_state_time == 0)
 		event_note(e, EVENT_PROXY, EVENT_ALERTING, "", "learning has ended, and what it let "
 		    "through is cut: the engine that was told to learn is gone");

@@ -149,6 +149,7 @@ struct engine {
 	uint64_t		 proxy_changed;	/* mono, the same */
 	struct msg_net_state	 net_state;
 	uint64_t		 net_state_time;	/* mono, 0: none yet */
+	uint64_t		 limited_last;	/* mono: a limit refused someone, 0: never */
 	uint64_t		 rate;		/* bytes a second, both ways */
 	uint64_t		 rate_time, rate_bytes;	/* of its latest measure */
 	struct role_state	 roles[ROLE_COUNT];

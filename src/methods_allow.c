@@ -340,8 +340,8 @@ hit_json(const struct hit_record *r)
 {
 	const struct hit *h = &r->hit;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:b, s:I, "
-	    "s:I, s:b}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:b, s:i, "
+	    "s:o, s:I, s:I, s:b}",
 	    "id", json_hit_id(h->id), "time", json_time(h->time), "guest", json_guest(r->guest),
 	    "name", json_guest(h->name), "via", via_name(h->via),
 	    "verdict", verdict_name(h->verdict), "reason", reason_name(h->reason),
@@ -349,6 +349,7 @@ hit_json(const struct hit_record *r)
 	    "port", h->port, "dialled", addr_or_null(&h->dialled),
 	    "tls_version", h->tls_version != 0 ? json_string(tls_name(h->tls_version)) : json_null(),
 	    "alpn", h->alpn[0] != '\0' ? json_guest(h->alpn) : json_null(), "ech", h->ech,
+	    "folded", h->folded, "upstream", h->upstream != 0 ? json_integer(h->upstream) : json_null(),
 	    "bytes_up", (json_int_t)r->bytes_up, "bytes_down", (json_int_t)r->bytes_down,
 	    "open", r->open);
 }

@@ -343,7 +343,7 @@ tally_hit(struct tally *t, const struct hit *hit)
 	if (hit->verdict == VERDICT_ALLOW)
 		t->allowed++;
 	else
-		t->denied++;
+		t->denied += 1 + hit->folded;
 	t->last = hit->time;
 }
 

@@ -51,7 +51,7 @@ enum frame {
 
 	/* engine -> net */
 	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
-	FRAME_GUEST,		/* struct msg_guest: one address of one guest */
+	FRAME_GUEST,		/* struct msg_guest: one address, or uid, of one guest */
 	FRAME_PROXY,		/* struct msg_proxy: start, stop */
 	FRAME_TEE,		/* struct msg_tee: send packets, or no more */
 
@@ -108,6 +108,7 @@ struct msg_net_state {
 	uint32_t	proxy_up;	/* listening */
 	uint32_t	connections;	/* open now */
 	uint64_t	accepted, allowed, denied;	/* since net started */
+	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	uint64_t	hits_lost;	/* the engine was too slow to be told */
 	uint64_t	drops_seen;	/* packets read from the log device */
@@ -121,6 +122,7 @@ struct msg_net_state {
 	uint32_t	learning;	/* with the table in force */
 	uint32_t	learn_lost;	/* 1, once: learning ended with the engine before */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
+	char		upstream_cause[GH_CAUSE_SIZE];	/* the same of an upstream proxy */
 };
 
 struct msg_allow {
@@ -134,6 +136,8 @@ struct msg_guest {
 	struct addr	addr;
 	uint32_t	guest_id;	/* 0: the address is nobody's any more */
 	uint32_t	frozen;
+	uint32_t	is_user;	/* of this host: uid is meant, not addr */
+	uint32_t	uid;
 	char		name[GH_GUEST_SIZE];
 };
 

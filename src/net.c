@@ -39,6 +39,7 @@ struct net {
 	struct event_base	*base;
 	struct resolver		*resolver;
 	const struct conf	*conf;
+	const struct owner	*owner;
 	struct msg_channel	*priv;
 	struct msg_channel	*engine;	/* NULL: none now */
 	struct proxy		*proxy;		/* NULL: before the first engine */
@@ -165,9 +166,11 @@ state_proxy(const struct net *n, struct msg_net_state *state)
 	state->accepted = stats.accepted;
 	state->allowed = stats.allowed;
 	state->denied = stats.denied;
+	state->limited = stats.limited;
 	state->bytes_up = stats.bytes_up;
 	state->bytes_down = stats.bytes_down;
 	state->accept_paused = stats.accept_paused;
+	copy_string(state->upstream_cause, stats.upstream_cause, sizeof(state->upstream_cause));
 	/* A proxy that cannot run matters more than a log that cannot be read. */
 	if (n->run && !state->proxy_up && n->proxy_cause[0] != '\0')
 		copy_string(state->cause, n->proxy_cause, sizeof(state->cause));
@@ -295,9 +298,14 @@ engine_allow(struct net *n, const struct msg_allow *allow, int fd)
 static void
 engine_guest(struct net *n, const struct msg_guest *guest)
 {
-	if ((guest->addr.family != 4 && guest->addr.family != 6) ||
+	if ((guest->is_user == 0 && guest->addr.family != 4 && guest->addr.family != 6) ||
 	    memchr(guest->name, '\0', sizeof(guest->name)) == NULL) {
 		log_warnx("the engine told of a guest that cannot be one");
+		return;
+	}
+	if (guest->is_user != 0) {
+		proxy_set_uid(n->proxy, guest->uid, guest->guest_id, guest->name,
+		    guest->frozen != 0);
 		return;
 	}
 	proxy_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
@@ -372,6 +380,7 @@ net_serve(struct net *n, uint32_t generation)
 	n->proxy = proxy_new(n->base, n->resolver, n->conf, generation, &sink, &cause);
 	if (n->proxy == NULL)
 		fatalx("%s", cause);
+	proxy_set_owner(n->proxy, n->owner);
 	n->dns = dns_server_new(n->base, n->resolver, n->conf, &dns_sink);
 	note_cause(n->dns_cause, dns_server_listen(n->dns));
 }
@@ -407,8 +416,8 @@ on_priv_lost(const char *why, void *arg)
 }
 
 struct net *
-net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf, int priv_fd,
-    struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
+net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
+    const struct owner *owner, int priv_fd, struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
 {
 	static const struct timeval interval = { .tv_sec = 1 };
 	struct net *n = xcalloc(1, sizeof(*n));
@@ -416,6 +425,7 @@ net_new(struct event_base *base, struct resolver *resolver, const struct conf *c
 	n->base = base;
 	n->resolver = resolver;
 	n->conf = conf;
+	n->owner = owner;
 	n->capture = capture;
 	n->lost = lost;
 	n->arg = arg;

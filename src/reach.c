@@ -2,17 +2,13 @@
 
 #include "reach.h"
 
-#include <sys/socket.h>
-
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "addr.h"
+#include "own.h"
 #include "text.h"
 #include "xmalloc.h"
-
-enum { PORT_DISCARD = 9 };
 
 /* "10.0.0.0/8" */
 static bool
@@ -38,6 +34,8 @@ prefix_parse(const char *s, struct addr *net, unsigned *bits)
 char *
 reach_init(struct reach *r, const struct conf *conf)
 {
+	char *cause;
+
 	memset(r, 0, sizeof(*r));
 	for (; r->n < conf->nreach; r->n++) {
 		if (!prefix_parse(conf->reach[r->n], &r->prefixes[r->n].net,
@@ -45,44 +43,28 @@ reach_init(struct reach *r, const struct conf *conf)
 			return xasprintf("%s: [proxy] reach: \"%s\" is not an address range; "
 			    "write it as 10.1.0.0/16", conf->path, conf->reach[r->n]);
 	}
-	return NULL;
+	r->own = own_open(&cause);
+	return cause;
 }
 
-/*
- * What this host sends to one of its own addresses comes from that very
- * address: the kernel tells without a list of ours that could be out of date,
- * and no packet leaves.
- */
-static bool
-is_own(const struct addr *a)
+void
+reach_free(struct reach *r)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = addr_to_sockaddr(a, PORT_DISCARD, &ss);
-	struct addr from, to;
-	bool own = false;
-	int fd;
-
-	fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return true;	/* it cannot be told */
-	/* An IPv4 address in IPv6 clothes comes back without them. */
-	addr_from_sockaddr(&to, NULL, (const struct sockaddr *)&ss);
-	if (connect(fd, (const struct sockaddr *)&ss, len) == 0) {
-		len = sizeof(ss);
-		if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
-		    addr_from_sockaddr(&from, NULL, (const struct sockaddr *)&ss))
-			own = addr_equal(&from, &to);
-	}
-	close(fd);
-	return own;
+	own_free(r->own);
+	r->own = NULL;
 }
 
 bool
 reach_allows(const struct reach *r, const struct addr *a)
 {
+	struct addr v4;
+
 	for (unsigned i = 0; i < r->n; i++) {
 		if (addr_in_prefix(a, &r->prefixes[i].net, r->prefixes[i].bits))
 			return true;
 	}
-	return addr_special(a) == NULL && !is_own(a);
+	if (addr_special(a) != NULL || own_has(r->own, a))
+		return false;
+	/* A way around the question would be to wrap the address up. */
+	return !addr_embedded(a, &v4) || !own_has(r->own, &v4);
 }

@@ -8,7 +8,10 @@
 #include "conf.h"
 #include "gatehouse.h"
 
+struct own;
+
 struct reach {
+	struct own	*own;
 	unsigned	n;
 	struct {
 		struct addr	net;
@@ -16,8 +19,10 @@ struct reach {
 	} prefixes[CONF_NAMES_MAX];
 };
 
-/* NULL or a cause (caller frees). */
+/* NULL or a cause (caller frees). Before the sandbox: it opens sockets. */
 char	*reach_init(struct reach *, const struct conf *);
+void	 reach_free(struct reach *);
+/* Asks the kernel, so it is nothing for each connection. */
 bool	 reach_allows(const struct reach *, const struct addr *);
 
 #endif

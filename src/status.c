@@ -52,11 +52,13 @@ proxy_json(const struct engine *e)
 	const struct msg_net_state *s = &e->net_state;
 	const char *state = status_proxy(e);
 
-	json_t *j = json_pack("{s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+	json_t *j = json_pack("{s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, "
+	    "s:o}",
 	    "state", state, "since", json_time(e->proxy_since),
 	    "port", e->conf.proxy_port, "explicit_port", e->conf.explicit_port,
 	    "connections", (json_int_t)s->connections, "accepted", (json_int_t)s->accepted,
 	    "allowed", (json_int_t)s->allowed, "denied", (json_int_t)s->denied,
+	    "limited", (json_int_t)s->limited, "accept_paused", s->accept_paused != 0,
 	    "bytes_up", (json_int_t)s->bytes_up, "bytes_down", (json_int_t)s->bytes_down,
 	    "rate", (json_int_t)e->rate, "hits_lost", (json_int_t)s->hits_lost,
 	    "cause", strcmp(state, "down") == 0 ? json_plain_or_null(s->cause) : json_null());

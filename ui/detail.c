@@ -39,9 +39,13 @@ why_lines(const json_t *hit, double now, struct lines *l)
 		lines_add(l, INK_NORMAL, "%-12s %s (line %.0f)", "entry", cell_string(hit, "entry"),
 		    cell_number(hit, "line"));
 	lines_field(l, "guest chose", cell_string(hit, "wanted"));
+	if (cell_number(hit, "upstream") != 0)
+		lines_add(l, INK_NORMAL, "%-12s answered %.0f", "upstream", cell_number(hit, "upstream"));
 	lines_field(l, "we dialled", cell_string(hit, "dialled"));
-	lines_add(l, INK_NORMAL, "%-12s %s %s%s", "tls", cell_string(hit, "tls_version"),
-	    cell_string(hit, "alpn"), json_is_true(json_object_get(hit, "ech")) ? " ECH" : "");
+	if (cell_string(hit, "tls_version")[0] != '\0')
+		lines_add(l, INK_NORMAL, "%-12s %s%s%s%s", "tls", cell_string(hit, "tls_version"),
+		    cell_string(hit, "alpn")[0] != '\0' ? ", " : "", cell_string(hit, "alpn"),
+		    json_is_true(json_object_get(hit, "ech")) ? ", with ECH" : "");
 	lines_add(l, INK_NORMAL, "%-12s %s up, %s down", "traffic",
 	    text_bytes(up, (uint64_t)cell_number(hit, "bytes_up")),
 	    text_bytes(down, (uint64_t)cell_number(hit, "bytes_down")));

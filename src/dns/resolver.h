@@ -47,6 +47,10 @@ struct resolver	*resolver_new(struct event_base *, const struct conf *, char **c
 /* Nobody may be waiting any more. */
 void		 resolver_free(struct resolver *);
 
+/* With a type: of a host that the operator named, whose addresses are given out
+ * whatever they are. */
+enum { RESOLVE_OPERATORS = 0x8000 };
+
 /*
  * Asks for the addresses (type DNS_TYPE_A or DNS_TYPE_AAAA) of a canonical
  * name.  True: *answer is filled in now.  False: w->answered runs later, once,
@@ -55,5 +59,13 @@ void		 resolver_free(struct resolver *);
 bool		 resolver_ask(struct resolver *, const char *name, uint16_t type, struct dns_waiter *,
 		    struct dns_answer *);
 void		 resolver_cancel(struct dns_waiter *);
+
+/*
+ * What was answered was checked when it was.  The generation changes when this
+ * host got or lost an address since; then who still holds an answer asks again
+ * whether an address of it may be dialled.
+ */
+uint32_t	 resolver_generation(const struct resolver *);
+bool		 resolver_allows(const struct resolver *, const struct addr *);
 
 #endif

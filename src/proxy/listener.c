@@ -115,27 +115,68 @@ listener_close(struct proxy *p)
 	p->paused = false;
 }
 
-/* Over a limit: told to the engine, closed without a word, since nothing of
- * what the guest wants has been read. */
+static bool
+over_limit(struct proxy *p, struct source *source)
+{
+	const struct conf *conf = p->conf;
+
+	return source_load(source) > conf->max_per_guest || p->nopen >= conf->max_connections ||
+	    !source_may_open(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
+}
+
+/* Over a limit: closed without a word, since nothing of what the guest wants has
+ * been read, and told to the engine, though not each of many. */
 static void
-listener_refuse(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
+listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
     const struct addr *wanted, uint16_t port)
 {
-	struct session nobody = { .proxy = p, .source = source, .guest_port = guest_port, .port = port };
+	struct session nobody = { .proxy = p, .source = source, .loop6 = loop6,
+		.guest_port = guest_port, .port = port };
 	struct hit hit;
 
 	if (wanted != NULL)
 		nobody.wanted = *wanted;
+	p->stats.limited++;
 	hit_init(&hit, &nobody, VIA_OTHER);
-	hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	if (source_tells(source, p->now, &hit.folded))
+		hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	else
+		p->stats.denied++;
 	source_close(source);
 	close(fd);
+}
+
+static bool
+is_loopback(const struct addr *a)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->bytes[0] == 127 : memcmp(a->bytes, one, sizeof(one)) == 0;
+}
+
+/* By what the guest is known: its address, or on loopback the user that it is.
+ * False if that cannot be told, so that nobody escapes what holds for it. */
+static bool
+listener_who(struct proxy *p, int fd, const struct addr *from, uint16_t port, struct addr *who)
+{
+	struct addr user;
+	uint32_t uid;
+
+	*who = *from;
+	if (p->sources.nuids == 0 || !is_loopback(from))
+		return true;
+	if (p->owner == NULL || owner_ask(p->owner, fd, from, port, &uid) != OWNER_KNOWN)
+		return false;
+	user = source_uid(uid);
+	if (source_known(&p->sources, &user))
+		*who = user;
+	return true;
 }
 
 static void
 listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 {
-	struct addr guest, original, *wanted = explicit ? NULL : &original;
+	struct addr guest, who, original, *wanted = explicit ? NULL : &original;
 	uint16_t guest_port = 0, port = p->explicit_port;
 	struct source *source;
 
@@ -146,16 +187,16 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 		return;
 	}
 	p->stats.accepted++;
-	source = source_open(&p->sources, &guest);
+	source = listener_who(p, fd, &guest, guest_port, &who) ? source_open(&p->sources, &who) : NULL;
 	if (source == NULL) {
 		close(fd);
 		return;
 	}
-	if (source_load(source) > p->conf->max_per_guest || p->nopen >= p->conf->max_connections) {
-		listener_refuse(p, fd, source, guest_port, wanted, port);
+	if (over_limit(p, source)) {
+		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port);
 		return;
 	}
-	if (session_new(p, fd, source, guest_port, wanted, port) == NULL) {
+	if (session_new(p, fd, source, guest.family == 6, guest_port, wanted, port) == NULL) {
 		source_close(source);
 		close(fd);
 	}

@@ -28,6 +28,8 @@ struct poller	*poller_new(struct event_base *, void (*ready)(void *item, unsigne
 		    void (*after)(void *arg), void *arg, char **cause);
 void		 poller_free(struct poller *);
 bool		 poller_add(struct poller *, int fd, void *item);
+/* From now on news of the descriptor is of this item; what holds now is told again. */
+bool		 poller_move(struct poller *, int fd, void *item);
 void		 poller_wake(struct poller *);
 
 #endif

@@ -84,12 +84,24 @@ poller_free(struct poller *p)
 	free(p);
 }
 
-bool
-poller_add(struct poller *p, int fd, void *item)
+static bool
+poller_control(struct poller *p, int op, int fd, void *item)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = item };
 
-	return epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &e) == 0;
+	return epoll_ctl(p->fd, op, fd, &e) == 0;
+}
+
+bool
+poller_add(struct poller *p, int fd, void *item)
+{
+	return poller_control(p, EPOLL_CTL_ADD, fd, item);
+}
+
+bool
+poller_move(struct poller *p, int fd, void *item)
+{
+	return poller_control(p, EPOLL_CTL_MOD, fd, item);
 }
 
 void

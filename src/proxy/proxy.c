@@ -26,7 +26,7 @@ enum {
 	RUN_MAX = 256,		/* sessions given another turn in one batch */
 	FDS_PER_SESSION = 2,
 	/* Channels, the log device; DNS: look-ups under way and guests' connections. */
-	FDS_RESERVED = 256 + PIPE_FDS,
+	FDS_RESERVED = 256 + PIPE_FDS + SPARES_MAX,
 	FLOW_MS = 1000,
 };
 
@@ -69,7 +69,18 @@ proxy_settle(struct proxy *p)
 	if (!STAILQ_EMPTY(&p->run))
 		poller_wake(p->poller);
 	session_reap(p);
+	dials_reap(p);
 	proxy_tick_needed(p);
+}
+
+static struct session *
+conn_session(struct conn *c)
+{
+	if (c->kind == CONN_CLIENT)
+		return (struct session *)(void *)((char *)c - offsetof(struct session, client));
+	if (c->kind == CONN_UPSTREAM)
+		return (struct session *)(void *)((char *)c - offsetof(struct session, upstream));
+	return dial_session(c);
 }
 
 static void
@@ -84,10 +95,9 @@ proxy_ready(void *item, unsigned what, void *arg)
 	c->ended |= (what & POLLER_END) != 0;
 	if (c->kind == CONN_LISTENER)
 		return;		/* proxy_settle() accepts */
-	s = c->kind == CONN_CLIENT ?
-	    (struct session *)(void *)((char *)c - offsetof(struct session, client)) :
-	    (struct session *)(void *)((char *)c - offsetof(struct session, upstream));
-	session_run(s);
+	s = conn_session(c);
+	if (s != NULL)
+		session_run(s);
 }
 
 static void
@@ -255,6 +265,20 @@ proxy_set_guest(struct proxy *p, const struct addr *addr, uint32_t guest_id, con
 }
 
 void
+proxy_set_uid(struct proxy *p, uint32_t uid, uint32_t guest_id, const char *name, bool frozen)
+{
+	const struct addr addr = source_uid(uid);
+
+	proxy_set_guest(p, &addr, guest_id, name, frozen);
+}
+
+void
+proxy_set_owner(struct proxy *p, const struct owner *owner)
+{
+	p->owner = owner;
+}
+
+void
 proxy_guests_begin(struct proxy *p)
 {
 	sources_mark(&p->sources);
@@ -280,4 +304,5 @@ proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 	*stats = p->stats;
 	stats->connections = p->nopen;
 	stats->accept_paused = p->paused;
+	stats->upstream_cause = p->chain_cause;
 }

@@ -23,8 +23,10 @@ struct proxy_sink {
 struct proxy_stats {
 	uint32_t	connections;
 	uint64_t	accepted, allowed, denied;
+	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
+	const char	*upstream_cause;	/* of the proxy's: "" while the upstream proxy works */
 };
 
 struct proxy;
@@ -42,6 +44,12 @@ void		 proxy_set_allow(struct proxy *, struct allow_image *);
  * cut and new ones refused. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
+/* The same of a user of this host, who connects from its own addresses. */
+void		 proxy_set_uid(struct proxy *, uint32_t uid, uint32_t guest_id, const char *name,
+		    bool frozen);
+/* What tells users of this host apart; stays the caller's. */
+struct owner;
+void		 proxy_set_owner(struct proxy *, const struct owner *);
 /* An engine tells every guest anew after it started: begin before the first of
  * them; end forgets the addresses that were not told again. */
 void		 proxy_guests_begin(struct proxy *);

@@ -131,7 +131,12 @@ relay_start(struct session *s)
 	if (s->upstream.in != NULL)
 		s->upstream.in->pass = s->upstream.in->end;
 	s->state = SESSION_RELAY;
-	session_touch(s);
+	/* A server of TLS owes the next word; of anything else, who knows. */
+	s->heard = s->protocol != PROTOCOL_TLS;
+	if (s->heard)
+		session_touch(s);
+	else
+		session_deadline(s, s->proxy->conf->handshake_seconds);
 }
 
 static enum io
@@ -244,7 +249,9 @@ relay_way(struct session *s, struct conn *from, struct conn *to, bool *again)
 		if (io == IO_EOF)
 			io = IO_DONE;	/* once more round, to pass the end on */
 	}
-	if (moved > 0)
+	if (moved > 0 && from == &s->upstream)
+		s->heard = true;
+	if (moved > 0 && s->heard)
 		session_touch(s);
 	return io != IO_FAILED;
 }

@@ -33,6 +33,8 @@ static const char *const end_names[SESSION_END_COUNT] = {
 	[SESSION_END_BROKEN] = "a peer broke the protocol",
 	[SESSION_END_REVOKED] = "no longer allowed",
 	[SESSION_END_STOPPED] = "the proxy was stopped",
+	[SESSION_END_SILENT] = "the server never answered",
+	[SESSION_END_OLD] = "open for too long",
 };
 
 void
@@ -67,7 +69,7 @@ conn_close(struct proxy *p, struct conn *c, bool reset)
 }
 
 struct session *
-session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
+session_new(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
     const struct addr *wanted, uint16_t port)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -80,12 +82,15 @@ session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
 	s->client.fd = fd;
 	s->client.readable = s->client.writable = true;
 	s->source = source;
+	s->loop6 = loop6;
 	s->guest_port = guest_port;
 	s->explicit = wanted == NULL;
 	if (wanted != NULL)
 		s->wanted = *wanted;
 	s->port = port;
 	s->state = SESSION_HEAD;
+	if (p->conf->lifetime_seconds != 0)
+		s->ends = (uint32_t)((p->now + 999) / 1000) + p->conf->lifetime_seconds;
 	p->nopen++;
 	LIST_INSERT_HEAD(&p->sessions, s, link);
 	session_deadline(s, p->conf->head_seconds);
@@ -96,18 +101,25 @@ session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
 	return s;
 }
 
+static uint64_t
+session_when(const struct session *s, uint32_t seconds)
+{
+	const uint64_t when = s->proxy->now + seconds * UINT64_C(1000), ends = s->ends * UINT64_C(1000);
+
+	return ends != 0 && ends < when ? ends : when;
+}
+
 void
 session_deadline(struct session *s, uint32_t seconds)
 {
 	wheel_clear(&s->proxy->wheel, &s->timer);
-	wheel_set(&s->proxy->wheel, &s->timer, s->proxy->now + seconds * UINT64_C(1000));
+	wheel_set(&s->proxy->wheel, &s->timer, session_when(s, seconds));
 }
 
 void
 session_touch(struct session *s)
 {
-	wheel_set(&s->proxy->wheel, &s->timer,
-	    s->proxy->now + s->proxy->conf->idle_seconds * UINT64_C(1000));
+	wheel_set(&s->proxy->wheel, &s->timer, session_when(s, s->proxy->conf->idle_seconds));
 }
 
 void
@@ -169,6 +181,10 @@ session_due(struct timer *t, void *arg)
 	struct session *s = (struct session *)(void *)((char *)t - offsetof(struct session, timer));
 
 	(void)arg;
+	if (s->ends != 0 && s->proxy->now >= s->ends * UINT64_C(1000)) {
+		session_close(s, SESSION_END_OLD);
+		return;
+	}
 	switch ((enum session_state)s->state) {
 	case SESSION_HEAD:
 		request_timeout(s);
@@ -178,8 +194,10 @@ session_due(struct timer *t, void *arg)
 		dial_timeout(s);
 		session_run(s);
 		break;
-	case SESSION_TUNNEL:
 	case SESSION_RELAY:
+		session_close(s, s->heard ? SESSION_END_IDLE : SESSION_END_SILENT);
+		break;
+	case SESSION_TUNNEL:
 	case SESSION_EXCHANGE:
 		session_close(s, SESSION_END_IDLE);
 		break;

@@ -15,6 +15,8 @@
 #include "addr.h"
 #include "xmalloc.h"
 
+enum { FOLD_MS = 1000 };
+
 void
 sources_init(struct sources *t)
 {
@@ -59,6 +61,23 @@ source_new(struct sources *t, const struct addr *a)
 	return s;
 }
 
+struct addr
+source_uid(uint32_t uid)
+{
+	struct addr a = { .family = SOURCE_UID };
+
+	memcpy(a.bytes, &uid, sizeof(uid));
+	return a;
+}
+
+bool
+source_known(struct sources *t, const struct addr *a)
+{
+	const struct source *s = source_find(t, a);
+
+	return s != NULL && s->guest != NULL;
+}
+
 /* Gives the source, and what it has open, to another guest (0: to nobody). */
 static void
 source_assign(struct sources *t, struct source *s, uint32_t id)
@@ -73,6 +92,7 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 		}
 		s->guest = NULL;
 		t->strangers += s->open;
+		t->nuids -= s->addr.family == SOURCE_UID;
 	}
 	if (id == 0)
 		return;
@@ -88,6 +108,7 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 	g->sources++;
 	g->open += s->open;
 	t->strangers -= s->open;
+	t->nuids += s->addr.family == SOURCE_UID;
 	s->guest = g;
 }
 
@@ -140,6 +161,42 @@ uint32_t
 source_load(const struct source *s)
 {
 	return s->guest != NULL ? s->guest->open : s->table->strangers;
+}
+
+static bool
+rate_take(struct rate *r, uint64_t now, uint32_t per_second)
+{
+	const uint64_t us = now * 1000, next = r->next > us ? r->next : us;
+
+	if (per_second == 0)
+		return true;
+	if (next - us > RATE_BURST_SECONDS * UINT64_C(1000000))
+		return false;
+	r->next = next + 1000000 / per_second;
+	return true;
+}
+
+bool
+source_may_open(struct source *s, uint64_t now, uint32_t per_guest, uint32_t in_all)
+{
+	struct rate *r = s->guest != NULL ? &s->guest->rate : &s->table->strangers_rate;
+
+	return rate_take(r, now, per_guest) && rate_take(&s->table->rate, now, in_all);
+}
+
+bool
+source_tells(struct source *s, uint64_t now, uint16_t *more)
+{
+	struct fold *f = s->guest != NULL ? &s->guest->fold : &s->table->strangers_fold;
+
+	if (f->told != 0 && now - f->told < FOLD_MS) {
+		f->more += f->more < UINT16_MAX;
+		return false;
+	}
+	f->told = now;
+	*more = f->more;
+	f->more = 0;
+	return true;
 }
 
 uint32_t

@@ -6,7 +6,7 @@
  *	session.c   one connection of a guest: its states and its end
  *	request.c   the name in its first bytes, the verdict
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
- *	dial.c      from a name to a connected socket
+ *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
@@ -27,6 +27,7 @@
 #include "dns/resolver.h"
 #include "proxy/buf.h"
 #include "proxy/http.h"
+#include "proxy/owner.h"
 #include "proxy/pipe.h"
 #include "proxy/poller.h"
 #include "proxy/proxy.h"
@@ -41,10 +42,11 @@ enum {
 	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
+	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of all */
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
-enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM };
+enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM, CONN_SPARE };
 
 /* A socket, as the poller hands it back. */
 struct conn {
@@ -106,17 +108,21 @@ struct session {
 	uint64_t		 up, down;	/* bytes not yet told to the engine */
 	uint32_t		 entry;
 	uint32_t		 hit_guest;	/* the guest's id as its hit told it */
+	uint32_t		 ends;		/* monotonic seconds, whatever it does; 0: open */
 	uint16_t		 guest_port, port;
 	struct addr		 wanted;
 	uint8_t			 state;		/* enum session_state */
 	uint8_t			 protocol;	/* enum protocol */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
+	bool			 heard : 1;	/* the server has sent something */
+	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 };
 
 LIST_HEAD(session_list, session);
+SLIST_HEAD(dial_list, dial);
 
 struct proxy {
 	struct event_base	*base;
@@ -137,12 +143,17 @@ struct proxy {
 	bool			 ticking;
 	uint32_t		 max_open;	/* by descriptors */
 	uint32_t		 nopen;
+	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
 	struct session_list	 sessions, dead, flows;
+	struct dial_list	 dials;		/* over, to be freed */
 	STAILQ_HEAD(, session)	 run;
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
 	uint64_t		 flows_told;	/* when, milliseconds */
+	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
 	uint64_t		 next_id;
 	struct proxy_stats	 stats;
+	char			 chain_cause[GH_CAUSE_SIZE];	/* why the upstream proxy is of no use */
+	const struct owner	*owner;		/* NULL: the kernel does not tell */
 	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
 };
 
@@ -158,9 +169,10 @@ void		 listener_close(struct proxy *);
 void		 listener_accept(struct proxy *);
 
 /* session.c */
-/* wanted NULL: it is for us, on our port for clients that ask a proxy. */
-struct session	*session_new(struct proxy *, int fd, struct source *, uint16_t guest_port,
-		    const struct addr *wanted, uint16_t port);
+/* wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
+ * a user of this host, it came from ::1. */
+struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
+		    uint16_t guest_port, const struct addr *wanted, uint16_t port);
 /* Goes on as far as its sockets allow. */
 void		 session_run(struct session *);
 /* Runs it again after everyone else had a turn. */
@@ -169,11 +181,13 @@ void		 session_queue(struct session *);
  * so that both sides notice and nothing queued still leaves. */
 enum session_end {
 	SESSION_END_DONE, SESSION_END_REFUSED, SESSION_END_IDLE, SESSION_END_ERROR,
-	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_COUNT
+	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_SILENT,
+	SESSION_END_OLD, SESSION_END_COUNT
 };
 void		 session_close(struct session *, enum session_end);
 void		 session_due(struct timer *, void *proxy);
-/* Idle from now on means from now on. */
+/* Idle from now on means from now on. Neither this nor a deadline outlasts
+ * [proxy] max-lifetime. */
 void		 session_touch(struct session *);
 void		 session_deadline(struct session *, uint32_t seconds);
 /* May whoever is behind the session have the name? */
@@ -207,6 +221,10 @@ void		 tunnel_run(struct session *);
 /* Takes the hit's details over; ends in session_connected() or a refusal. */
 void		 dial_start(struct session *, const struct hit *);
 void		 dial_abandon(struct dial *);
+/* Frees those that were abandoned. */
+void		 dials_reap(struct proxy *);
+/* Whose a socket of CONN_SPARE is; NULL: nobody's any more. */
+struct session	*dial_session(struct conn *);
 void		 dial_ready(struct session *);
 void		 dial_timeout(struct session *);
 /* The hit that waits for its connection. */

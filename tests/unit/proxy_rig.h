@@ -11,7 +11,7 @@
 
 #include "proxy/worker.h"
 
-enum { RIG_HITS = 64, RIG_LISTED = 8, RIG_BUF = 64 << 10 };
+enum { RIG_HITS = 64, RIG_LISTED = 8, RIG_BUF = 64 << 10, RIG_ADDRS = 4 };
 
 struct rig {
 	struct event_base	*base;
@@ -33,12 +33,15 @@ struct rig_world {
 	const char	*listed[RIG_LISTED];
 	uint16_t	 port;		/* where guests meant to go */
 	bool		 redirected;
-	const char	*queried;	/* the last name that DNS was asked for */
+	bool		 wanted6;	/* and that by IPv6 */
+	struct evdns_server_request *held;	/* late.example's AAAA, until released */
 };
 extern struct rig_world world;
 
 int	 rig_setup(void **);
 int	 rig_teardown(void **);
+/* Lets DNS answer what it held back. */
+void	 rig_dns_release(void);
 /* One turn of the event loop, and a moment for the kernel. */
 void	 rig_turn(struct rig *);
 /* Turns until cond holds; the test fails after a few seconds. */

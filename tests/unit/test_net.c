@@ -98,7 +98,7 @@ setup(void **state)
 	w->resolver = resolver_new(w->base, &w->conf, &cause);
 	w->conf.proxy_port = w->conf.explicit_port = w->conf.dns_port = 0;
 	w->priv = msg_channel_new(w->base, sv[0], ROLE_PRIV, ROLE_NET, on_frame, on_error, w);
-	w->net = net_new(w->base, w->resolver, &w->conf, sv[1], NULL, "no log device here", on_lost, w);
+	w->net = net_new(w->base, w->resolver, &w->conf, NULL, sv[1], NULL, "no log device here", on_lost, w);
 	start_engine(w);
 	*state = w;
 	return 0;

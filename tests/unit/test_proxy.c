@@ -5,6 +5,7 @@
 #include "proxy_rig.h"
 
 #include <sys/resource.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -74,7 +75,8 @@ a_listed_tls_host_is_reached_and_both_sides_may_close_halves(void **state)
 	expect_hit(r, VIA_TLS, VERDICT_ALLOW, REASON_LISTED, "a.example");
 	h = last_hit(r);
 	assert_int_equal(h->tls_version, 0x0304);
-	assert_string_equal(h->alpn, "h2");
+	assert_string_equal(h->alpn, "h2, http/1.1");
+	assert_int_equal(h->ech, 0);
 	assert_int_equal(h->wanted.bytes[0], 203);
 	assert_true(addr_equal(&h->dialled, &loopback));
 	rig_say(r, guest, "up");
@@ -200,6 +202,70 @@ a_hello_is_put_together_from_single_bytes_and_records(void **state)
 	assert_memory_equal(got, wire.b, wire.len);
 	close(guest);
 	close(origin);
+}
+
+/* Real or GREASE, the outer name is judged like any other. */
+static void
+a_hello_with_ech_is_judged_by_its_outer_name_and_recorded(void **state)
+{
+	static struct bytes message, wire;
+	static const struct {
+		const char	*name;
+		enum verdict	 verdict;
+	} cases[] = { { "a.example", VERDICT_ALLOW }, { "evil.example", VERDICT_DENY } };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct hello_spec spec = { .name = cases[i].name, .ech = 200, .supported = 0x0304 };
+		int guest = rig_connect(r);
+
+		hello_message(&message, &spec);
+		hello_records(&wire, &message, 16384);
+		rig_send(r, guest, wire.b, wire.len);
+		rig_until(r, r->nhits == i + 1);
+		assert_int_equal(r->hits[i].verdict, cases[i].verdict);
+		assert_string_equal(r->hits[i].name, cases[i].name);
+		assert_int_equal(r->hits[i].ech, 1);
+		assert_int_equal(r->hits[i].tls_version, 0x0304);
+		close(guest);
+	}
+}
+
+/* Post-quantum size, many records, one byte at a time: within the limits. */
+static void
+a_hello_that_never_ends_meets_a_limit(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec large = { .name = "a.example", .padding = 9000 };
+	struct rig *r = *state;
+	const uint64_t start = now_mono();
+	int guest = rig_connect(r);
+	size_t i;
+
+	r->conf.hello_bytes = 8192;
+	hello_message(&message, &large);
+	hello_records(&wire, &message, 100);
+	for (i = 0; i < wire.len && r->nhits == 0; i++) {
+		if (send(guest, wire.b + i, 1, MSG_NOSIGNAL) == -1)
+			break;
+		if (i % 64 == 0)
+			rig_turn(r);
+	}
+	rig_until(r, r->nhits > 0);
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_TOO_LARGE, "");
+	close(guest);
+	/* Bytes that keep coming do not move the deadline. */
+	r->conf.hello_bytes = 65536;
+	r->conf.head_seconds = 1;
+	guest = rig_connect(r);
+	for (i = 0; i < wire.len && r->nhits == 1; i++) {
+		send(guest, wire.b + i, 1, MSG_NOSIGNAL);
+		rig_turn(r);
+		assert_true(now_mono() - start < 8000000);
+	}
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_TIMEOUT, "");
+	assert_true(i < wire.len);
+	close(guest);
 }
 
 #define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
@@ -810,6 +876,169 @@ out_of_descriptors_accept_waits_and_goes_on_when_one_closes(void **state)
 	close(origin_b);
 }
 
+/* The kernel's own limit, and nothing of ours before it. */
+static void
+when_the_kernel_gives_no_descriptor_what_is_open_goes_on(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit limit, none;
+	struct proxy_stats stats;
+	int a, b, origin_a, origin_b;
+	bool reset;
+
+	origin_a = open_tls(r, "a.example", &a);
+	b = rig_connect(r);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){ (rlim_t)b + 1, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rig_send_hello(r, b, "a.example");
+	rig_until(r, (proxy_stats(r->proxy, &stats), stats.accept_paused));
+	assert_int_equal(stats.connections, 1);
+	rig_say(r, a, "goes on");
+	rig_hear(r, origin_a, "goes on");
+	rig_say(r, origin_a, "both ways");
+	rig_hear(r, a, "both ways");
+	/* One is enough for the guest's side and not for the server's. */
+	none.rlim_cur++;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(rig_read_all(r, b, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_LIMIT, "a.example");
+	close(b);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	rig_say(r, a, "still");
+	rig_hear(r, origin_a, "still");
+	origin_b = open_tls(r, "a.example", &b);
+	rig_until(r, (proxy_stats(r->proxy, &stats), !stats.accept_paused));
+	close(a);
+	close(b);
+	close(origin_a);
+	close(origin_b);
+}
+
+/* Connections that are closed at once, without a word. */
+static unsigned
+knock(struct rig *r, unsigned times)
+{
+	unsigned refused = 0;
+	struct proxy_stats before, after;
+
+	for (unsigned i = 0; i < times; i++) {
+		int guest = rig_connect(r);
+		bool reset;
+
+		proxy_stats(r->proxy, &before);
+		rig_say(r, guest, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+		rig_read_all(r, guest, got, sizeof(got), &reset);
+		proxy_stats(r->proxy, &after);
+		refused += after.limited > before.limited;
+		close(guest);
+	}
+	return refused;
+}
+
+static void
+new_connections_come_at_a_rate_and_a_burst(void **state)
+{
+	struct rig *r = *state;
+	uint64_t start = now_mono();
+	unsigned refused, hits = 0, folded = 0;
+	struct proxy_stats stats;
+
+	r->conf.max_new_per_guest = 5;
+	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false);
+	/* Two seconds' worth at once, and what comes while we try. */
+	refused = knock(r, 30);
+	assert_in_range(refused, 30 - 12 - 5 * (now_mono() - start) / 1000000, 19);
+	for (unsigned i = 0; i < r->nhits; i++) {
+		if (r->hits[i].reason != REASON_LIMIT)
+			continue;
+		hits++;
+		folded += r->hits[i].folded;
+		assert_int_equal(r->hits[i].guest_id, 7);
+	}
+	/* A hit a second, not one each; all of them counted. */
+	assert_in_range(hits, 1, 1 + (now_mono() - start) / 1000000);
+	proxy_stats(r->proxy, &stats);
+	assert_int_equal(stats.limited, refused);
+	assert_int_equal(stats.denied, 30);
+	/* The next to be told stands for those. */
+	usleep(1100000);
+	r->conf.max_per_guest = 0;
+	assert_int_equal(knock(r, 1), 1);
+	assert_int_equal(last_hit(r)->folded, refused - hits - folded);
+	r->conf.max_per_guest = 100;
+	/* After a while as many again. */
+	assert_int_equal(knock(r, 4), 0);
+}
+
+static void
+one_guests_rate_is_not_anothers_but_all_share_one(void **state)
+{
+	struct rig *r = *state;
+	const struct addr other = { .family = 4, .bytes = { 127, 0, 0, 2 } };
+
+	r->conf.max_new_per_guest = 1;
+	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false);
+	assert_true(knock(r, 8) >= 4);
+	/* The same address under another guest: with a rate of its own. */
+	proxy_set_guest(r->proxy, &loopback, 8, "agent-2", false);
+	assert_int_equal(knock(r, 1), 0);
+	/* A second address brings no second rate. */
+	proxy_set_guest(r->proxy, &other, 8, "agent-2", false);
+	assert_true(knock(r, 8) >= 4);
+	r->conf.max_new_per_guest = 0;
+	assert_int_equal(knock(r, 8), 0);
+	r->conf.max_new_in_all = 1;
+	assert_true(knock(r, 8) >= 4);
+}
+
+static void
+a_tls_server_that_says_nothing_is_given_up(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin;
+	bool reset;
+
+	r->conf.handshake_seconds = 1;
+	origin = open_tls(r, "a.example", &guest);
+	/* The guest's own bytes are no answer. */
+	rig_say(r, guest, "early data");
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_true(reset);
+	assert_int_equal(r->proxy->nopen, 0);
+	close(guest);
+	close(origin);
+	/* One that has answered may be silent as long as any. */
+	origin = open_tls(r, "a.example", &guest);
+	rig_say(r, origin, "hello");
+	rig_hear(r, guest, "hello");
+	for (int i = 0; i < 1500; i++)
+		rig_turn(r);
+	assert_int_equal(r->proxy->nopen, 1);
+	close(guest);
+	close(origin);
+}
+
+static void
+a_connection_ends_at_its_lifetime_however_busy(void **state)
+{
+	struct rig *r = *state;
+	const uint64_t start = now_mono();
+	int guest, origin;
+
+	r->conf.lifetime_seconds = 1;
+	origin = open_tls(r, "a.example", &guest);
+	while (r->proxy->nopen == 1) {
+		send(origin, "x", 1, MSG_NOSIGNAL);
+		rig_turn(r);
+		(void)!read(guest, got, sizeof(got));
+		assert_true(now_mono() - start < 4000000);
+	}
+	assert_true(now_mono() - start >= 1000000);
+	close(guest);
+	close(origin);
+}
+
 static void
 who_was_not_redirected_is_not_served(void **state)
 {
@@ -998,6 +1227,13 @@ main(void)
 		rig_test(a_slow_reader_holds_back_the_sender_and_loses_nothing),
 		rig_test(an_idle_relay_holds_no_buffer),
 		rig_test(bytes_are_told_each_second_and_again_if_not_taken),
+		rig_test(when_the_kernel_gives_no_descriptor_what_is_open_goes_on),
+		rig_test(new_connections_come_at_a_rate_and_a_burst),
+		rig_test(one_guests_rate_is_not_anothers_but_all_share_one),
+		rig_test(a_tls_server_that_says_nothing_is_given_up),
+		rig_test(a_connection_ends_at_its_lifetime_however_busy),
+		rig_test(a_hello_with_ech_is_judged_by_its_outer_name_and_recorded),
+		rig_test(a_hello_that_never_ends_meets_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
