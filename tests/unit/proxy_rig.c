@@ -43,6 +43,13 @@ allow_lookup(const struct allow_image *image, const char *name, size_t len, uint
 	return a;
 }
 
+struct allow_answer
+allow_lookup_name(const struct allow_image *image, const char *name, size_t len, const char *guest,
+    int64_t now)
+{
+	return allow_lookup(image, name, len, 443, guest, now);
+}
+
 void
 allow_image_close(struct allow_image *image)
 {
@@ -99,6 +106,7 @@ dns_answer(struct evdns_server_request *q, void *arg)
 	struct in6_addr in6;
 
 	(void)arg;
+	world.secrets += strcasestr(ask->name, "secret") != NULL;
 	if (strcasecmp(ask->name, "silent.example") == 0) {
 		evdns_server_request_drop(q);
 		return;
@@ -161,8 +169,8 @@ on_flow(const struct flow *f, void *arg)
 }
 
 /* One that nobody uses, and no client is given while the proxy is stopped. */
-static uint16_t
-free_port(void)
+uint16_t
+rig_free_port(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	uint16_t port = (uint16_t)(10000 + getpid() % 20000);
@@ -210,7 +218,7 @@ rig_setup(void **state)
 	listen(r->origin, 16);
 	conf_defaults(&r->conf);
 	r->conf.proxy_port = 0;
-	r->conf.explicit_port = free_port();
+	r->conf.explicit_port = rig_free_port();
 	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
 	snprintf(r->conf.reach[1], sizeof(r->conf.reach[1]), "::1/128");
 	r->conf.nreach = 2;

@@ -35,6 +35,7 @@ struct rig_world {
 	bool		 redirected;
 	bool		 wanted6;	/* and that by IPv6 */
 	struct evdns_server_request *held;	/* late.example's AAAA, until released */
+	unsigned	 secrets;	/* times that DNS was asked for a name with "secret" in it */
 };
 extern struct rig_world world;
 
@@ -59,6 +60,8 @@ int	 rig_connect(struct rig *);
 int	 rig_connect_explicit(struct rig *);	/* to the port for those who ask a proxy */
 int	 rig_accept(struct rig *);		/* the origin's end */
 bool	 rig_origin_waits(struct rig *);	/* someone reached the origin */
+/* One that nobody listens on, TCP or UDP. */
+uint16_t rig_free_port(void);
 /* Text in which "PORT" stands for the origin's; holds until the next call. */
 const char *rig_ported(const char *);
 void	 rig_send(struct rig *, int fd, const void *, size_t);
