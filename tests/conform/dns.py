@@ -238,7 +238,7 @@ class Ask:
 
     def __init__(self, loop, row, tag, guest, family=4, over="udp", cut=None):
         self.loop, self.row, self.tag, self.guest = loop, row, b"%07d" % tag, guest
-        self.cut, self.over = cut, over
+        self.family, self.cut, self.over = family, cut, over
         self.done, self.wrong, self.answers, self.got, self.ended = False, None, [], b"", False
         self.sent = [self.message(n, ask) for n, ask in enumerate(row.asks)]
         with inside(guest):
@@ -310,6 +310,10 @@ class Ask:
         self.done = True
         self.loop.forget(self.sock)
         self.sock.close()
+
+    def unanswered(self):
+        """The connection was closed although there was something to say."""
+        return self.ended and not self.answers and "silence" not in self.row.answers
 
     def how(self):
         cut = {None: "", "bytes": ", byte by byte"}.get(self.cut, ", cut at byte %s" % self.cut)
