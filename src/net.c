@@ -417,7 +417,8 @@ on_priv_lost(const char *why, void *arg)
 
 struct net *
 net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
-    const struct owner *owner, int priv_fd, struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
+    const struct owner *owner, int priv_fd, struct capture *capture, const char *capture_cause,
+    void (*lost)(const char *, void *), void *arg)
 {
 	static const struct timeval interval = { .tv_sec = 1 };
 	struct net *n = xcalloc(1, sizeof(*n));

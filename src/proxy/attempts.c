@@ -97,7 +97,8 @@ static void
 dial_step_in(struct dial *d, uint64_t when)
 {
 	const uint64_t now = d->session->proxy->now, ms = when > now ? when - now : 0;
-	const struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	const struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
 	event_add(&d->step, &tv);
 }

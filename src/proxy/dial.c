@@ -90,7 +90,8 @@ void
 dial_fail(struct session *s, enum reason reason)
 {
 	if (s->dial->chained && reason != REASON_LIMIT)
-		chain_fail(s, true, s->dial->tried ? "does not answer" : "has a name without an address");
+		chain_fail(s, true, s->dial->tried ? "does not answer" :
+		    "has a name without an address");
 	else
 		dial_refuse(s, reason, NULL);
 }

@@ -46,7 +46,8 @@ page_body(char *body, size_t size, const struct hit *h, const char *what)
 	    "gatehouse refused this request.",
 	    id, h->name[0] != '\0' ? h->name : "-", reason_name(reason),
 	    server ? "The answer breaks the protocol's rules." : reason_advice(reason),
-	    what == NULL ? "" : reason == REASON_UPSTREAM ? " It " : " It has ", what != NULL ? what : "", what != NULL ? "." : "", id,
+	    what == NULL ? "" : reason == REASON_UPSTREAM ? " It " : " It has ",
+	    what != NULL ? what : "", what != NULL ? "." : "", id,
 	    allow[0] != '\0' ? "\n" : "", allow[0] != '\0' ? allow + 1 : "");
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
