@@ -399,6 +399,20 @@ reloaded(struct engine *e, const struct msg_reloaded *m)
 		control_reply(call, json_object());
 }
 
+/* Only now that priv has said which roles run: who asks before is told of none. */
+static void
+serve(struct engine *e)
+{
+	static const struct msg_empty nothing;
+	char *cause = control_listen(e->control, &e->conf);
+
+	e->serve = false;
+	if (cause != NULL)
+		fatalx("%s", cause);
+	if (!msg_send(e->priv, FRAME_READY, &nothing, -1))
+		fatalx("cannot tell priv that the engine is ready");
+}
+
 static void
 proxy_saved(struct engine *e, const struct msg_proxy *m)
 {
@@ -406,6 +420,8 @@ proxy_saved(struct engine *e, const struct msg_proxy *m)
 	e->proxy_known = true;
 	proxy_send(e);
 	proxy_look(e);
+	if (e->serve)
+		serve(e);
 }
 
 static void
@@ -524,18 +540,14 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 	return e;
 }
 
-char *
+void
 engine_start(struct engine *e, bool serve)
 {
-	char *cause;
-
 	policy_start(e);
 	guests_changed(e);
-	if (serve && (cause = control_listen(e->control, &e->conf)) != NULL)
-		return cause;
+	e->serve = serve;
 	event_add(e->tick, &tick_interval);
 	rules_poll(e, 0);
-	return NULL;
 }
 
 void

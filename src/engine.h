@@ -140,6 +140,7 @@ struct engine {
 	char			*rules_cause;	/* why the listing cannot be read */
 
 	bool			 proxy_known;	/* priv said what was saved */
+	bool			 serve;		/* the control socket is to be opened */
 	bool			 proxy_wanted;
 	const char		*proxy_state;	/* of status_proxy(), at the latest look */
 	struct control_call	*proxy_call;	/* to answer when it is as wanted */
@@ -177,9 +178,9 @@ struct engine {
 struct engine	*engine_new(struct event_base *, const struct conf *, int priv_fd,
 		    void (*lost)(const char *why, struct engine *));
 void		 engine_free(struct engine *);
-/* Loads the allowlist, starts timers, and serves at conf's socket, if serve is
- * true.  NULL or a cause, caller frees. */
-char		*engine_start(struct engine *, bool serve);
+/* Loads the allowlist and starts timers. serve: once priv has told what runs, also
+ * serves at conf's socket, or ends the process if it cannot. */
+void		 engine_start(struct engine *, bool serve);
 /* Sends to net, if it is there. A net that does not read is given up. */
 void		 engine_to_net(struct engine *, enum frame, const void *body, int fd);
 /* Starts or stops the proxy, and has priv remember it. The call, or NULL, is

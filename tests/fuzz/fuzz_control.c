@@ -96,7 +96,7 @@ setup(void)
 	engine = engine_new(base, &conf, sv[0], lost);
 	inventory_free(engine->inventory);
 	engine->inventory = inventory_new(NULL, &conf, guests_changed, engine);
-	free(engine_start(engine, false));
+	engine_start(engine, false);
 	fill();
 	atexit(clean);
 }
