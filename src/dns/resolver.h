@@ -44,6 +44,9 @@ struct dns_waiter {
  * and asks 127.0.0.1, if nobody is named.  NULL and a cause (caller frees).
  */
 struct resolver	*resolver_new(struct event_base *, const struct conf *, char **cause);
+/* Another one, for another thread's event base, that asks the same servers; the
+ * first one must outlive it. */
+struct resolver	*resolver_like(const struct resolver *, struct event_base *);
 /* Nobody may be waiting any more. */
 void		 resolver_free(struct resolver *);
 

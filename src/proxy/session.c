@@ -233,6 +233,7 @@ session_close(struct session *s, enum session_end why)
 	LIST_REMOVE(s, link);
 	LIST_INSERT_HEAD(&p->dead, s, link);
 	p->nopen--;
+	p->shared->nopen--;
 	p->paused = false;
 }
 

@@ -39,10 +39,11 @@ struct event;
 struct dial;
 
 enum {
+	PROXY_WORKERS_MAX = 16,
 	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
-	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of all */
+	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of one worker */
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
@@ -124,6 +125,16 @@ struct session {
 LIST_HEAD(session_list, session);
 SLIST_HEAD(dial_list, dial);
 
+/* What all workers share. Nothing of it is locked on the way of a byte. */
+struct proxy_shared {
+	_Atomic uint64_t	 next_id;
+	_Atomic uint32_t	 nopen;		/* sessions, of max-connections */
+	struct source_counts	 counts;
+	unsigned		 workers;
+	/* Where the first worker listens; the others follow. 0: as configured. */
+	uint16_t		 port, explicit_port;
+};
+
 struct proxy {
 	struct event_base	*base;
 	struct resolver		*resolver;
@@ -135,14 +146,15 @@ struct proxy {
 	struct buf_pool		 pool;
 	struct pipe_pool	 pipes;
 	struct sources		 sources;
-	struct allow_image	*allow;
+	struct proxy_shared	*shared;
+	const struct allow_image *allow;
 	struct conn		 listeners[PROXY_LISTENERS];
 	uint16_t		 port, explicit_port;	/* the latter 0: none */
 	bool			 running;
 	bool			 paused;	/* accept waits for a free descriptor */
 	bool			 ticking;
-	uint32_t		 max_open;	/* by descriptors */
-	uint32_t		 nopen;
+	uint32_t		 max_open;	/* by descriptors, of all workers */
+	uint32_t		 nopen;		/* of this one */
 	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
 	struct session_list	 sessions, dead, flows;
 	struct dial_list	 dials;		/* over, to be freed */
@@ -150,7 +162,6 @@ struct proxy {
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
 	uint64_t		 flows_told;	/* when, milliseconds */
 	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
-	uint64_t		 next_id;
 	struct proxy_stats	 stats;
 	char			 chain_cause[GH_CAUSE_SIZE];	/* why the upstream proxy is of no use */
 	const struct owner	*owner;		/* NULL: the kernel does not tell */
@@ -169,7 +180,8 @@ void		 listener_close(struct proxy *);
 void		 listener_accept(struct proxy *);
 
 /* session.c */
-/* wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
+/* Counted as open already by listener.c, which takes that back if this gives
+ * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
  * a user of this host, it came from ::1. */
 struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
 		    uint16_t guest_port, const struct addr *wanted, uint16_t port);

@@ -788,10 +788,12 @@ addresses_of_nobody_share_one_limit(void **state)
 {
 	struct addr addr[3] = { loopback, loopback, loopback };
 	struct source *s[3];
+	struct source_counts counts;
 	struct sources t;
 
 	(void)state;
-	sources_init(&t);
+	source_counts_init(&counts);
+	sources_init(&t, &counts);
 	for (unsigned i = 0; i < 3; i++) {
 		addr[i].bytes[3] = (uint8_t)(i + 2);
 		s[i] = source_open(&t, &addr[i]);
@@ -806,8 +808,9 @@ addresses_of_nobody_share_one_limit(void **state)
 	assert_int_equal(source_load(s[0]), 2);
 	source_close(s[0]);
 	source_close(s[1]);
-	assert_int_equal(t.strangers, 0);
+	assert_int_equal(counts.strangers, 0);
 	sources_free(&t);
+	source_counts_free(&counts);
 }
 
 static void

@@ -13,6 +13,7 @@ peer_conf() {
 	state = $D/state
 	[guard]
 	bridge = vh1
+	check-every = ${GATEHOUSE_CHECK:-3s}
 	rules = $B/../../../rules
 	[allow]
 	file = $D/allowlist
@@ -38,7 +39,7 @@ peer_start() {
 		sleep 0.05
 	done
 	# its roles leave the session, and with it the scheduling group that every peer is run in
-	for i in $(cat $CG/$CGPFX.proxy/cgroup.procs); do echo -5 >/proc/$i/autogroup; done 2>/dev/null
+	for i in $(cat $CG/$CGPFX.proxy/cgroup.procs); do echo ${RIG_NICE:--5} >/proc/$i/autogroup; done 2>/dev/null
 }
 gatehouse_net() {
 	local p
