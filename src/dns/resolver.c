@@ -509,6 +509,12 @@ resolver_readdressed(int fd, short what, void *arg)
 	dns_cache_clear(r->cache);
 }
 
+bool
+resolver_idle(const struct resolver *r)
+{
+	return r->nlookups == 0;
+}
+
 static void
 resolver_init(struct resolver *r)
 {

@@ -62,6 +62,8 @@ enum { RESOLVE_OPERATORS = 0x8000 };
 bool		 resolver_ask(struct resolver *, const char *name, uint16_t type, struct dns_waiter *,
 		    struct dns_answer *);
 void		 resolver_cancel(struct dns_waiter *);
+/* No look-up is under way. */
+bool		 resolver_idle(const struct resolver *);
 
 /*
  * What was answered was checked when it was.  The generation changes when this

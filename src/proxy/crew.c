@@ -469,6 +469,8 @@ member_start(struct crew *c, struct member *m, const struct resolver *like, cons
 	m->proxy = proxy_new(m->base, m->resolver, conf, c->shared, &sink, &cause);
 	if (m->proxy == NULL)
 		return cause;
+	if (!proxy_stay(m->proxy, m->called.fd[0]))
+		return xasprintf("cannot watch a worker's bell: %s", strerror(errno));
 	proxy_set_owner(m->proxy, c->owner);
 	/* Signals are the owner's. */
 	sigfillset(&all);

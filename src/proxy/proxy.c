@@ -125,6 +125,16 @@ proxy_tick(int fd, short what, void *arg)
 	proxy_settle(p);
 }
 
+static void
+proxy_look(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	proxy_enter(arg);
+	lowat_look(arg);
+	proxy_settle(arg);
+}
+
 /* How many sessions the descriptors of this process are enough for. */
 static uint32_t
 proxy_fd_budget(unsigned workers)
@@ -183,17 +193,34 @@ proxy_new(struct event_base *base, struct resolver *resolver, const struct conf 
 		conn_init(&p->listeners[i], CONN_LISTENER);
 	STAILQ_INIT(&p->run);
 	sources_init(&p->sources, &shared->counts);
+	pipe_pool_init(&p->pipes, shared->workers);
 	p->now = now_mono() / 1000;
 	wheel_init(&p->wheel, p->now);
 	*cause = NULL;
 	p->poller = poller_new(base, proxy_ready, proxy_after, p, cause);
-	if (*cause == NULL && (p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p)) == NULL)
+	p->look = event_new(base, -1, EV_PERSIST, proxy_look, p);
+	p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p);
+	if (*cause == NULL && (p->tick == NULL || p->look == NULL))
 		*cause = xstrdup("cannot start the clock of the proxy");
 	if (*cause != NULL) {
 		proxy_free(p);
 		return NULL;
 	}
 	return p;
+}
+
+static bool
+proxy_alone(void *arg)
+{
+	const struct proxy *p = arg;
+
+	return resolver_idle(p->resolver);
+}
+
+bool
+proxy_stay(struct proxy *p, int bell)
+{
+	return poller_stay(p->poller, bell, proxy_alone);
 }
 
 void
@@ -208,6 +235,8 @@ proxy_free(struct proxy *p)
 	pipe_pool_free(&p->pipes);
 	if (p->tick != NULL)
 		event_free(p->tick);
+	if (p->look != NULL)
+		event_free(p->look);
 	poller_free(p->poller);
 	free(p);
 }

@@ -43,6 +43,9 @@ uint64_t	 proxy_next_id(struct proxy_shared *);
 struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,
 		    struct proxy_shared *, const struct proxy_sink *, char **cause);
 void		 proxy_free(struct proxy *);
+/* The event base serves the proxy, its resolver and what bell announces, and
+ * nothing else: see poller_stay(). */
+bool		 proxy_stay(struct proxy *, int bell);
 /* NULL or a cause. Stopping closes the listener and every session. */
 char		*proxy_run(struct proxy *, bool run);
 bool		 proxy_running(const struct proxy *);

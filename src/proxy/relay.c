@@ -108,7 +108,7 @@ conn_flush(struct session *s, struct conn *from, struct conn *to)
 			return IO_BLOCKED;
 		n = send(to->fd, b->data + b->start, b->pass - b->start, flags);
 		if (n == -1 && errno == EAGAIN) {
-			to->writable = false;
+			conn_blocked(s->proxy, to);
 			return IO_BLOCKED;
 		}
 		if (n == -1 && errno != EINTR)
@@ -194,7 +194,7 @@ relay_pipe_flush(struct session *s, struct conn *from, struct conn *to)
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			return IO_FAILED;
 		if (errno == EAGAIN) {
-			to->writable = false;
+			conn_blocked(s->proxy, to);
 			return IO_BLOCKED;
 		}
 	}
@@ -263,8 +263,11 @@ relay_way(struct session *s, struct conn *from, struct conn *to, bool *again)
 	}
 	if (moved > 0 && from == &s->upstream)
 		s->heard = true;
-	if (moved > 0 && s->heard)
-		session_touch(s);
+	if (moved > 0) {
+		if (s->heard)
+			session_touch(s);
+		lowat_moved(s, from, moved);
+	}
 	return io != IO_FAILED;
 }
 

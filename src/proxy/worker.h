@@ -8,6 +8,7 @@
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
  *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
+ *	lowat.c     big streams, with fewer wake-ups
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
  *	stats.c     what the engine is told
@@ -59,7 +60,11 @@ struct conn {
 	bool		 eof : 1;	/* and it did */
 	bool		 shut : 1;	/* we ended our side */
 	bool		 watched : 1;	/* known to the poller */
+	bool		 watched_out : 1;	/* for writing too */
+	bool		 lowat : 1;	/* reports itself only with many bytes */
 	uint8_t		 bulk;		/* full reads in a row */
+	uint32_t	 streamed;	/* bytes without a pause; with lowat: since the last look */
+	uint32_t	 moved;		/* when the last ones were: low half of milliseconds */
 	struct buf	*in;		/* received, not yet sent to the other side */
 	struct pipe	*pipe;		/* the same, of a big stream */
 };
@@ -99,6 +104,7 @@ struct session {
 	LIST_ENTRY(session)	 link;		/* in proxy->sessions, or dead */
 	STAILQ_ENTRY(session)	 run_link;
 	LIST_ENTRY(session)	 flow_link;
+	LIST_ENTRY(session)	 lowat_link;	/* if either socket has lowat */
 	struct timer		 timer;
 	struct source		*source;
 	char			*name;		/* canonical; NULL: not yet known. Of a tunnel: its own */
@@ -141,7 +147,7 @@ struct proxy {
 	const struct conf	*conf;
 	struct proxy_sink	 sink;
 	struct poller		*poller;
-	struct event		*tick;
+	struct event		*tick, *look;
 	struct wheel		 wheel;
 	struct buf_pool		 pool;
 	struct pipe_pool	 pipes;
@@ -156,7 +162,7 @@ struct proxy {
 	uint32_t		 max_open;	/* by descriptors, of all workers */
 	uint32_t		 nopen;		/* of this one */
 	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
-	struct session_list	 sessions, dead, flows;
+	struct session_list	 sessions, dead, flows, lowats;
 	struct dial_list	 dials;		/* over, to be freed */
 	STAILQ_HEAD(, session)	 run;
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
@@ -210,6 +216,8 @@ void		 session_reap(struct proxy *);
 
 void		 conn_init(struct conn *, enum conn_kind);
 bool		 conn_watch(struct proxy *, struct conn *);
+/* It took no more just now. */
+void		 conn_blocked(struct proxy *, struct conn *);
 /* Closes the socket and gives its buffer back. */
 void		 conn_close(struct proxy *, struct conn *, bool abort);
 
@@ -251,6 +259,13 @@ enum io		 conn_flush(struct session *, struct conn *from, struct conn *to);
 bool		 conn_shutdown(struct conn *);
 void		 relay_start(struct session *);
 void		 relay_run(struct session *);
+
+/* lowat.c */
+/* Bytes were relayed in one turn. */
+void		 lowat_moved(struct session *, struct conn *, size_t bytes);
+/* Each few milliseconds, while there are such streams. */
+void		 lowat_look(struct proxy *);
+void		 lowat_end(struct session *);
 
 /* exchange.c */
 void		 exchange_start(struct session *);
