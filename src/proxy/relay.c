@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "proxy/worker.h"
@@ -96,6 +98,26 @@ end_follows(const struct session *s, const struct conn *from)
 	return s->state == SESSION_LINGER || (s->state == SESSION_RELAY && from->ended);
 }
 
+/*
+ * Before each write. What is written first leaves at once, since nothing is in
+ * flight that Nagle's algorithm would wait for; TCP_NODELAY is for what
+ * follows. (The answer to our CONNECT, where there was one, took its bytes out of
+ * flight.) A guest's socket has it from its listener.
+ */
+static void
+conn_prompt(struct conn *to)
+{
+	const int on = 1;
+
+	if (to->kind != CONN_UPSTREAM || to->prompt)
+		return;
+	if (to->sent) {
+		setsockopt(to->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		to->prompt = true;
+	}
+	to->sent = true;
+}
+
 enum io
 conn_flush(struct session *s, struct conn *from, struct conn *to)
 {
@@ -106,6 +128,7 @@ conn_flush(struct session *s, struct conn *from, struct conn *to)
 	while (b != NULL && b->start < b->pass) {
 		if (!to->writable)
 			return IO_BLOCKED;
+		conn_prompt(to);
 		n = send(to->fd, b->data + b->start, b->pass - b->start, flags);
 		if (n == -1 && errno == EAGAIN) {
 			conn_blocked(s->proxy, to);
@@ -186,6 +209,7 @@ relay_pipe_flush(struct session *s, struct conn *from, struct conn *to)
 	while (from->pipe->held > 0) {
 		if (!to->writable)
 			return IO_BLOCKED;
+		conn_prompt(to);
 		n = pipe_drain(from->pipe, to->fd);
 		if (n > 0) {
 			flow_count(s, from->kind == CONN_CLIENT, (size_t)n);

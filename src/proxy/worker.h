@@ -61,6 +61,8 @@ struct conn {
 	bool		 shut : 1;	/* we ended our side */
 	bool		 watched : 1;	/* known to the poller */
 	bool		 watched_out : 1;	/* for writing too */
+	bool		 sent : 1;	/* upstream: the first bytes */
+	bool		 prompt : 1;	/* and TCP_NODELAY was set for the rest */
 	bool		 lowat : 1;	/* reports itself only with many bytes */
 	uint8_t		 bulk;		/* full reads in a row */
 	uint32_t	 streamed;	/* bytes without a pause; with lowat: since the last look */
