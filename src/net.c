@@ -1,6 +1,7 @@
 /*
  * The role that meets the guests' bytes: proxy, DNS and drop capture, and the
- * channel on which it tells the engine and is told by it.
+ * channel on which it tells the engine and is told by it.  The proxy's workers
+ * are threads of their own (crew.h); all the rest happens in this one.
  *
  * priv hands over a channel to the engine, and a new one each time the
  * engine starts again.  Between two engines the last allowlist and the last
@@ -28,7 +29,7 @@
 #include "xmalloc.h"
 
 enum {
-	UNTOLD_MAX = 256,	/* hits kept while there is no engine */
+	UNTOLD_MAX = 256,	/* DNS's hits kept while there is no engine */
 	/* What may wait for the engine when a packet joins it, so that there is
 	 * always room for decisions; and packets it is sent in a second. */
 	TEE_QUEUE_MAX = FRAME_QUEUE_MAX / 4,

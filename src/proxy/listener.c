@@ -42,7 +42,9 @@ listener_socket(int family, uint16_t port, bool shared)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
-	/* Each worker has a socket, and the kernel spreads connections over them. */
+	/* Each worker has a socket, and the kernel spreads connections over them.
+	 * Only processes of our own user could add one: the engine, which says
+	 * what is allowed anyhow. */
 	if (shared)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (family == AF_INET6)

@@ -83,7 +83,7 @@ t_idle() {
 	m0=($(mem_snap)); n0=$(pid_rss); s0=$(sys_used); u0=$(slab_used)
 	load idle $(target 10.99.2.21:443) -s a.hold.test -n $IDLE_N -S 1000 -c 64 -t 60 <$f >$g &
 	exec 7>$f 8<$g
-	read -t 70 -u 8 line; sleep 1; m1=($(mem_snap)); s1=$(sys_used); put idle ready1k "$(cut -d' ' -f2 <<<"$line")"
+	read -t 70 -u 8 line; sleep 1; m1=($(mem_snap)); n1=$(pid_rss); s1=$(sys_used); put idle ready1k "$(cut -d' ' -f2 <<<"$line")"
 	echo go >&7
 	read -t 70 -u 8 line; sleep 2; m2=($(mem_snap)); n2=$(pid_rss); s2=$(sys_used); u2=$(slab_used); put idle n $IDLE_N; put idle ready10k "$(cut -d' ' -f2 <<<"$line")"
 	echo go >&7
@@ -91,7 +91,7 @@ t_idle() {
 	wait %% 2>/dev/null
 	put idle rss0_kib ${m0[0]}; put idle rss1k_kib ${m1[0]}; put idle rss10k_kib ${m2[0]}
 	put idle pss10k_kib ${m2[1]}
-	[ -z "${NET_PID:-}" ] || put idle net_bytes_conn $(((n2 - n0) * 1024 / IDLE_N))
+	[ -z "${NET_PID:-}" ] || { put idle net_bytes_conn $(((n2 - n0) * 1024 / IDLE_N)); put idle net_bytes_conn_above_1k $(((n2 - n1) * 1024 / (IDLE_N - 1000))); }
 	put idle user_bytes_conn $(((m2[0] - m0[0]) * 1024 / IDLE_N))
 	put idle slab_bytes_conn $(((u2 - u0) * 1024 / IDLE_N)); put idle sys_bytes_conn $(((s2 - s0) * 1024 / IDLE_N))
 	sleep 1
