@@ -122,6 +122,8 @@ static const struct option option_table[] = {
 	    "port, 0 for none",
 	    "TCP port of this host for clients that know they ask a proxy, by http_proxy\n"
 	    "and https_proxy. Only guests and the host itself reach it." },
+	{ "proxy", "workers", TYPE_NUMBER, AT(workers), 0, 16, "0", "threads",
+	    "Threads that serve connections; 0: one for each processor, at most 16." },
 	{ "proxy", "max-connections", TYPE_NUMBER, AT(max_connections), 1, 65536, "4096",
 	    "connections", "Open connections of all guests together." },
 	{ "proxy", "max-per-guest", TYPE_NUMBER, AT(max_per_guest), 1, 65536, "512",

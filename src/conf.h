@@ -63,6 +63,7 @@ struct conf {
 	bool			proxy_run;	/* at the first start */
 	uint16_t		proxy_port;
 	uint16_t		explicit_port;	/* 0: none */
+	uint32_t		workers;	/* 0: one for each processor */
 	uint32_t		max_connections, max_per_guest;
 	uint32_t		max_new_in_all, max_new_per_guest;	/* a second, 0: any */
 	uint32_t		head_seconds;	/* until a name must be known */

@@ -1,6 +1,7 @@
 /*
  * The role that meets the guests' bytes: proxy, DNS and drop capture, and the
- * channel on which it tells the engine and is told by it.
+ * channel on which it tells the engine and is told by it.  The proxy's workers
+ * are threads of their own (crew.h); all the rest happens in this one.
  *
  * priv hands over a channel to the engine, and a new one each time the
  * engine starts again.  Between two engines the last allowlist and the last
@@ -24,14 +25,16 @@
 #include "dns/server.h"
 #include "log.h"
 #include "msg.h"
-#include "proxy/proxy.h"
+#include "proxy/crew.h"
 #include "xmalloc.h"
 
 enum {
-	UNTOLD_MAX = 256,	/* hits kept while there is no engine */
+	UNTOLD_MAX = 256,	/* DNS's hits kept while there is no engine */
 	/* What may wait for the engine when a packet joins it, so that there is
 	 * always room for decisions; and packets it is sent in a second. */
 	TEE_QUEUE_MAX = FRAME_QUEUE_MAX / 4,
+	/* More than this, and the workers keep their reports for now. */
+	REPORT_QUEUE_MAX = FRAME_QUEUE_MAX / 4 * 3,
 	TEE_PER_SECOND = 20000,
 };
 
@@ -42,7 +45,7 @@ struct net {
 	const struct owner	*owner;
 	struct msg_channel	*priv;
 	struct msg_channel	*engine;	/* NULL: none now */
-	struct proxy		*proxy;		/* NULL: before the first engine */
+	struct crew		*proxy;		/* NULL: before the first engine */
 	struct dns_server	*dns;		/* the same */
 	struct capture		*capture;
 	struct event		*second;
@@ -96,10 +99,19 @@ net_tell_untold(struct net *n)
 	n->nuntold = 0;
 }
 
-static bool
+static void
 on_flow(const struct flow *flow, void *arg)
 {
-	return net_tell(arg, FRAME_FLOW, flow);
+	net_tell(arg, FRAME_FLOW, flow);
+}
+
+/* Without an engine they wait where they are: each worker has room for some. */
+static bool
+on_ready(void *arg)
+{
+	const struct net *n = arg;
+
+	return n->engine != NULL && !n->syncing && msg_queued(n->engine) < REPORT_QUEUE_MAX;
 }
 
 static bool
@@ -159,9 +171,11 @@ static void
 state_proxy(const struct net *n, struct msg_net_state *state)
 {
 	struct proxy_stats stats;
+	uint64_t hits_lost;
 
-	proxy_stats(n->proxy, &stats);
-	state->proxy_up = proxy_running(n->proxy);
+	crew_stats(n->proxy, &stats, &hits_lost);
+	state->hits_lost += hits_lost;
+	state->proxy_up = crew_running(n->proxy);
 	state->connections = stats.connections;
 	state->accepted = stats.accepted;
 	state->allowed = stats.allowed;
@@ -209,8 +223,8 @@ net_run_proxy(struct net *n)
 {
 	const bool run = n->run && n->allow_generation != 0;
 
-	if (proxy_running(n->proxy) != run)
-		note_cause(n->proxy_cause, proxy_run(n->proxy, run));
+	if (crew_running(n->proxy) != run)
+		note_cause(n->proxy_cause, crew_run(n->proxy, run));
 }
 
 /* ---- the allowlist ---- */
@@ -222,7 +236,7 @@ net_put_in_force(struct net *n, struct allow_image *image)
 	allow_image_learn(image, n->learning);
 	/* The proxy owns it, and ends the one before. */
 	dns_server_set_allow(n->dns, image);
-	proxy_set_allow(n->proxy, image);
+	crew_set_allow(n->proxy, image);
 }
 
 /* Ends learning, and with it what only learning let through. */
@@ -304,11 +318,11 @@ engine_guest(struct net *n, const struct msg_guest *guest)
 		return;
 	}
 	if (guest->is_user != 0) {
-		proxy_set_uid(n->proxy, guest->uid, guest->guest_id, guest->name,
+		crew_set_uid(n->proxy, guest->uid, guest->guest_id, guest->name,
 		    guest->frozen != 0);
 		return;
 	}
-	proxy_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
+	crew_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
 	dns_server_set_guest(n->dns, &guest->addr, guest->guest_id, guest->name,
 	    guest->frozen != 0);
 }
@@ -330,7 +344,7 @@ on_engine(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_PROXY:
 		/* The last of what a new engine tells. */
 		if (n->syncing) {
-			proxy_guests_end(n->proxy);
+			crew_guests_end(n->proxy);
 			dns_server_guests_end(n->dns);
 			net_tell_untold(n);
 		}
@@ -366,21 +380,20 @@ next_id(void *arg)
 {
 	struct net *n = arg;
 
-	return proxy_next_id(n->proxy);
+	return crew_next_id(n->proxy);
 }
 
 /* What serves guests, from the first engine on. */
 static void
 net_serve(struct net *n, uint32_t generation)
 {
-	const struct proxy_sink sink = { on_hit, on_flow, n };
+	const struct crew_sink sink = { on_hit, on_flow, on_ready, n };
 	const struct dns_sink dns_sink = { next_id, on_hit, n };
 	char *cause;
 
-	n->proxy = proxy_new(n->base, n->resolver, n->conf, generation, &sink, &cause);
+	n->proxy = crew_new(n->base, n->resolver, n->owner, n->conf, generation, &sink, &cause);
 	if (n->proxy == NULL)
 		fatalx("%s", cause);
-	proxy_set_owner(n->proxy, n->owner);
 	n->dns = dns_server_new(n->base, n->resolver, n->conf, &dns_sink);
 	note_cause(n->dns_cause, dns_server_listen(n->dns));
 }
@@ -395,7 +408,7 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 		net_serve(n, peer->generation);
 	net_enforce_alone(n);
 	n->syncing = true;
-	proxy_guests_begin(n->proxy);
+	crew_guests_begin(n->proxy);
 	dns_server_guests_begin(n->dns);
 	net_tell_state(n);
 }
@@ -450,7 +463,7 @@ net_free(struct net *n)
 	if (n == NULL)
 		return;
 	dns_server_free(n->dns);
-	proxy_free(n->proxy);
+	crew_free(n->proxy);
 	event_free(n->second);
 	if (n->allow_fd != -1)
 		close(n->allow_fd);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,15 +147,14 @@ answer_is_own(const uint8_t *buf, size_t len)
 	return true;
 }
 
-bool
-own_has(const struct own *o, const struct addr *a)
+static bool
+own_look(const struct own *o, const struct addr *a, uint32_t seq)
 {
-	static _Thread_local uint32_t seq;
 	_Alignas(8) uint8_t buf[ANSWER_SIZE];
 	struct nlmsghdr head;
 	ssize_t n;
 
-	if (!own_ask(o, a, ++seq))
+	if (!own_ask(o, a, seq))
 		return true;
 	for (int i = 0; i < ANSWERS_MAX; i++) {
 		n = recv(o->ask, buf, sizeof(buf), 0);
@@ -165,4 +165,19 @@ own_has(const struct own *o, const struct addr *a)
 			return answer_is_own(buf, (size_t)n);
 	}
 	return true;
+}
+
+bool
+own_has(const struct own *o, const struct addr *a)
+{
+	/* Workers share the socket, and an answer must reach who asked. It takes
+	 * microseconds, and nothing is asked for each connection. */
+	static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+	static uint32_t seq;
+	bool has;
+
+	pthread_mutex_lock(&asking);
+	has = own_look(o, a, ++seq);
+	pthread_mutex_unlock(&asking);
+	return has;
 }

@@ -38,7 +38,8 @@ filter_init(struct filter *f, struct resolver *resolver, const struct dns_sink *
 	memset(f, 0, sizeof(*f));
 	f->resolver = resolver;
 	f->sink = *sink;
-	sources_init(&f->sources);
+	source_counts_init(&f->counts);
+	sources_init(&f->sources, &f->counts);
 	hash_key_random(&f->key);
 }
 
@@ -54,6 +55,7 @@ filter_free(struct filter *f)
 		}
 	}
 	sources_free(&f->sources);
+	source_counts_free(&f->counts);
 }
 
 /* ---- guests ---- */

@@ -38,6 +38,7 @@ struct filter {
 	struct resolver		*resolver;
 	struct dns_sink		 sink;
 	const struct allow_image *allow;
+	struct source_counts	 counts;
 	struct sources		 sources;
 	struct hash_key		 key;
 	uint32_t		 nguests, waiting;

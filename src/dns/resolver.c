@@ -11,11 +11,11 @@
 
 #include "dns/resolver.h"
 
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/util.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,7 @@
 #include "dns/cache.h"
 #include "dns/upstream.h"
 #include "hash.h"
+#include "log.h"
 #include "own.h"
 #include "reach.h"
 #include "xmalloc.h"
@@ -70,7 +71,8 @@ struct resolver {
 	unsigned		 preferred;	/* the server that is asked first */
 	struct dns_cache	*cache;
 	struct event		*changes;	/* of this host's addresses */
-	uint32_t		 generation;
+	_Atomic uint32_t	 generation;	/* of them, as this resolver knows */
+	const struct resolver	*first;		/* the one that is told of changes */
 	struct hash_key		 key;
 	unsigned		 nlookups, nsockets;
 	bool			 draining;
@@ -293,7 +295,9 @@ lookup_open(struct lookup *l, int type, short what, event_callback_fn cb)
 		lookup_close(l);
 		return false;
 	}
-	evutil_secure_rng_get_bytes(&l->id, sizeof(l->id));
+	/* From the kernel: libevent's generator is not made for threads. */
+	if (getentropy(&l->id, sizeof(l->id)) == -1)
+		fatal("cannot draw the id of a query");
 	lookup_timer(l, TRY_MS);
 	return true;
 }
@@ -447,6 +451,10 @@ resolver_ask(struct resolver *r, const char *name, uint16_t type, struct dns_wai
 	struct lookup *l;
 
 	w->lookup = NULL;
+	if (r->generation != r->first->generation) {
+		r->generation = r->first->generation;
+		dns_cache_clear(r->cache);
+	}
 	if (dns_cache_get(r->cache, name, type, now_mono() / 1000, a))
 		return true;
 	l = lookup_find(r, name, type);
@@ -479,7 +487,7 @@ resolver_cancel(struct dns_waiter *w)
 uint32_t
 resolver_generation(const struct resolver *r)
 {
-	return r->generation;
+	return r->first->generation;
 }
 
 bool
@@ -501,6 +509,20 @@ resolver_readdressed(int fd, short what, void *arg)
 	dns_cache_clear(r->cache);
 }
 
+bool
+resolver_idle(const struct resolver *r)
+{
+	return r->nlookups == 0;
+}
+
+static void
+resolver_init(struct resolver *r)
+{
+	r->cache = dns_cache_new(CACHE_MAX);
+	hash_key_random(&r->key);
+	TAILQ_INIT(&r->queue);
+}
+
 struct resolver *
 resolver_new(struct event_base *base, const struct conf *conf, char **cause)
 {
@@ -518,10 +540,23 @@ resolver_new(struct event_base *base, const struct conf *conf, char **cause)
 		return NULL;
 	}
 	r->base = base;
+	r->first = r;
 	upstreams_read(&r->servers, conf);
-	r->cache = dns_cache_new(CACHE_MAX);
-	hash_key_random(&r->key);
-	TAILQ_INIT(&r->queue);
+	resolver_init(r);
+	return r;
+}
+
+struct resolver *
+resolver_like(const struct resolver *other, struct event_base *base)
+{
+	struct resolver *r = xcalloc(1, sizeof(*r));
+
+	r->base = base;
+	r->first = other->first;
+	r->generation = resolver_generation(other);
+	r->reach = other->reach;
+	r->servers = other->servers;
+	resolver_init(r);
 	return r;
 }
 
@@ -541,6 +576,7 @@ resolver_free(struct resolver *r)
 	dns_cache_free(r->cache);
 	if (r->changes != NULL)
 		event_free(r->changes);
-	reach_free(&r->reach);
+	if (r->first == r || r->first == NULL)
+		reach_free(&r->reach);
 	free(r);
 }

@@ -44,6 +44,9 @@ struct dns_waiter {
  * and asks 127.0.0.1, if nobody is named.  NULL and a cause (caller frees).
  */
 struct resolver	*resolver_new(struct event_base *, const struct conf *, char **cause);
+/* Another one, for another thread's event base, that asks the same servers; the
+ * first one must outlive it. */
+struct resolver	*resolver_like(const struct resolver *, struct event_base *);
 /* Nobody may be waiting any more. */
 void		 resolver_free(struct resolver *);
 
@@ -59,6 +62,8 @@ enum { RESOLVE_OPERATORS = 0x8000 };
 bool		 resolver_ask(struct resolver *, const char *name, uint16_t type, struct dns_waiter *,
 		    struct dns_answer *);
 void		 resolver_cancel(struct dns_waiter *);
+/* No look-up is under way. */
+bool		 resolver_idle(const struct resolver *);
 
 /*
  * What was answered was checked when it was.  The generation changes when this

@@ -27,7 +27,7 @@ enum {
 };
 
 static int
-listener_socket(int family, uint16_t port)
+listener_socket(int family, uint16_t port, bool shared)
 {
 	const struct addr any = { .family = family == AF_INET ? 4 : 6 };
 	struct sockaddr_storage ss;
@@ -42,6 +42,11 @@ listener_socket(int family, uint16_t port)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	/* Each worker has a socket, and the kernel spreads connections over them.
+	 * Only processes of our own user could add one: the engine, which says
+	 * what is allowed anyhow. */
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&ss, len) == -1 || listen(fd, BACKLOG) == -1) {
@@ -77,7 +82,7 @@ listener_pair(struct proxy *p, struct conn pair[2], uint16_t *port, const char *
 		struct conn *c = &pair[i];
 
 		conn_init(c, CONN_LISTENER);
-		c->fd = listener_socket(families[i], *port);
+		c->fd = listener_socket(families[i], *port, p->shared->workers > 1);
 		/* A host without IPv6 has no guests that could use it either. */
 		if (c->fd == -1 && families[i] == AF_INET6 && errno == EAFNOSUPPORT)
 			continue;
@@ -96,8 +101,9 @@ listener_open(struct proxy *p)
 {
 	char *cause;
 
-	p->port = p->conf->proxy_port;
-	p->explicit_port = p->conf->explicit_port;
+	p->port = p->shared->port != 0 ? p->shared->port : p->conf->proxy_port;
+	p->explicit_port = p->shared->explicit_port != 0 ? p->shared->explicit_port :
+	    p->conf->explicit_port;
 	cause = listener_pair(p, p->listeners, &p->port, "port");
 	if (cause == NULL && p->explicit_port != 0)
 		cause = listener_pair(p, &p->listeners[PROXY_EXPLICIT], &p->explicit_port,
@@ -120,7 +126,7 @@ over_limit(struct proxy *p, struct source *source)
 {
 	const struct conf *conf = p->conf;
 
-	return source_load(source) > conf->max_per_guest || p->nopen >= conf->max_connections ||
+	return source_load(source) > conf->max_per_guest || p->shared->nopen > conf->max_connections ||
 	    !source_may_open(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
 }
 
@@ -142,6 +148,7 @@ listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint
 		hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
 	else
 		p->stats.denied++;
+	p->shared->nopen--;
 	source_close(source);
 	close(fd);
 }
@@ -192,11 +199,14 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 		close(fd);
 		return;
 	}
+	/* Counted first and asked then, so that no two workers take the last place. */
+	p->shared->nopen++;
 	if (over_limit(p, source)) {
 		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port);
 		return;
 	}
 	if (session_new(p, fd, source, guest.family == 6, guest_port, wanted, port) == NULL) {
+		p->shared->nopen--;
 		source_close(source);
 		close(fd);
 	}
@@ -239,7 +249,7 @@ listener_accept(struct proxy *p)
 
 		for (int n = 0; n < ACCEPT_BATCH && c->readable && !p->paused; n++) {
 			/* Those who wait do so in the kernel, at no cost to who is in. */
-			if (p->nopen >= p->max_open)
+			if (p->shared->nopen >= p->max_open)
 				p->paused = true;
 			else
 				listener_accept_one(p, c, i >= PROXY_EXPLICIT);

@@ -17,6 +17,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,12 +83,18 @@ static enum owner_answer
 owner_look(const struct owner *o, const struct addr *from, uint16_t from_port,
     const struct addr *to, uint16_t to_port, bool listening, uint32_t *uid)
 {
-	static _Thread_local uint32_t seq;
+	/* Workers share the socket, and an answer must reach who asked. */
+	static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+	static uint32_t seq;
 	struct nlmsghdr head;
 	struct inet_diag_msg msg;
+	bool answered;
 
-	if (!question_send(o, from, from_port, to, to_port, ++seq) ||
-	    !answer_receive(o, seq, &head, &msg))
+	pthread_mutex_lock(&asking);
+	answered = question_send(o, from, from_port, to, to_port, ++seq) &&
+	    answer_receive(o, seq, &head, &msg);
+	pthread_mutex_unlock(&asking);
+	if (!answered)
 		return OWNER_UNKNOWN;
 	if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return head.nlmsg_type == NLMSG_ERROR ? OWNER_GONE : OWNER_UNKNOWN;

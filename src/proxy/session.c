@@ -48,9 +48,23 @@ conn_init(struct conn *c, enum conn_kind kind)
 bool
 conn_watch(struct proxy *p, struct conn *c)
 {
-	if (!c->watched)
-		c->watched = poller_add(p->poller, c->fd, c);
+	/* A guest's socket can nearly always be written to: to be told so would be
+	 * a wake-up in each connection. Upstream that means: connected. */
+	const bool out = c->kind == CONN_UPSTREAM || !c->writable;
+
+	if (!c->watched) {
+		c->watched = poller_add(p->poller, c->fd, c, out);
+		c->watched_out = c->watched && out;
+	}
 	return c->watched;
+}
+
+void
+conn_blocked(struct proxy *p, struct conn *c)
+{
+	c->writable = false;
+	if (c->watched && !c->watched_out)
+		c->watched_out = poller_move(p->poller, c->fd, c);
 }
 
 void
@@ -220,6 +234,7 @@ session_close(struct session *s, enum session_end why)
 	log_debug("session of %s to %s ends: %s", s->source->name[0] != '\0' ? s->source->name : "?",
 	    s->name != NULL ? s->name : "?", end_names[why]);
 	flow_end(s);
+	lowat_end(s);
 	dial_abandon(s->dial);
 	s->dial = NULL;
 	conn_close(p, &s->client, reset);
@@ -233,6 +248,7 @@ session_close(struct session *s, enum session_end why)
 	LIST_REMOVE(s, link);
 	LIST_INSERT_HEAD(&p->dead, s, link);
 	p->nopen--;
+	p->shared->nopen--;
 	p->paused = false;
 }
 

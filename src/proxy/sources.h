@@ -7,6 +7,9 @@
 
 #include <sys/queue.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "gatehouse.h"
 
 enum {
@@ -20,23 +23,35 @@ enum {
  * algorithm).  All zero at the start.
  */
 struct rate {
-	uint64_t		next;
+	_Atomic uint64_t	next;
 };
 
 /* What a flood makes many of is told once a second, and counted meanwhile. */
 struct fold {
-	uint64_t		told;	/* milliseconds */
-	uint16_t		more;	/* since then; sticks at its maximum */
+	_Atomic uint64_t	told;	/* milliseconds */
+	_Atomic uint32_t	more;	/* since then */
 };
 
-/* What the addresses of one guest have in common. */
+/* What the addresses of one guest have in common, in every table. */
 struct guest_count {
 	LIST_ENTRY(guest_count)	link;
 	uint32_t		id;
 	uint32_t		sources;	/* addresses that are its */
-	uint32_t		open;		/* connections of all of them */
+	_Atomic uint32_t	open;		/* connections of all of them */
 	struct rate		rate;		/* of new ones */
 	struct fold		fold;		/* refusals by a limit */
+};
+
+/*
+ * What several tables, one a worker, count together.  The lock is taken when
+ * an address becomes a guest's or stops being it, never for a connection.
+ */
+struct source_counts {
+	_Atomic uint32_t	 strangers;	/* connections of nobody we know */
+	struct rate		 strangers_rate, rate;	/* the latter: of all */
+	struct fold		 strangers_fold;
+	pthread_mutex_t		 lock;		/* of guests, and of their number of sources */
+	LIST_HEAD(, guest_count) guests;
 };
 
 struct source {
@@ -52,15 +67,15 @@ struct source {
 
 struct sources {
 	LIST_HEAD(, source)	buckets[SOURCE_BUCKETS];
-	LIST_HEAD(, guest_count) guests;
-	uint32_t		strangers;	/* connections of nobody we know */
-	struct rate		strangers_rate, rate;	/* the latter: of all */
-	struct fold		strangers_fold;
+	struct source_counts	*counts;
 	uint32_t		nuids;		/* guests that are users of this host */
 	uint64_t		seed;
 };
 
-void		 sources_init(struct sources *);
+void		 source_counts_init(struct source_counts *);
+/* Of tables that are freed. */
+void		 source_counts_free(struct source_counts *);
+void		 sources_init(struct sources *, struct source_counts *);
 void		 sources_free(struct sources *);
 /* The source of a new connection, which counts as open until source_close();
  * NULL if there is no memory. */

@@ -33,7 +33,7 @@ hit_tell(struct session *s, struct hit *h, enum verdict verdict, enum reason rea
 {
 	struct proxy *p = s->proxy;
 
-	h->id = proxy_next_id(p);
+	h->id = proxy_next_id(p->shared);
 	h->time = now_wall();
 	h->verdict = (uint8_t)verdict;
 	h->reason = (uint8_t)reason;

@@ -8,6 +8,7 @@
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
  *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
+ *	lowat.c     big streams, with fewer wake-ups
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
  *	stats.c     what the engine is told
@@ -39,10 +40,11 @@ struct event;
 struct dial;
 
 enum {
+	PROXY_WORKERS_MAX = 16,
 	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
-	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of all */
+	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of one worker */
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
@@ -58,7 +60,13 @@ struct conn {
 	bool		 eof : 1;	/* and it did */
 	bool		 shut : 1;	/* we ended our side */
 	bool		 watched : 1;	/* known to the poller */
+	bool		 watched_out : 1;	/* for writing too */
+	bool		 sent : 1;	/* upstream: the first bytes */
+	bool		 prompt : 1;	/* and TCP_NODELAY was set for the rest */
+	bool		 lowat : 1;	/* reports itself only with many bytes */
 	uint8_t		 bulk;		/* full reads in a row */
+	uint32_t	 streamed;	/* bytes without a pause; with lowat: since the last look */
+	uint32_t	 moved;		/* when the last ones were: low half of milliseconds */
 	struct buf	*in;		/* received, not yet sent to the other side */
 	struct pipe	*pipe;		/* the same, of a big stream */
 };
@@ -98,6 +106,7 @@ struct session {
 	LIST_ENTRY(session)	 link;		/* in proxy->sessions, or dead */
 	STAILQ_ENTRY(session)	 run_link;
 	LIST_ENTRY(session)	 flow_link;
+	LIST_ENTRY(session)	 lowat_link;	/* if either socket has lowat */
 	struct timer		 timer;
 	struct source		*source;
 	char			*name;		/* canonical; NULL: not yet known. Of a tunnel: its own */
@@ -124,33 +133,43 @@ struct session {
 LIST_HEAD(session_list, session);
 SLIST_HEAD(dial_list, dial);
 
+/* What all workers share. Nothing of it is locked on the way of a byte. */
+struct proxy_shared {
+	_Atomic uint64_t	 next_id;
+	_Atomic uint32_t	 nopen;		/* sessions, of max-connections */
+	struct source_counts	 counts;
+	unsigned		 workers;
+	/* Where the first worker listens; the others follow. 0: as configured. */
+	uint16_t		 port, explicit_port;
+};
+
 struct proxy {
 	struct event_base	*base;
 	struct resolver		*resolver;
 	const struct conf	*conf;
 	struct proxy_sink	 sink;
 	struct poller		*poller;
-	struct event		*tick;
+	struct event		*tick, *look;
 	struct wheel		 wheel;
 	struct buf_pool		 pool;
 	struct pipe_pool	 pipes;
 	struct sources		 sources;
-	struct allow_image	*allow;
+	struct proxy_shared	*shared;
+	const struct allow_image *allow;
 	struct conn		 listeners[PROXY_LISTENERS];
 	uint16_t		 port, explicit_port;	/* the latter 0: none */
 	bool			 running;
 	bool			 paused;	/* accept waits for a free descriptor */
 	bool			 ticking;
-	uint32_t		 max_open;	/* by descriptors */
-	uint32_t		 nopen;
+	uint32_t		 max_open;	/* by descriptors, of all workers */
+	uint32_t		 nopen;		/* of this one */
 	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
-	struct session_list	 sessions, dead, flows;
+	struct session_list	 sessions, dead, flows, lowats;
 	struct dial_list	 dials;		/* over, to be freed */
 	STAILQ_HEAD(, session)	 run;
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
 	uint64_t		 flows_told;	/* when, milliseconds */
 	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
-	uint64_t		 next_id;
 	struct proxy_stats	 stats;
 	char			 chain_cause[GH_CAUSE_SIZE];	/* why the upstream proxy is of no use */
 	const struct owner	*owner;		/* NULL: the kernel does not tell */
@@ -169,7 +188,8 @@ void		 listener_close(struct proxy *);
 void		 listener_accept(struct proxy *);
 
 /* session.c */
-/* wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
+/* Counted as open already by listener.c, which takes that back if this gives
+ * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
  * a user of this host, it came from ::1. */
 struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
 		    uint16_t guest_port, const struct addr *wanted, uint16_t port);
@@ -198,6 +218,8 @@ void		 session_reap(struct proxy *);
 
 void		 conn_init(struct conn *, enum conn_kind);
 bool		 conn_watch(struct proxy *, struct conn *);
+/* It took no more just now. */
+void		 conn_blocked(struct proxy *, struct conn *);
 /* Closes the socket and gives its buffer back. */
 void		 conn_close(struct proxy *, struct conn *, bool abort);
 
@@ -239,6 +261,13 @@ enum io		 conn_flush(struct session *, struct conn *from, struct conn *to);
 bool		 conn_shutdown(struct conn *);
 void		 relay_start(struct session *);
 void		 relay_run(struct session *);
+
+/* lowat.c */
+/* Bytes were relayed in one turn. */
+void		 lowat_moved(struct session *, struct conn *, size_t bytes);
+/* Each few milliseconds, while there are such streams. */
+void		 lowat_look(struct proxy *);
+void		 lowat_end(struct session *);
 
 /* exchange.c */
 void		 exchange_start(struct session *);

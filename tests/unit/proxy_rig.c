@@ -228,7 +228,8 @@ rig_setup(void **state)
 	r->resolver = resolver_new(r->base, &r->conf, &cause);
 	if (r->resolver == NULL)
 		return -1;
-	r->proxy = proxy_new(r->base, r->resolver, &r->conf, 7, &sink, &cause);
+	r->shared = proxy_shared_new(7, 1);
+	r->proxy = proxy_new(r->base, r->resolver, &r->conf, r->shared, &sink, &cause);
 	if (r->proxy == NULL)
 		return -1;
 	r->proxy->original = fake_original;
@@ -244,6 +245,7 @@ rig_teardown(void **state)
 	struct rig *r = *state;
 
 	proxy_free(r->proxy);
+	proxy_shared_free(r->shared);
 	if (world.held != NULL)
 		rig_dns_release();
 	for (int i = 0; i < 4; i++)

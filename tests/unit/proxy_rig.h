@@ -17,6 +17,7 @@ struct rig {
 	struct event_base	*base;
 	struct resolver		*resolver;
 	struct evdns_server_port *dns_server;
+	struct proxy_shared	*shared;
 	struct proxy		*proxy;
 	struct conf		 conf;
 	int			 origin;		/* listening */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -788,10 +789,12 @@ addresses_of_nobody_share_one_limit(void **state)
 {
 	struct addr addr[3] = { loopback, loopback, loopback };
 	struct source *s[3];
+	struct source_counts counts;
 	struct sources t;
 
 	(void)state;
-	sources_init(&t);
+	source_counts_init(&counts);
+	sources_init(&t, &counts);
 	for (unsigned i = 0; i < 3; i++) {
 		addr[i].bytes[3] = (uint8_t)(i + 2);
 		s[i] = source_open(&t, &addr[i]);
@@ -806,8 +809,9 @@ addresses_of_nobody_share_one_limit(void **state)
 	assert_int_equal(source_load(s[0]), 2);
 	source_close(s[0]);
 	source_close(s[1]);
-	assert_int_equal(t.strangers, 0);
+	assert_int_equal(counts.strangers, 0);
 	sources_free(&t);
+	source_counts_free(&counts);
 }
 
 static void
@@ -1096,6 +1100,69 @@ pattern(size_t at)
 	return (char)(at * 31 + (at >> 11));
 }
 
+/* Sends and receives so many bytes of the pattern, from a place on. */
+static void
+stream(struct rig *r, int origin, int guest, size_t from, size_t len)
+{
+	const uint64_t limit = now_mono() + 10 * 1000000;
+	size_t sent = from, received = from;
+	ssize_t n;
+
+	while (received < from + len) {
+		size_t part = from + len - sent < sizeof(got) ? from + len - sent : sizeof(got);
+
+		if (now_mono() > limit)
+			fail_msg("%zu bytes never came", from + len - received);
+		for (size_t i = 0; i < part; i++)
+			got[i] = pattern(sent + i);
+		n = part > 0 ? send(origin, got, part, MSG_NOSIGNAL) : 0;
+		sent += n > 0 ? (size_t)n : 0;
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
+		while ((n = recv(guest, got, sizeof(got), 0)) > 0) {
+			for (size_t i = 0; i < (size_t)n; i++) {
+				if (got[i] != pattern(received + i))
+					fail_msg("byte %zu is wrong", received + i);
+			}
+			received += (size_t)n;
+		}
+	}
+}
+
+static void
+a_big_stream_wakes_us_less_and_a_pause_in_it_holds_nothing_back(void **state)
+{
+	enum { BIG = 16 << 20, FLIGHT = 1000 };
+	struct rig *r = *state;
+	const struct session *s;
+	size_t at = 0;
+	int guest, origin, value = 0;
+	socklen_t len = sizeof(value);
+
+	origin = open_tls(r, "a.example", &guest);
+	s = LIST_FIRST(&r->proxy->sessions);
+	while (!s->upstream.lowat && at < 8 * (size_t)BIG) {
+		stream(r, origin, guest, at, BIG);
+		at += BIG;
+	}
+	assert_true(s->upstream.lowat);
+	assert_int_equal(getsockopt(s->upstream.fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len), 0);
+	assert_true(value > FLIGHT);
+	/* Less than that arrives all the same, now and after a while. */
+	for (int i = 0; i < 20; i++) {
+		stream(r, origin, guest, at, FLIGHT);
+		at += FLIGHT;
+		usleep(2000);
+	}
+	rig_until(r, !s->upstream.lowat);
+	assert_int_equal(getsockopt(s->upstream.fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len), 0);
+	assert_int_equal(value, 1);
+	assert_true(LIST_EMPTY(&r->proxy->lowats));
+	stream(r, origin, guest, at, BIG);
+	close(origin);
+	rig_until(r, recv(guest, got, sizeof(got), 0) == 0);
+	close(guest);
+}
+
 static void
 a_slow_reader_holds_back_the_sender_and_loses_nothing(void **state)
 {
@@ -1224,6 +1291,7 @@ main(void)
 		rig_test(out_of_descriptors_accept_waits_and_goes_on_when_one_closes),
 		rig_test(who_was_not_redirected_is_not_served),
 		rig_test(a_stopped_proxy_ends_all_and_its_port_is_closed),
+		rig_test(a_big_stream_wakes_us_less_and_a_pause_in_it_holds_nothing_back),
 		rig_test(a_slow_reader_holds_back_the_sender_and_loses_nothing),
 		rig_test(an_idle_relay_holds_no_buffer),
 		rig_test(bytes_are_told_each_second_and_again_if_not_taken),
