@@ -93,6 +93,7 @@ struct msg_channel {
 	size_t		 out_start, out_end, out_size;
 	struct waiting_fd out_fds[FDS_MAX];
 	size_t		 out_nfds;
+	uint64_t	 stuck;		/* since when the socket has no room, mono; 0: it has */
 
 	uint8_t		*in;		/* READ_SIZE + FRAME_SIZE_MAX bytes */
 	size_t		 in_len;
@@ -267,6 +268,7 @@ channel_sent(struct msg_channel *c, size_t n, bool fd)
 	c->out_start += n;
 	if (c->out_start == c->out_end)
 		c->out_start = c->out_end = 0;
+	c->stuck = 0;
 }
 
 static void
@@ -302,8 +304,11 @@ channel_writable(int sock, short what, void *arg)
 		if (iov.iov_len > WRITE_MAX)
 			iov.iov_len = WRITE_MAX;
 		n = sendmsg(sock, &mh, MSG_NOSIGNAL);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+		if (n == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)) {
+			if (c->stuck == 0)
+				c->stuck = now_mono();
 			break;
+		}
 		if (n == -1) {
 			channel_break(c, strerror(errno));
 			return;
@@ -411,4 +416,10 @@ size_t
 msg_queued(const struct msg_channel *c)
 {
 	return c->out_end - c->out_start;
+}
+
+uint64_t
+msg_stuck(const struct msg_channel *c)
+{
+	return c->stuck != 0 ? now_mono() - c->stuck : 0;
 }

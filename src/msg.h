@@ -186,6 +186,9 @@ void			 msg_channel_free(struct msg_channel *);
 enum { FRAME_QUEUE_MAX = 4 << 20 };
 bool			 msg_send(struct msg_channel *, enum frame, const void *body, int fd);
 size_t			 msg_queued(const struct msg_channel *);
+/* Microseconds since the peer took the last byte of what waits for it; 0: its
+ * socket has room. */
+uint64_t		 msg_stuck(const struct msg_channel *);
 
 /* Shared by fuzzing and tests: NULL if a frame of this header is acceptable. */
 const char		*msg_check(enum role from, enum role to, uint32_t type, uint32_t size);

@@ -46,7 +46,6 @@ struct child {
 	uint32_t		 generation;	/* of net's run */
 	uint32_t		 restarts, delay_ms;
 	uint64_t		 started;	/* mono */
-	uint64_t		 unread;	/* since when frames wait, mono; 0: none */
 	char			 why[GH_CAUSE_SIZE];	/* we ended it for this */
 	char			 last[GH_CAUSE_SIZE];	/* how the run before ended */
 };
@@ -122,14 +121,9 @@ void
 roles_check(struct roles *r)
 {
 	for (enum role i = ROLE_ENGINE; i < ROLE_COUNT; i++) {
-		struct child *c = &r->child[i];
-		uint64_t now = now_mono();
+		const struct child *c = &r->child[i];
 
-		if (c->channel == NULL || msg_queued(c->channel) == 0)
-			c->unread = 0;
-		else if (c->unread == 0)
-			c->unread = now;
-		else if (now - c->unread > SLOW_READER_US)
+		if (c->channel != NULL && msg_stuck(c->channel) > SLOW_READER_US)
 			roles_punish(r, i, "does not read what it is sent");
 	}
 }
@@ -267,7 +261,6 @@ child_started(struct child *c, int channel)
 {
 	c->started = now_mono();
 	c->ready = false;
-	c->unread = 0;
 	c->why[0] = '\0';
 	c->channel = msg_channel_new(c->roles->base, channel, ROLE_PRIV, c->role, on_frame,
 	    on_broken, c);

@@ -233,6 +233,30 @@ a_slow_reader_costs_bounded_memory(void **state)
 	assert_int_equal(e->errors, 0);
 }
 
+/* What waits only for our own turn is no fault of the reader's. */
+static void
+a_reader_is_slow_once_its_socket_is_full(void **state)
+{
+	struct end *e = *state;
+	struct msg_proxy proxy = { .run = 1 };
+	char bytes[4096];
+
+	assert_true(msg_send(e->engine, FRAME_PROXY, &proxy, -1));
+	assert_true(msg_queued(e->engine) > 0);
+	assert_int_equal(msg_stuck(e->engine), 0);
+	while (msg_send(e->engine, FRAME_PROXY, &proxy, -1))
+		;
+	turn(e);
+	usleep(1000);
+	assert_true(msg_stuck(e->engine) > 0);
+	while (msg_queued(e->engine) > 0) {
+		while (recv(e->raw, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			;
+		turn(e);
+	}
+	assert_int_equal(msg_stuck(e->engine), 0);
+}
+
 static void
 the_owner_may_free_the_channel_in_a_callback(void **state)
 {
@@ -261,6 +285,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(descriptors_ride_along_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_frame_without_its_descriptor_breaks_the_channel, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_reader_costs_bounded_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reader_is_slow_once_its_socket_is_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_owner_may_free_the_channel_in_a_callback, setup, teardown),
 	};
 
