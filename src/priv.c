@@ -195,7 +195,7 @@ static bool
 net_conf_differs(const struct conf *a, const struct conf *b)
 {
 	if (a->proxy_port != b->proxy_port || a->explicit_port != b->explicit_port ||
-	    a->max_connections != b->max_connections ||
+	    a->workers != b->workers || a->max_connections != b->max_connections ||
 	    a->max_per_guest != b->max_per_guest || a->max_new_in_all != b->max_new_in_all ||
 	    a->max_new_per_guest != b->max_new_per_guest ||
 	    a->handshake_seconds != b->handshake_seconds ||
