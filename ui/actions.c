@@ -82,7 +82,9 @@ action_toggle(struct console *c)
 		return;
 	}
 	id = json_object_get(row, "entry_id");
-	if (id != NULL && !json_is_null(id) && cell_string(row, "entry")[0] != '\0')
+	if (strcmp(cell_string(row, "name"), "(no name)") == 0)
+		console_tell(c, "no entry can list what has no name; enter shows the last of it");
+	else if (id != NULL && !json_is_null(id) && cell_string(row, "entry")[0] != '\0')
 		entry_switch(c, id, cell_string(row, "entry"), cell_string(row, "entry_state"),
 		    cell_string(row, "name"), chosen);
 	else
