@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "allow/allow.h"
 #include "conf.h"
 #include "control.h"
 #include "firewall/firewall.h"
@@ -35,7 +36,30 @@ refuse(char *cause)
 	return EXIT_NO;
 }
 
-/* -n: the effective configuration, and whether its rules can be made. */
+/* NULL, or what keeps the daemon from taking the allowlist up: then it would start
+ * all the same, and refuse every name. */
+static char *
+allowlist_cause(const struct conf *conf)
+{
+	const char *const dirs[] = { conf->presets[0], conf->presets[1] };
+	struct presets *presets = presets_new(dirs, sizeof(dirs) / sizeof(dirs[0]));
+	char *cause = NULL;
+	struct allowlist *list = allowlist_load(conf->allowlist, NULL, &cause);
+	size_t size;
+	int image;
+
+	if (list != NULL) {
+		allowlist_use_presets(list, presets);
+		image = allow_compile(list, &size, &cause);
+		if (image != -1)
+			close(image);
+	}
+	allowlist_free(list);
+	presets_free(presets);
+	return cause;
+}
+
+/* -n: the effective configuration, and whether its rules and its list can be made. */
 static int
 check(const char *conf_path)
 {
@@ -55,6 +79,9 @@ check(const char *conf_path)
 			return refuse(cause);
 		free(text);
 	}
+	cause = allowlist_cause(&conf);
+	if (cause != NULL)
+		return refuse(cause);
 	conf_print(&conf, stdout);
 	return EXIT_DONE;
 }
@@ -107,6 +134,21 @@ await(int fd)
 	return answer[0] == '\0' ? EXIT_DONE : refuse(xstrdup(answer));
 }
 
+/* The daemon runs, but its list is as good as empty. */
+static void
+warn_of_allowlist(const char *conf_path)
+{
+	struct conf conf;
+	char *cause;
+
+	conf_defaults(&conf);
+	if ((cause = conf_load(&conf, conf_path)) == NULL &&
+	    (cause = allowlist_cause(&conf)) != NULL)
+		fprintf(stderr, "gatehouse: %s\ngatehouse: until that is mended every name is "
+		    "refused\n", cause);
+	free(cause);
+}
+
 int
 daemon_start(const char *conf_path)
 {
@@ -134,6 +176,8 @@ daemon_start(const char *conf_path)
 	free(path);
 	code = await(fds[0]);
 	close(fds[0]);
+	if (code == EXIT_DONE)
+		warn_of_allowlist(conf_path);
 	return code;
 }
 
