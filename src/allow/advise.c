@@ -175,13 +175,21 @@ struct level {
 	struct allow_entry	  by_preset;	/* by stands in it, if its id is set */
 };
 
+/* Without a port an entry that denies is for all, another for those of the web. */
+static bool
+covers_port(const struct allow_entry *e, const struct allow_entry *of)
+{
+	if (e->port == 0)
+		return e->deny || !entry_pinned(of);
+	return e->port == of->port && e->proto == of->proto;
+}
+
 /* Would an active e, alone, decide all that "of" decides? */
 static bool
 covers(const struct allow_entry *e, const struct allow_entry *of)
 {
 	return (e->until == 0 || e->until == of->until) &&
-	    (e->vm[0] == '\0' || strcmp(e->vm, of->vm) == 0) &&
-	    (e->port == 0 || (e->port == of->port && e->proto == of->proto));
+	    (e->vm[0] == '\0' || strcmp(e->vm, of->vm) == 0) && covers_port(e, of);
 }
 
 static bool
@@ -245,6 +253,28 @@ judge_name(const struct allowlist *l, const char *name, struct level *v)
 	}
 }
 
+/* Of two entries for the same addresses the later is told. */
+static bool
+find_double(const struct allow_entry *e, void *arg)
+{
+	struct level *v = arg;
+
+	if (e->state != ALLOW_ON || e->line >= v->of->line || !entry_same(e, v->of))
+		return false;
+	v->by = *e;
+	return true;
+}
+
+static char *
+addresses_without_effect(const struct allowlist *l, const struct allow_entry *e)
+{
+	struct level v = { .of = e };
+
+	if (!index_visit(l, e->name, find_double, &v))
+		return NULL;
+	return xasprintf("the same as line %u; one of them can go", v.by.line);
+}
+
 static char *
 without_effect(const struct allowlist *l, const struct allow_entry *e)
 {
@@ -283,11 +313,35 @@ not_in_force(const struct allowlist *l, const struct allow_entry *e)
 		if (warning == NULL)
 			warning = xasprintf("presets are not known here: %s lists nothing", text);
 	} else
-		warning = xasprintf("%s are not yet in force: %s %s nothing",
-		    e->kind == ALLOW_PREFIX ? "address ranges" : "pinned ports", text,
-		    e->deny ? "closes" : "opens");
+		warning = xasprintf("what guests send to port 53 always goes to the DNS filter: "
+		    "%s %s nothing", text, e->deny ? "closes" : "opens");
 	free(text);
 	return warning;
+}
+
+/* What entries for addresses open beyond what they seem to, or do not; NULL. */
+static char *
+addresses_warning(const struct allow_entry *e)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct addr net;
+	unsigned bits;
+
+	if (e->deny)
+		return NULL;
+	if (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443))
+		return xstrdup("goes past the proxy: a guest has there whatever name it asks for");
+	if (addr_special_bits(&e->prefix) >= 0 &&
+	    addr_special_bits(&e->prefix) <= e->prefix_bits)
+		return NULL;
+	for (size_t i = 0; addr_special_block(e->prefix.family, i, &net, &bits); i++) {
+		if (bits <= e->prefix_bits || !addr_in_prefix(&net, &e->prefix, e->prefix_bits))
+			continue;
+		return xasprintf("holds addresses that are not the internet's, such as %s/%u; "
+		    "they stay closed without an entry of their own", addr_format(&net, text),
+		    bits);
+	}
+	return NULL;
 }
 
 /* The first warning about what a preset holds. */
@@ -318,8 +372,9 @@ allowlist_warning(const struct allowlist *l, const struct allow_entry *e)
 
 	if (e->kind == ALLOW_PRESET ? preset_list(l, e) == NULL : !entry_in_force(e))
 		return not_in_force(l, e);
-	warning = e->kind == ALLOW_PRESET ? preset_too_wide(l, e) : wide_warning(l, e);
-	if (warning != NULL)
+	warning = e->kind == ALLOW_PRESET ? preset_too_wide(l, e) :
+	    e->kind == ALLOW_PREFIX ? addresses_warning(e) : wide_warning(l, e);
+	if (warning != NULL || e->state != ALLOW_ON)
 		return warning;
-	return e->state == ALLOW_ON ? without_effect(l, e) : NULL;
+	return e->kind == ALLOW_PREFIX ? addresses_without_effect(l, e) : without_effect(l, e);
 }
