@@ -222,6 +222,9 @@ net_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_PACKET:
 		tee_packet(e, body);
 		break;
+	case FRAME_PIN:
+		pinned_asked(e, body);
+		break;
 	default:
 		break;
 	}
@@ -309,6 +312,17 @@ role_changed(struct engine *e, const struct msg_role *m)
 	    role_name(m->role), r->last_exit, m->delay_ms);
 }
 
+/* What cannot be read reaches nothing that is not the internet's. */
+static void
+reach_take(struct engine *e)
+{
+	char *cause = reach_init(&e->reach, &e->conf);
+
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
+}
+
 /* What priv took up, we take up too. */
 static char *
 conf_take(struct engine *e)
@@ -323,6 +337,7 @@ conf_take(struct engine *e)
 	/* The socket stays where it was bound. */
 	copy_string(fresh.control, e->conf.control, sizeof(fresh.control));
 	e->conf = fresh;
+	reach_take(e);
 	inventory_reconf(e->inventory, &e->conf);
 	control_reconf(e->control, &e->conf);
 	return NULL;
@@ -377,7 +392,11 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 		fw_status(e, body);
 		break;
 	case FRAME_FW_RESULT:
-		rules_result(e, body);
+		if (!pinned_result(e, body))
+			rules_result(e, body);
+		break;
+	case FRAME_FW_PINNED:
+		pinned_told(e, body);
 		break;
 	case FRAME_FW_TEXT:
 		rules_text(e, body);
@@ -417,6 +436,7 @@ on_tick(int fd, short what, void *arg)
 
 	policy_poll(e);
 	rules_expire(e);
+	pinned_tick(e);
 	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);
 	proxy_look(e);
 	alerts_update(e);
@@ -461,6 +481,7 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 
 	e->base = base;
 	e->conf = *conf;
+	reach_take(e);
 	e->lost = lost;
 	e->policy.fd = -1;
 	e->started = now_wall();
@@ -508,6 +529,8 @@ engine_free(struct engine *e)
 	policy_stop(e);
 	guests_free(e);
 	freeze_free(e);
+	pinned_free(e);
+	addresses_free(e);
 	msg_channel_free(e->net);
 	msg_channel_free(e->priv);
 	model_free(e->model);

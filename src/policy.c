@@ -106,6 +106,7 @@ policy_take(struct engine *e, struct allowlist *list, const struct compiled *c)
 	p->next_end = allowlist_next_end(list, (int64_t)time(NULL));
 	compiled_free(&old);
 	policy_send(e);
+	pinned_judge(e);
 	model_retain_entries(e->model, entry_is_listed, list);
 	model_touch(e->model, VIEW_ENTRIES);
 	model_touch(e->model, VIEW_DOMAINS);
