@@ -77,12 +77,26 @@ is_own(const struct addr *a)
 	return own;
 }
 
-bool
-reach_allows(const struct reach *r, const struct addr *a)
+static bool
+is_listed(const struct reach *r, const struct addr *a)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		if (addr_in_prefix(a, &r->prefixes[i].net, r->prefixes[i].bits))
 			return true;
 	}
+	return false;
+}
+
+bool
+reach_is_own(const struct reach *r, const struct addr *a)
+{
+	return !is_listed(r, a) && is_own(a);
+}
+
+bool
+reach_allows(const struct reach *r, const struct addr *a)
+{
+	if (is_listed(r, a))
+		return true;
 	return addr_special(a) == NULL && !is_own(a);
 }

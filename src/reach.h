@@ -19,5 +19,7 @@ struct reach {
 /* NULL or a cause (caller frees). */
 char	*reach_init(struct reach *, const struct conf *);
 bool	 reach_allows(const struct reach *, const struct addr *);
+/* It is one of this host's own, and not listed. */
+bool	 reach_is_own(const struct reach *, const struct addr *);
 
 #endif

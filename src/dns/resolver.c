@@ -467,6 +467,12 @@ resolver_cancel(struct dns_waiter *w)
 	w->lookup = NULL;
 }
 
+bool
+resolver_is_own(const struct resolver *r, const struct addr *a)
+{
+	return reach_is_own(&r->reach, a);
+}
+
 struct resolver *
 resolver_new(struct event_base *base, const struct conf *conf, char **cause)
 {

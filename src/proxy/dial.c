@@ -78,7 +78,9 @@ dial_connected(struct session *s)
 		return;
 	}
 	hit_tell(s, &h, VERDICT_ALLOW, (enum reason)h.reason);
-	if (s->protocol == PROTOCOL_HTTP) {
+	if (s->raw) {
+		tunnel_connected(s);
+	} else if (s->protocol == PROTOCOL_HTTP) {
 		s->exchange->dialled = h.dialled;
 		exchange_start(s);
 	} else {
@@ -237,6 +239,19 @@ family_answered(struct dns_waiter *w, const struct dns_answer *a)
 	proxy_settle(s->proxy);
 }
 
+/* An address that is listed itself is all the answer there is. */
+static bool
+dial_literal(const struct session *s, uint16_t type, struct dns_answer *a)
+{
+	struct addr addr;
+
+	if (!allow_name_is_address(s->name, strlen(s->name)) || !addr_parse(s->name, &addr))
+		return false;
+	*a = (struct dns_answer){ .status = ANSWER_FOUND,
+		.naddrs = addr.family == (type == DNS_TYPE_A ? 4 : 6), .addrs = { addr } };
+	return true;
+}
+
 void
 dial_start(struct session *s, const struct hit *h)
 {
@@ -259,7 +274,8 @@ dial_start(struct session *s, const struct hit *h)
 
 		f->dial = d;
 		f->waiter.answered = family_answered;
-		if (resolver_ask(s->proxy->resolver, s->name, types[i], &f->waiter, &a))
+		if (dial_literal(s, types[i], &a) ||
+		    resolver_ask(s->proxy->resolver, s->name, types[i], &f->waiter, &a))
 			family_take(f, &a);
 		else
 			d->pending++;
