@@ -176,12 +176,13 @@ special_find(const struct special *table, size_t n, const struct addr *a)
 	return NULL;
 }
 
-/* The IPv4 address that a transition mechanism hides in an IPv6 one. */
-static bool
+bool
 addr_embedded(const struct addr *a, struct addr *v4)
 {
 	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
 
+	if (a->family != 6)
+		return false;
 	if (memcmp(a->bytes, mapped, sizeof(mapped)) == 0 ||
 	    memcmp(a->bytes, nat64, sizeof(nat64)) == 0)
 		*v4 = embedded4(a, 12);

@@ -30,6 +30,8 @@ socklen_t	 addr_to_sockaddr(const struct addr *, uint16_t port, struct sockaddr_
  * by what they embed.
  */
 const char	*addr_special(const struct addr *);
+/* Whether an IPv6 address stands for an IPv4 one in such a way; then which. */
+bool		 addr_embedded(const struct addr *, struct addr *v4);
 /*
  * The same blocks as blocks: how many bits the smallest one around the address
  * has, -1 for none.  One whose addresses embed IPv4 ones counts whole.

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -265,7 +266,10 @@ follow_line(const struct command *c, const char *line, const struct options *o, 
 	const char *text = json_string_value(json_object_get(error, "message"));
 	bool go_on = message != NULL && error == NULL;
 
-	if (error != NULL) {
+	if (message == NULL) {
+		*code = EXIT_NO_DAEMON;
+		cli_fail(*code, xstrdup("the daemon's answer is not JSON"));
+	} else if (error != NULL) {
 		*code = json_integer_value(json_object_get(error, "code")) == CONTROL_NOT_PERMITTED ?
 		    EXIT_NOT_PERMITTED : EXIT_USAGE;
 		cli_fail(*code, xstrdup(text != NULL ? text : "the daemon refused"));
@@ -279,7 +283,7 @@ static enum exit_code
 follow(const struct conf *conf, const struct command *c, json_t *params, const struct options *o)
 {
 	enum exit_code code = EXIT_NO_DAEMON;
-	char *cause, *line = NULL;
+	char *cause, *line = NULL, *text, *sent;
 	size_t size = 0;
 	json_int_t last = 0;
 	json_t *request = follow_request(c, params != NULL ? params : json_object());
@@ -290,15 +294,18 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 		json_decref(request);
 		return cli_fail(code, cause);
 	}
-	if ((f = fdopen(fd, "r+")) == NULL) {
+	if ((f = fdopen(fd, "r")) == NULL) {
 		close(fd);
 		json_decref(request);
 		return cli_fail(EXIT_NO, xasprintf("cannot read from the daemon: %s", strerror(errno)));
 	}
-	json_dumpf(request, f, JSON_COMPACT);
-	fputc('\n', f);
-	fflush(f);
+	text = json_dumps(request, JSON_COMPACT);
+	sent = xasprintf("%s\n", text != NULL ? text : "");
 	json_decref(request);
+	free(text);
+	/* What it said before it closed is worth more than the error. */
+	(void)!send(fd, sent, strlen(sent), MSG_NOSIGNAL);
+	free(sent);
 	while (getline(&line, &size, f) != -1 && follow_line(c, line, o, &last, &code))
 		continue;
 	if (feof(f))
@@ -359,18 +366,26 @@ without_daemon(const struct conf *conf, int argc, char **argv, const struct opti
 
 /* ---- asking ---- */
 
+static bool
+has_word(int argc, char **argv, const char *word)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether flushing is meant. Without --yes someone must be there to say so. */
 static bool
 flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *code)
 {
+	char answer[16], *cause = NULL, *question;
 	json_t *status;
-	char answer[16], *cause = NULL;
-	json_int_t running;
+	bool typed;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--yes") == 0)
-			return true;
-	}
+	if (has_word(argc, argv, "--yes"))
+		return true;
 	if (!isatty(STDIN_FILENO)) {
 		*code = cli_fail(EXIT_USAGE, xstrdup("flush opens the way for every guest, and nobody is here "
 		    "to confirm it: use \"gatehouse flush --yes\""));
@@ -380,13 +395,13 @@ flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *
 		*code = cli_fail(*code, cause);
 		return false;
 	}
-	running = json_integer_value(json_object_get(json_object_get(status, "counts"), "running"));
+	question = command_danger(status, "flush", NULL, &typed);
+	fprintf(stderr, "%s\nType yes: ", question);
+	free(question);
 	json_decref(status);
-	fprintf(stderr, "Without rules %d running guests reach everything: the internet, this host and "
-	    "your network.\nFlush? [y/N] ", (int)running);
-	if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+	if (fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0)
 		return true;
-	fprintf(stderr, "gatehouse: nothing was changed\n");
+	fprintf(stderr, "gatehouse: not done: nothing was changed\n");
 	*code = EXIT_NO;
 	return false;
 }
@@ -440,7 +455,7 @@ answer_is_no(const struct command *c, const json_t *result)
 int
 cli_main(const struct conf *conf, int argc, char **argv)
 {
-	const struct command *c = argc > 0 ? command_find(argv[0]) : NULL;
+	const struct command *c = command_of(argc, argv);
 	struct options o = { false, false, false };
 	enum exit_code code = EXIT_DONE;
 	json_t *params = NULL, *result;

@@ -183,15 +183,62 @@ vm_request(int argc, char **argv, json_t **params)
 static char *
 proxy_request(int argc, char **argv, json_t **params)
 {
-	const char *action = NULL;
-	const struct arg args[] = { { NULL, &action, NULL, true } };
+	static const char *const actions[] = { "start", "stop", "learn", "enforce" };
+	const char *action = NULL, *duration = NULL;
+	const struct arg args[] = {
+		{ NULL, &action, NULL, true }, { "--for", &duration, NULL, false },
+	};
+	char *cause = ARGS_PARSE(argc, argv, args);
+	bool known = false;
+
+	if (cause != NULL)
+		return cause;
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		known = known || strcmp(action, actions[i]) == 0;
+	if (!known)
+		return xasprintf("proxy: say start, stop, learn or enforce, not %s", action);
+	if (duration != NULL && strcmp(action, "learn") != 0)
+		return xasprintf("proxy: --for goes with learn, not with %s", action);
+	*params = json_pack("{s:s}", "action", action);
+	set_string(*params, "for", duration);
+	return NULL;
+}
+
+/* What learning has shown, of guests that a glob fits. */
+static char *
+learned_request(int argc, char **argv, json_t **params)
+{
+	const char *vm = NULL;
+	bool learned = false;
+	const struct arg args[] = {
+		{ "--learned", NULL, &learned, false }, { "--vm", &vm, NULL, false },
+	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
-	if (cause == NULL && strcmp(action, "start") != 0 && strcmp(action, "stop") != 0)
-		cause = xasprintf("proxy: say start or stop, not %s", action);
-	if (cause == NULL)
-		*params = json_pack("{s:s}", "action", action);
-	return cause;
+	if (cause != NULL)
+		return cause;
+	*params = json_object();
+	set_string(*params, "vm", vm);
+	return NULL;
+}
+
+static char *
+accept_request(int argc, char **argv, json_t **params)
+{
+	const char *vm = NULL;
+	bool learned = false, dry = false;
+	const struct arg args[] = {
+		{ "--learned", NULL, &learned, false }, { "--vm", &vm, NULL, false },
+		{ "--dry-run", NULL, &dry, false },
+	};
+	char *cause = ARGS_PARSE(argc, argv, args);
+
+	if (cause != NULL)
+		return cause;
+	*params = json_object();
+	set_string(*params, "vm", vm);
+	json_object_set_new(*params, "dry_run", json_boolean(dry));
+	return NULL;
 }
 
 static char *
@@ -325,6 +372,8 @@ const struct command command_table[] = {
 	    "what would be loaded", "rules", view_request, NULL },
 	{ "domains", VIEW_ARGS, "the names that guests asked for", "domains", view_request, NULL },
 	{ "entries", VIEW_ARGS, "the allowlist", "entries", view_request, NULL },
+	{ "entries --learned", "[--vm GLOB] [--json]", "entries for what only learning let through",
+	    "entry.learned", learned_request, learned_text },
 	{ "drops", VIEW_ARGS " | -r FILE | -w FILE [-c COUNT]", "what the firewall blocked; -r reads and -w "
 	    "writes a pcap file", "drops", view_request, NULL },
 	{ "events", VIEW_ARGS, "what happened", "events", view_request, NULL },
@@ -335,9 +384,12 @@ const struct command command_table[] = {
 	{ "freeze", "[VM]", "block everything of one guest, or of all", "freeze", vm_request,
 	    freeze_text },
 	{ "thaw", "[VM]", "end a freeze", "thaw", vm_request, thaw_text },
-	{ "proxy", "start|stop", "start or stop the proxy", "proxy", proxy_request, proxy_text },
+	{ "proxy", "start|stop|learn [--for 30m]|enforce", "start or stop the proxy; let it learn: names "
+	    "that no entry lists pass", "proxy", proxy_request, proxy_text },
 	{ "allow", "ENTRY [--vm GLOB] [--for 30m]", "add an entry to the allowlist", "entry.add",
 	    allow_request, entry_text },
+	{ "allow --learned", "[--vm GLOB] [--dry-run]", "add all that entries --learned proposes without "
+	    "a warning", "entry.accept", accept_request, accept_text },
 	{ "disable", "ENTRY", "switch an entry off", "entry.set", disable_request, entry_text },
 	{ "enable", "ENTRY", "switch an entry on", "entry.set", enable_request, entry_text },
 	{ "remove", "ENTRY", "remove an entry", "entry.remove", entry_request, remove_text },
@@ -359,6 +411,21 @@ command_find(const char *name)
 			return c;
 	}
 	return NULL;
+}
+
+const struct command *
+command_of(int argc, char **argv)
+{
+	const size_t len = argc > 0 ? strlen(argv[0]) : 0;
+
+	for (const struct command *c = command_table; c->name != NULL && argc > 0; c++) {
+		if (strncmp(c->name, argv[0], len) != 0 || c->name[len] != ' ')
+			continue;
+		for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+			if (strcmp(c->name + len + 1, argv[i]) == 0)
+				return c;
+	}
+	return argc > 0 ? command_find(argv[0]) : NULL;
 }
 
 char *

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gatehouse.h"
 #include "text.h"
 #include "xmalloc.h"
 
@@ -76,15 +77,34 @@ status_firewall_text(char **t, const json_t *fw, double now)
 		add(t, "           %s\n", str(fw, "cause"));
 }
 
+/* ", LEARNING for root (0), 29m more: names that no entry lists are let through" */
+static void
+add_mode(char **t, const json_t *proxy, double now)
+{
+	const double until = real(proxy, "learn_until");
+	char left[TEXT_SHORT_SIZE];
+
+	if (strcmp(str(proxy, "mode"), "learn") != 0)
+		return;
+	add(t, ", LEARNING");
+	if (str(proxy, "learn_by")[0] != '\0')
+		add(t, " for %s", str(proxy, "learn_by"));
+	if (until > 0)
+		add(t, ", %s more", text_age(left, until > now ? (uint64_t)(until - now + 0.5) : 0));
+	add(t, ": names that no entry lists are let through");
+}
+
 static void
 status_proxy_text(char **t, const json_t *proxy, double now)
 {
 	char age[TEXT_SHORT_SIZE], rate[TEXT_SHORT_SIZE], ok[TEXT_SHORT_SIZE], no[TEXT_SHORT_SIZE];
 
-	add(t, "proxy      %s since %s, %u connections, %s allowed, %s denied, %s/s\n",
+	add(t, "proxy      %s since %s, %u connections, %s allowed, %s denied, %s/s",
 	    str(proxy, "state"), since(real(proxy, "since"), now, age),
 	    (unsigned)num(proxy, "connections"), text_count(ok, num(proxy, "allowed")),
 	    text_count(no, num(proxy, "denied")), text_bytes(rate, num(proxy, "rate")));
+	add_mode(t, proxy, now);
+	add(t, "\n");
 	if (str(proxy, "cause")[0] != '\0')
 		add(t, "           %s\n", str(proxy, "cause"));
 }
@@ -145,7 +165,9 @@ apply_text(const json_t *r)
 	const char *text = str(r, "diff");
 
 	if (diff == NULL)
-		return xasprintf("%s is in force\n", str(r, "profile"));
+		return xasprintf("%s is in force%s\n", str(r, "profile"),
+		    strcmp(str(r, "profile"), "observe") == 0 ?
+		    ": guests reach anything, and it is only logged" : "");
 	if (text[0] == '\0')
 		return xasprintf("%s would change nothing\n", str(r, "profile"));
 	return xasprintf("%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
@@ -183,7 +205,12 @@ thaw_text(const json_t *r)
 char *
 proxy_text(const json_t *r)
 {
-	return xasprintf("the proxy is %s\n", str(r, "state"));
+	char *t = NULL;
+
+	add(&t, "the proxy is %s", str(r, "state"));
+	add_mode(&t, r, (double)now_wall() / 1e6);
+	add(&t, "\n");
+	return t;
 }
 
 char *
@@ -195,6 +222,90 @@ entry_text(const json_t *r)
 	    str(r, "text"), (unsigned)num(r, "line"), str(r, "explain"));
 	if (str(r, "warning")[0] != '\0')
 		add(&t, "warning: %s\n", str(r, "warning"));
+	return t;
+}
+
+/* "a.example, b.example and 3 more" of an array whose rows are strings. */
+static void
+add_list(char **t, const json_t *list, size_t total)
+{
+	const json_t *j;
+	size_t i;
+
+	json_array_foreach(list, i, j)
+		add(t, "%s%s", i > 0 ? ", " : "", json_string_value(j) != NULL ? json_string_value(j) : "");
+	if (total > json_array_size(list))
+		add(t, " and %zu more", total - json_array_size(list));
+}
+
+static void
+add_proposal(char **t, const json_t *p)
+{
+	const json_t *guests = json_object_get(p, "guests"), *covers = json_object_get(p, "covers");
+	const size_t n = json_array_size(guests);
+
+	add(t, "%s\n  asked for %u time%s", str(p, "text"), (unsigned)num(p, "asked"),
+	    num(p, "asked") == 1 ? "" : "s");
+	if (n > 0) {
+		add(t, " by ");
+		add_list(t, guests, n);
+	}
+	if (num(p, "names") > 1) {
+		add(t, "; covers ");
+		add_list(t, covers, num(p, "names"));
+	}
+	add(t, "\n");
+	if (str(p, "warning")[0] != '\0')
+		add(t, "  warning, so it is not taken with the others: %s\n", str(p, "warning"));
+}
+
+char *
+learned_text(const json_t *r)
+{
+	const json_t *entries = json_object_get(r, "entries"), *p;
+	const json_t *presets = json_object_get(r, "presets");
+	const bool learning = strcmp(str(r, "mode"), "learn") == 0;
+	char *t = NULL;
+	size_t i, k;
+
+	json_array_foreach(entries, i, p)
+		add_proposal(&t, p);
+	json_array_foreach(presets, k, p) {
+		add(&t, "%sthe preset %s lists ", k == 0 ? "\n" : "", str(p, "text"));
+		add_list(&t, json_object_get(p, "covers"), num(p, "names"));
+		add(&t, "\n");
+	}
+	if (i == 0)
+		add(&t, "nothing was learned that the allowlist does not say already%s\n", learning ? "" :
+		    "; \"gatehouse proxy learn --for 30m\" begins it");
+	if (num(r, "left") > 0)
+		add(&t, "%u learned names more: take these first\n", (unsigned)num(r, "left"));
+	if (num(r, "forgotten") > 0)
+		add(&t, "%u learned names were forgotten, for more were asked for than can be kept\n",
+		    (unsigned)num(r, "forgotten"));
+	if (i > 0)
+		add(&t, "\n\"gatehouse allow --learned\" adds them, \"gatehouse undo\" takes that back\n");
+	return t;
+}
+
+char *
+accept_text(const json_t *r)
+{
+	const json_t *added = json_object_get(r, "added"), *left = json_object_get(r, "left_out"), *p;
+	const bool dry = json_is_true(json_object_get(r, "dry_run"));
+	char *t = NULL;
+	size_t i;
+
+	json_array_foreach(added, i, p)
+		add(&t, "%s %s\n", dry ? "would add" : "added",
+		    json_string_value(p) != NULL ? json_string_value(p) : "");
+	json_array_foreach(left, i, p)
+		add(&t, "left out %s: %s; add it by name if it is needed\n", str(p, "text"),
+		    str(p, "warning"));
+	if (t == NULL)
+		add(&t, "nothing was learned that the allowlist does not say already\n");
+	if (num(r, "left") > 0)
+		add(&t, "%u learned names more: do it again\n", (unsigned)num(r, "left"));
 	return t;
 }
 
@@ -211,8 +322,8 @@ undo_text(const json_t *r)
 }
 
 /*
- * "  by .npmjs.org (line 5 of the allowlist)", if an entry decided, and where
- * in a preset the name stands.
+ * "  by .npmjs.org (line 5 of /etc/gatehouse/allowlist)", if an entry decided, and
+ * where in a preset the name stands.
  */
 static void
 add_entry(char **t, const json_t *r)
@@ -220,8 +331,8 @@ add_entry(char **t, const json_t *r)
 	const json_t *preset = json_object_get(r, "preset");
 
 	if (str(r, "entry")[0] != '\0')
-		add(t, "  by %s (line %u of the allowlist)\n", str(r, "entry"),
-		    (unsigned)num(r, "line"));
+		add(t, "  by %s (line %u of %s)\n", str(r, "entry"), (unsigned)num(r, "line"),
+		    str(r, "file")[0] != '\0' ? str(r, "file") : "the allowlist");
 	if (json_is_object(preset))
 		add(t, "  with %s (line %u of %s)\n", str(preset, "text"),
 		    (unsigned)num(preset, "line"), str(preset, "file"));
@@ -247,6 +358,19 @@ add_open(char **t, const json_t *r)
 	}
 }
 
+/* "  last asked for by agent-1: allow, dialled 198.51.100.7 (3-1042)" */
+static void
+add_last(char **t, const json_t *last)
+{
+	if (!json_is_object(last))
+		return;
+	add(t, "  last asked for by %s: %s, %s", str(last, "guest"), str(last, "verdict"),
+	    str(last, "reason"));
+	if (str(last, "dialled")[0] != '\0')
+		add(t, ", dialled %s", str(last, "dialled"));
+	add(t, " (%s)\n", str(last, "id"));
+}
+
 char *
 check_text(const json_t *r)
 {
@@ -260,6 +384,7 @@ check_text(const json_t *r)
 	add_entry(&t, r);
 	add(&t, "  %s\n", str(r, "advice"));
 	add_open(&t, r);
+	add_last(&t, json_object_get(r, "last"));
 	if (json_is_false(json_object_get(r, "vm_known")))
 		add(&t, "  No guest of that name is known now.\n");
 	return t;
@@ -282,6 +407,11 @@ why_text(const json_t *r)
 	    str(r, "via"), str(r, "reason"));
 	add_entry(&t, r);
 	add(&t, "  %s\n", str(r, "advice"));
+	if (num(r, "upstream") != 0)
+		add(&t, "  the upstream proxy answered %u\n", (unsigned)num(r, "upstream"));
+	if (num(r, "folded") != 0)
+		add(&t, "  and %s more like it before, which were only counted\n",
+		    text_count(up, num(r, "folded")));
 	if (str(r, "wanted")[0] != '\0')
 		add(&t, "  wanted %s", str(r, "wanted"));
 	if (str(r, "dialled")[0] != '\0')

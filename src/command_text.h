@@ -11,6 +11,8 @@ char	*freeze_text(const json_t *);
 char	*thaw_text(const json_t *);
 char	*proxy_text(const json_t *);
 char	*entry_text(const json_t *);
+char	*learned_text(const json_t *);
+char	*accept_text(const json_t *);
 char	*remove_text(const json_t *);
 char	*undo_text(const json_t *);
 char	*check_text(const json_t *);

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "allow/allow.h"
 #include "text.h"
 #include "xmalloc.h"
 
@@ -55,6 +56,8 @@ enum option_type {
 	TYPE_UIDS,		/* conf.uids and nuids */
 	TYPE_PREFIXES,		/* conf.reach and nreach */
 	TYPE_UPSTREAMS,		/* conf.upstreams and nupstreams */
+	TYPE_CHAIN,		/* conf.chain_host and chain_port */
+	TYPE_DOMAINS,		/* conf.chain_direct and nchain_direct */
 	TYPE_COUNT
 };
 
@@ -119,16 +122,28 @@ static const struct option option_table[] = {
 	    "port, 0 for none",
 	    "TCP port of this host for clients that know they ask a proxy, by http_proxy\n"
 	    "and https_proxy. Only guests and the host itself reach it." },
+	{ "proxy", "workers", TYPE_NUMBER, AT(workers), 0, 16, "0", "threads",
+	    "Threads that serve connections; 0: one for each processor, at most 16." },
 	{ "proxy", "max-connections", TYPE_NUMBER, AT(max_connections), 1, 65536, "4096",
 	    "connections", "Open connections of all guests together." },
 	{ "proxy", "max-per-guest", TYPE_NUMBER, AT(max_per_guest), 1, 65536, "512",
 	    "connections", "Open connections of one guest." },
+	{ "proxy", "max-new-in-all", TYPE_NUMBER, AT(max_new_in_all), 0, 100000, "5000",
+	    "connections, 0 for no limit", "New connections a second of all guests together." },
+	{ "proxy", "max-new-per-second", TYPE_NUMBER, AT(max_new_per_guest), 0, 100000, "500",
+	    "connections, 0 for no limit",
+	    "New connections a second of one guest; what it did not use for two seconds\n"
+	    "may come at once." },
 	{ "proxy", "head-timeout", TYPE_DURATION, AT(head_seconds), 1, 5 * MINUTE, "10s",
 	    "duration", "How long a client may take to say which name it wants." },
 	{ "proxy", "connect-timeout", TYPE_DURATION, AT(connect_seconds), 1, 5 * MINUTE, "10s",
 	    "duration", "How long a name may take to resolve and answer." },
+	{ "proxy", "handshake-timeout", TYPE_DURATION, AT(handshake_seconds), 1, 5 * MINUTE, "30s",
+	    "duration", "How long a server may take for its first byte of TLS." },
 	{ "proxy", "idle-timeout", TYPE_DURATION, AT(idle_seconds), 10, DAY, "15m", "duration",
 	    "A connection without a byte in either direction ends after this." },
+	{ "proxy", "max-lifetime", TYPE_DURATION, AT(lifetime_seconds), 0, 365 * DAY, "0s",
+	    "duration, 0s for none", "A connection ends after this, whatever it is used for." },
 	{ "proxy", "head-size", TYPE_NUMBER, AT(head_bytes), 1024, 65536, "16384", "bytes",
 	    "Largest HTTP request head." },
 	{ "proxy", "hello-size", TYPE_NUMBER, AT(hello_bytes), 1024, 65536, "65536", "bytes",
@@ -138,6 +153,14 @@ static const struct option option_table[] = {
 	{ "proxy", "reach", TYPE_PREFIXES, 0, 0, 0, "", "address ranges",
 	    "Private ranges that listed names may lead to, such as 10.8.0.0/16. The proxy\n"
 	    "dials no other address outside the public internet." },
+
+	{ "proxy", "upstream", TYPE_CHAIN, 0, 0, 0, "", "http://HOST:PORT",
+	    "A proxy of the company's network, through which every connection that is let\n"
+	    "through is made, by CONNECT. It resolves the names then." },
+	{ "proxy", "upstream-auth-file", TYPE_PATH, AT(chain_auth_file), 0, 0, "", "path",
+	    "A file with the line \"user:password\" for it, which others cannot read." },
+	{ "proxy", "no-upstream", TYPE_DOMAINS, 0, 0, 0, "", "names",
+	    "Names that are connected to without it: NAME, or .NAME with all below it." },
 
 	{ "dns", "port", TYPE_NUMBER16, AT(dns_port), PORT_UNPRIVILEGED, UINT16_MAX, "8653",
 	    "port", "UDP and TCP port of this host where guests' DNS queries are answered; the\n"
@@ -248,7 +271,8 @@ check_path(const char *path)
 static char *
 read_path(struct conf *c, const struct option *o, char *value)
 {
-	char *cause = check_path(value);
+	/* Only what is none by default may be none. */
+	char *cause = *value == '\0' && *o->def == '\0' ? NULL : check_path(value);
 
 	if (cause == NULL)
 		copy_string(field(c, o), value, CONF_PATH_SIZE);
@@ -319,7 +343,7 @@ format_duration(char *dst, size_t size, uint64_t s)
 	} units[] = { { DAY, 'd' }, { HOUR, 'h' }, { MINUTE, 'm' }, { 1, 's' } };
 	size_t i = 0;
 
-	while (s % units[i].unit != 0)
+	while (s == 0 ? units[i].unit != 1 : s % units[i].unit != 0)
 		i++;
 	snprintf(dst, size, "%llu%c", (unsigned long long)(s / units[i].unit), units[i].suffix);
 }
@@ -330,7 +354,9 @@ read_duration(struct conf *c, const struct option *o, char *value)
 	char min[TEXT_SHORT_SIZE], max[TEXT_SHORT_SIZE];
 	uint64_t v;
 
-	if (!text_duration(value, &v) || v < o->min || v > o->max) {
+	if (o->min == 0 && (strcmp(value, "0s") == 0 || strcmp(value, "0") == 0))
+		v = 0;
+	else if (!text_duration(value, &v) || v < o->min || v > o->max) {
 		format_duration(min, sizeof(min), o->min);
 		format_duration(max, sizeof(max), o->max);
 		return xasprintf("\"%s\" is not a duration from %s to %s, such as 90s, 15m, 2h",
@@ -578,6 +604,72 @@ read_upstreams(struct conf *c, const struct option *o, char *value)
 	return NULL;
 }
 
+/* "http://proxy.example:3128", "http://192.0.2.1:3128", "http://[2001:db8::1]:3128" */
+static char *
+read_chain(struct conf *c, const struct option *o, char *value)
+{
+	static const char scheme[] = "http://";
+	char *host = value + sizeof(scheme) - 1, *port, *end;
+	const char *why;
+	struct addr addr;
+	uint64_t v;
+
+	(void)o;
+	c->chain_host[0] = '\0';
+	if (*value == '\0')
+		return NULL;
+	if (strncmp(value, scheme, sizeof(scheme) - 1) != 0)
+		return xasprintf("\"%s\" does not start with http://, which is all that is spoken to "
+		    "an upstream proxy; write http://HOST:PORT", value);
+	if (strchr(host, '@') != NULL)
+		return xstrdup("a user and password stand where anyone can read them; put them into "
+		    "the file that upstream-auth-file names");
+	if (*host != '\0' && host[strlen(host) - 1] == '/')
+		host[strlen(host) - 1] = '\0';
+	if ((port = strrchr(host, ':')) == NULL || !text_number(port + 1, 1, UINT16_MAX, &v, &why))
+		return xasprintf("\"%s\" has no port; write http://HOST:PORT", value);
+	*port = '\0';
+	if (*host == '[' && (end = strchr(host, ']')) != NULL && end[1] == '\0') {
+		*end = '\0';
+		host++;
+		if (!addr_parse(host, &addr) || addr.family != 6)
+			return xasprintf("\"%s\" is not an IPv6 address", host);
+		copy_string(c->chain_host, host, sizeof(c->chain_host));
+	} else if (addr_parse(host, &addr) && addr.family == 4) {
+		copy_string(c->chain_host, host, sizeof(c->chain_host));
+	} else if ((why = allow_name_canonical(c->chain_host, host, strlen(host), false)) != NULL) {
+		c->chain_host[0] = '\0';
+		return xasprintf("\"%s\" is neither an address nor a host name: %s", host, why);
+	}
+	c->chain_port = (uint16_t)v;
+	return NULL;
+}
+
+static char *
+read_domains(struct conf *c, const struct option *o, char *value)
+{
+	char name[GH_NAME_SIZE], *item;
+	const char *why;
+
+	(void)o;
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		const size_t dot = item[0] == '.';
+
+		why = allow_name_canonical(name, item + dot, strlen(item + dot), false);
+		if (why == NULL && strlen(name) + dot > GH_NAME_MAX)
+			why = "it is too long";
+		if (why != NULL)
+			return xasprintf("\"%s\" is not a host name: %s", item, why);
+		if (c->nchain_direct == CONF_NAMES_MAX)
+			return xasprintf("more than %d names", CONF_NAMES_MAX);
+		snprintf(c->chain_direct[c->nchain_direct++], GH_NAME_SIZE, "%s%s", dot ? "." : "",
+		    name);
+	}
+	return NULL;
+}
+
 static const struct {
 	reader	read;
 	bool	list;
@@ -596,6 +688,8 @@ static const struct {
 	[TYPE_UIDS] = { read_uids, true },
 	[TYPE_PREFIXES] = { read_prefixes, true },
 	[TYPE_UPSTREAMS] = { read_upstreams, true },
+	[TYPE_CHAIN] = { read_chain, false },
+	[TYPE_DOMAINS] = { read_domains, true },
 };
 
 /* Empties a list, so that what the file says replaces the default. */
@@ -626,6 +720,10 @@ list_clear(struct conf *c, const struct option *o)
 	case TYPE_UPSTREAMS:
 		memset(c->upstreams, 0, sizeof(c->upstreams));
 		c->nupstreams = 0;
+		break;
+	case TYPE_DOMAINS:
+		memset(c->chain_direct, 0, sizeof(c->chain_direct));
+		c->nchain_direct = 0;
 		break;
 	default:
 		break;
@@ -864,6 +962,17 @@ ports_hold(const struct conf_ports *ports, uint16_t port)
 	return false;
 }
 
+static bool
+is_loopback(const char *host)
+{
+	struct addr a;
+
+	if (strcmp(host, "localhost") == 0)
+		return true;
+	return addr_parse(host, &a) && strcmp(addr_special(&a) != NULL ? addr_special(&a) : "",
+	    "loopback") == 0;
+}
+
 /* What single options cannot see. NULL or a cause without file and line. */
 static char *
 cross_check(const struct conf *c)
@@ -903,6 +1012,11 @@ cross_check(const struct conf *c)
 	if (c->explicit_port != 0 && ports_hold(&c->block_tcp, c->explicit_port))
 		return xasprintf("[proxy] explicit-port %u is in [guard] block-tcp; take it out "
 		    "there, or set it to 0", c->explicit_port);
+	if (is_loopback(c->chain_host) && c->chain_port == c->explicit_port && c->explicit_port != 0)
+		return xasprintf("[proxy] upstream is this proxy itself (explicit-port is %u)",
+		    c->explicit_port);
+	if (c->chain_auth_file[0] != '\0' && c->chain_host[0] == '\0')
+		return xstrdup("[proxy] upstream-auth-file without upstream: name the proxy too");
 	if (c->max_per_guest > c->max_connections)
 		return xasprintf("[proxy] max-per-guest (%u) is more than max-connections (%u)",
 		    c->max_per_guest, c->max_connections);
@@ -1043,6 +1157,12 @@ list_length(const struct conf *c, const struct option *o)
 		return c->nreach;
 	case TYPE_UPSTREAMS:
 		return c->nupstreams;
+	case TYPE_DOMAINS:
+		return c->nchain_direct;
+	case TYPE_CHAIN:
+		return c->chain_host[0] != '\0';
+	case TYPE_PATH:
+		return *(const char *)const_field(c, o) != '\0';
 	default:
 		return 1;
 	}
@@ -1092,6 +1212,13 @@ value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
 		fprintf(f, c->upstreams[i].addr.family == 6 ? "[%s]:%u" : "%s:%u",
 		    addr_format(&c->upstreams[i].addr, text), c->upstreams[i].port);
 		break;
+	case TYPE_CHAIN:
+		fprintf(f, strchr(c->chain_host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u",
+		    c->chain_host, c->chain_port);
+		break;
+	case TYPE_DOMAINS:
+		fputs(c->chain_direct[i], f);
+		break;
 	default:
 		break;
 	}
@@ -1120,7 +1247,8 @@ static void
 option_print(const struct conf *c, const struct option *o, FILE *f)
 {
 	/* Prefixes are the longest elements and the shortest lines. */
-	const uint32_t n = list_length(c, o), each = o->type == TYPE_PREFIXES ? 3 : PER_LINE;
+	const uint32_t n = list_length(c, o), each = o->type == TYPE_PREFIXES ? 3 :
+		o->type == TYPE_DOMAINS ? 1 : PER_LINE;
 
 	if (o->type == TYPE_UIDS) {
 		uids_print(c, o, f);

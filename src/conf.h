@@ -15,6 +15,8 @@ enum {
 	CONF_PATH_SIZE = 256,
 	CONF_PREFIX_SIZE = 52,	/* "address/bits" */
 	CONF_UPSTREAMS_MAX = 8,
+	CONF_AUTH_MAX = 510,	/* "user:password" */
+	CONF_AUTH_SIZE = 688,	/* the same in base64, with its end */
 };
 
 struct conf_names {
@@ -61,14 +63,24 @@ struct conf {
 	bool			proxy_run;	/* at the first start */
 	uint16_t		proxy_port;
 	uint16_t		explicit_port;	/* 0: none */
+	uint32_t		workers;	/* 0: one for each processor */
 	uint32_t		max_connections, max_per_guest;
+	uint32_t		max_new_in_all, max_new_per_guest;	/* a second, 0: any */
 	uint32_t		head_seconds;	/* until a name must be known */
 	uint32_t		connect_seconds;
+	uint32_t		handshake_seconds;	/* until a TLS server must answer */
 	uint32_t		idle_seconds;
+	uint32_t		lifetime_seconds;	/* 0: no end */
 	uint32_t		head_bytes, hello_bytes;
 	char			resolv_conf[CONF_PATH_SIZE];
 	char			reach[CONF_NAMES_MAX][CONF_PREFIX_SIZE];
 	uint32_t		nreach;		/* private prefixes that may be dialled */
+	char			chain_host[GH_NAME_SIZE];	/* upstream proxy: "" none */
+	uint16_t		chain_port;
+	char			chain_auth_file[CONF_PATH_SIZE];	/* "": none */
+	char			chain_direct[CONF_NAMES_MAX][GH_NAME_SIZE];
+	uint32_t		nchain_direct;	/* names that do not go through it */
+	char			chain_auth[CONF_AUTH_SIZE];	/* of the file, chain_credentials() */
 	/* [dns] */
 	uint16_t		dns_port;	/* of our filter */
 	struct conf_upstream	upstreams[CONF_UPSTREAMS_MAX];

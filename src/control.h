@@ -124,9 +124,17 @@ struct command {
 	char		*(*to_text)(const json_t *result);
 };
 extern const struct command	 command_table[];	/* ends with name NULL */
+/* A name may be two words, of which the second is an option: "entries --learned". */
 const struct command		*command_find(const char *name);
+/* The row for a line of words: that of two words if they are among them. */
+const struct command		*command_of(int argc, char **argv);
 /* "usage: gatehouse allow ENTRY [--vm GLOB] [--for TIME]"; caller frees. */
 char				*command_usage(const struct command *);
+/* The question to ask before a request, naming what it opens or ends; NULL if it
+ * harms nobody.  *typed: the answer must be written out, as "yes".  status is
+ * what the engine last said, or NULL; caller frees. */
+char				*command_danger(const json_t *status, const char *method,
+				    const json_t *params, bool *typed);
 
 /* ---- cli.c ---- */
 /* Runs the command that argv[0] names; returns an exit code. */

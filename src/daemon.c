@@ -20,6 +20,7 @@
 #include "control.h"
 #include "firewall/firewall.h"
 #include "log.h"
+#include "proxy/chain.h"
 #include "role.h"
 #include "xmalloc.h"
 
@@ -43,6 +44,9 @@ check(const char *conf_path)
 
 	conf_defaults(&conf);
 	cause = conf_load(&conf, conf_path);
+	/* Only root is sure to be able to read that file. */
+	if (cause == NULL && geteuid() == 0)
+		cause = chain_credentials(&conf);
 	if (cause != NULL)
 		return refuse(cause);
 	for (enum profile p = PROFILE_NONE + 1; p < PROFILE_COUNT; p++) {

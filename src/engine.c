@@ -35,25 +35,55 @@ static const struct timeval update_interval = { 0, 100000 };
 
 /* ---- the proxy ---- */
 
-/* Answers who started or stopped it, once it is so or will not be soon. */
+static bool
+proxy_reached(const struct engine *e)
+{
+	const struct msg_net_state *s = &e->net_state;
+	const bool up = strcmp(status_proxy(e), "up") == 0;
+	const bool told = s->allow_generation == e->policy.generation;
+
+	switch (e->proxy_goal) {
+	case PROXY_START:
+		return up;
+	case PROXY_STOP:
+		return e->net_state_time == 0 || !s->proxy_up;
+	case PROXY_LEARN:
+		return up && told && s->learning;
+	case PROXY_ENFORCE:
+		return e->net_state_time == 0 || (told && !s->learning);
+	}
+	return false;
+}
+
+/* Answers who wants something of it, once it is so or will not be soon. */
 static void
 proxy_answer(struct engine *e)
 {
+	static const char *const verbs[] = {
+		[PROXY_START] = "start", [PROXY_STOP] = "stop",
+		[PROXY_LEARN] = "learn", [PROXY_ENFORCE] = "enforce",
+	};
 	struct control_call *call = e->proxy_call;
-	const char *state = status_proxy(e), *cause = e->net_state.cause;
-	bool done = e->proxy_wanted ? strcmp(state, "up") == 0 :
-	    e->net_state_time == 0 || !e->net_state.proxy_up;
+	const char *cause = e->net_state.cause;
+	json_t *result;
 
-	if (call == NULL || (!done && now_mono() - e->proxy_asked < proxy_limit))
+	if (call == NULL)
 		return;
-	e->proxy_call = NULL;
-	if (done)
-		control_reply(call, json_pack("{s:s}", "state", state));
-	else
+	if (proxy_reached(e)) {
+		result = json_pack("{s:s}", "state", status_proxy(e));
+		learn_json(e, result);
+		e->proxy_call = NULL;
+		control_reply(call, result);
+	} else if (now_mono() - e->proxy_asked >= proxy_limit) {
+		e->proxy_call = NULL;
+		/* Nor shall it later, when nobody looks. */
+		if (e->proxy_goal == PROXY_LEARN)
+			learn_end(e, "the proxy did not take it up");
 		control_fail(call, CONTROL_FAILED, xasprintf("the proxy does not %s: %s",
-		    e->proxy_wanted ? "start" : "stop", cause[0] != '\0' ? cause :
+		    verbs[e->proxy_goal], cause[0] != '\0' ? cause :
 		    e->net == NULL ? "net is not running; it is started again" :
 		    "net does not say why; see the daemon's log"));
+	}
 }
 
 static void
@@ -79,20 +109,27 @@ proxy_send(struct engine *e)
 }
 
 void
+engine_proxy_wait(struct engine *e, enum proxy_goal goal, struct control_call *call)
+{
+	if (e->proxy_call != NULL)
+		control_fail(e->proxy_call, CONTROL_BUSY, xstrdup("someone else decided otherwise"));
+	e->proxy_call = call;
+	e->proxy_goal = goal;
+	e->proxy_asked = now_mono();
+	proxy_look(e);
+}
+
+void
 engine_proxy(struct engine *e, bool run, struct control_call *call)
 {
 	struct msg_proxy m = { .run = run };
 
-	if (e->proxy_call != NULL)
-		control_fail(e->proxy_call, CONTROL_BUSY, xstrdup("someone else decided otherwise"));
-	e->proxy_call = call;
-	e->proxy_asked = now_mono();
 	e->proxy_wanted = run;
 	e->proxy_known = true;
 	proxy_send(e);
 	if (e->priv != NULL && !msg_send(e->priv, FRAME_PROXY_SAVE, &m, -1))
 		log_warnx("whether the proxy runs could not be saved");
-	proxy_look(e);
+	engine_proxy_wait(e, run ? PROXY_START : PROXY_STOP, call);
 }
 
 /* ---- net ---- */
@@ -107,6 +144,7 @@ net_forget(struct engine *e, const char *why)
 	e->net = NULL;
 	memset(&e->net_state, 0, sizeof(e->net_state));
 	e->net_state_time = 0;
+	e->limited_last = 0;
 	e->rate = 0;
 	model_net_ended(e->model);
 	proxy_look(e);
@@ -149,8 +187,14 @@ net_state(struct engine *e, const struct msg_net_state *m)
 	uint64_t now = now_mono();
 
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
+	if (m->limited > e->net_state.limited)
+		e->limited_last = now;
 	e->net_state = *m;
 	TERMINATE(e->net_state.cause);
+	TERMINATE(e->net_state.upstream_cause);
+	if (m->learn_lost != 0 && e->net_state_time == 0)
+		event_note(e, EVENT_PROXY, EVENT_ALERTING, "", "learning has ended, and what it let "
+		    "through is cut: the engine that was told to learn is gone");
 	tee_missed(e, m->packets_missed);
 	e->net_state_time = now;
 	proxy_look(e);
@@ -314,10 +358,8 @@ role_changed(struct engine *e, const struct msg_role *m)
 
 /* What cannot be read reaches nothing that is not the internet's. */
 static void
-reach_take(struct engine *e)
+reach_taken(char *cause)
 {
-	char *cause = reach_init(&e->reach, &e->conf);
-
 	if (cause != NULL)
 		log_warnx("%s", cause);
 	free(cause);
@@ -337,7 +379,7 @@ conf_take(struct engine *e)
 	/* The socket stays where it was bound. */
 	copy_string(fresh.control, e->conf.control, sizeof(fresh.control));
 	e->conf = fresh;
-	reach_take(e);
+	reach_taken(reach_reconf(&e->reach, &e->conf));
 	inventory_reconf(e->inventory, &e->conf);
 	control_reconf(e->control, &e->conf);
 	return NULL;
@@ -370,6 +412,20 @@ reloaded(struct engine *e, const struct msg_reloaded *m)
 		control_reply(call, json_object());
 }
 
+/* Only now that priv has said which roles run: who asks before is told of none. */
+static void
+serve(struct engine *e)
+{
+	static const struct msg_empty nothing;
+	char *cause = control_listen(e->control, &e->conf);
+
+	e->serve = false;
+	if (cause != NULL)
+		fatalx("%s", cause);
+	if (!msg_send(e->priv, FRAME_READY, &nothing, -1))
+		fatalx("cannot tell priv that the engine is ready");
+}
+
 static void
 proxy_saved(struct engine *e, const struct msg_proxy *m)
 {
@@ -377,6 +433,8 @@ proxy_saved(struct engine *e, const struct msg_proxy *m)
 	e->proxy_known = true;
 	proxy_send(e);
 	proxy_look(e);
+	if (e->serve)
+		serve(e);
 }
 
 static void
@@ -434,6 +492,7 @@ on_tick(int fd, short what, void *arg)
 {
 	struct engine *e = arg;
 
+	learn_poll(e);
 	policy_poll(e);
 	rules_expire(e);
 	pinned_tick(e);
@@ -481,7 +540,7 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 
 	e->base = base;
 	e->conf = *conf;
-	reach_take(e);
+	reach_taken(reach_init(&e->reach, &e->conf));
 	e->lost = lost;
 	e->policy.fd = -1;
 	e->started = now_wall();
@@ -500,18 +559,14 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 	return e;
 }
 
-char *
+void
 engine_start(struct engine *e, bool serve)
 {
-	char *cause;
-
 	policy_start(e);
 	guests_changed(e);
-	if (serve && (cause = control_listen(e->control, &e->conf)) != NULL)
-		return cause;
+	e->serve = serve;
 	event_add(e->tick, &tick_interval);
 	rules_poll(e, 0);
-	return NULL;
 }
 
 void
@@ -531,6 +586,7 @@ engine_free(struct engine *e)
 	freeze_free(e);
 	pinned_free(e);
 	addresses_free(e);
+	reach_free(&e->reach);
 	msg_channel_free(e->net);
 	msg_channel_free(e->priv);
 	model_free(e->model);

@@ -7,6 +7,7 @@
  *	engine_main.c	the process
  *	policy.c	the allowlist: loading, watching, editing, sending
  *	guests.c	who is who, and telling net
+ *	learn.c		letting unlisted names through, and what that has shown
  *	freeze.c	freezing and thawing
  *	pinned.c	ports of names that guests reach beyond the proxy
  *	addresses.c	addresses that they do
@@ -93,7 +94,14 @@ struct policy {
 	unsigned		 missing;	/* looks in a row at which it was not there */
 	char			*error;		/* why the file on disk is not in force */
 	int64_t			 next_end;	/* seconds: the next until=, 0: none */
+	bool			 learn;		/* net is told to learn */
+	uint64_t		 learn_end;	/* mono, 0: when somebody says so */
+	uint64_t		 learn_since;	/* wall */
+	uint32_t		 learn_uid;	/* who said so */
 };
+
+/* What somebody wants of the proxy, and is answered once it is so. */
+enum proxy_goal { PROXY_START, PROXY_STOP, PROXY_LEARN, PROXY_ENFORCE };
 
 /* A request to priv that is not answered yet. */
 struct fw_pending {
@@ -137,14 +145,17 @@ struct engine {
 	char			*rules_cause;	/* why the listing cannot be read */
 
 	bool			 proxy_known;	/* priv said what was saved */
+	bool			 serve;		/* the control socket is to be opened */
 	bool			 proxy_wanted;
 	const char		*proxy_state;	/* of status_proxy(), at the latest look */
 	struct control_call	*proxy_call;	/* to answer when it is as wanted */
+	enum proxy_goal		 proxy_goal;
 	uint64_t		 proxy_asked;	/* mono, when that began */
 	uint64_t		 proxy_since;	/* wall, in its state of now */
 	uint64_t		 proxy_changed;	/* mono, the same */
 	struct msg_net_state	 net_state;
 	uint64_t		 net_state_time;	/* mono, 0: none yet */
+	uint64_t		 limited_last;	/* mono: a limit refused someone, 0: never */
 	uint64_t		 rate;		/* bytes a second, both ways */
 	uint64_t		 rate_time, rate_bytes;	/* of its latest measure */
 	struct role_state	 roles[ROLE_COUNT];
@@ -176,14 +187,16 @@ struct engine {
 struct engine	*engine_new(struct event_base *, const struct conf *, int priv_fd,
 		    void (*lost)(const char *why, struct engine *));
 void		 engine_free(struct engine *);
-/* Loads the allowlist, starts timers, and serves at conf's socket, if serve is
- * true.  NULL or a cause, caller frees. */
-char		*engine_start(struct engine *, bool serve);
+/* Loads the allowlist and starts timers. serve: once priv has told what runs, also
+ * serves at conf's socket, or ends the process if it cannot. */
+void		 engine_start(struct engine *, bool serve);
 /* Sends to net, if it is there. A net that does not read is given up. */
 void		 engine_to_net(struct engine *, enum frame, const void *body, int fd);
 /* Starts or stops the proxy, and has priv remember it. The call, or NULL, is
  * answered once that is done. */
 void		 engine_proxy(struct engine *, bool run, struct control_call *);
+/* Answers the call, or NULL, once the proxy has come to that. */
+void		 engine_proxy_wait(struct engine *, enum proxy_goal, struct control_call *);
 /* Someone subscribed: updates are due from now on. */
 void		 engine_watched(struct engine *);
 
@@ -195,6 +208,8 @@ void	 policy_poll(struct engine *);
 /* Reads the file again, whatever its stamp says. */
 void	 policy_reload(struct engine *);
 void	 policy_send(struct engine *);
+/* Whether net lets through what no entry lists; tells it at once. */
+void	 policy_learn(struct engine *, bool on);
 /* Edits by a user. NULL when in force, else a cause (caller frees): then nothing
  * has changed. *entry is the one concerned, *what says what undo did. */
 char	*policy_add(struct engine *, uint32_t uid, const char *text, struct allow_entry *entry);
@@ -202,9 +217,24 @@ char	*policy_add(struct engine *, uint32_t uid, const char *text, struct allow_e
  * NULL and *cause, caller frees, where it could not be added. */
 struct allowlist *policy_try(struct engine *, const char *text, struct allow_entry *entry,
 	    char **cause);
+/* All of them or none, in one step, which one undo takes back; what says it. */
+char	*policy_add_all(struct engine *, uint32_t uid, const char *const *texts, size_t n,
+	    const char *what);
 char	*policy_set(struct engine *, uint32_t uid, const char *named, bool on, struct allow_entry *);
 char	*policy_remove(struct engine *, uint32_t uid, const char *named, struct allow_entry *);
 char	*policy_undo(struct engine *, uint32_t uid, char **what);
+
+/* ---- learn.c ---- */
+/* Lets unlisted names through, for so many seconds or, 0, until told otherwise. */
+void	 learn_begin(struct engine *, uint32_t uid, uint64_t seconds);
+/* Ends it, if it goes on; why is for the timeline. */
+void	 learn_end(struct engine *, const char *why);
+/* Ends it when its time is over. */
+void	 learn_poll(struct engine *);
+/* Unlisted names are let through, as far as we know. */
+bool	 learn_is_on(const struct engine *);
+/* {"mode","learn_since","learn_until","learn_by"}, into the object. */
+void	 learn_json(const struct engine *, json_t *);
 
 /* ---- guests.c ---- */
 /* The guest behind a hit, a flow or a drop; NULL if none is known. */

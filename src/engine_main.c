@@ -24,7 +24,6 @@ on_term(int sig, short what, void *arg)
 int
 engine_main(const struct conf *conf)
 {
-	static const struct msg_empty nothing;
 	struct event_base *base;
 	struct event *term;
 	struct engine *e;
@@ -39,13 +38,10 @@ engine_main(const struct conf *conf)
 	if ((base = event_base_new()) == NULL)
 		fatalx("cannot make an event base");
 	e = engine_new(base, conf, ROLE_FD, main_lost);
-	if ((cause = engine_start(e, true)) != NULL)
-		fatalx("%s", cause);
+	engine_start(e, true);
 	if ((term = evsignal_new(base, SIGTERM, on_term, base)) == NULL ||
 	    event_add(term, NULL) == -1)
 		fatalx("cannot watch for signals");
-	if (!msg_send(e->priv, FRAME_READY, &nothing, -1))
-		fatalx("cannot tell priv that the engine is ready");
 	event_base_dispatch(base);
 	/* Answers that wait, such as that to a shutdown. */
 	event_base_loop(base, EVLOOP_NONBLOCK);

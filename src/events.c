@@ -26,6 +26,8 @@ enum { GUEST_EVENTS_MAX = 60 };	/* of one guest, a minute */
 
 /* What needs some time after a start or a change before it is wrong. */
 static const uint64_t grace = 4 * 1000000ull;
+/* How long a limit that refused someone is said to. */
+static const uint64_t limit_shown = 30 * 1000000ull;
 
 const char *
 who_name(uint32_t uid, char dst[WHO_SIZE])
@@ -86,7 +88,7 @@ void
 event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, unsigned found)
 {
 	struct event_record r = { .kind = EVENT_HIT, .time = hit->time, .count = 1, .hit_id = hit->id };
-	const char *name = hit->name[0] != '\0' ? hit->name : "(no name)";
+	const char *name = hit->name[0] != '\0' ? hit->name : model_no_name;
 	char key[GH_GUEST_SIZE + GH_NAME_SIZE + 32];
 
 	if (hit->verdict == VERDICT_ALLOW && (found & MODEL_FIRST_ALLOW) == 0)
@@ -223,6 +225,9 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 			    e->roles[ROLE_NET].last_exit);
 		return;
 	}
+	if (learn_is_on(e))
+		alert_add(l, "learn", "the proxy is learning: guests reach every web site that no entry "
+		    "forbids, and can look up any name; \"gatehouse proxy enforce\" ends it");
 	if (strcmp(proxy, "stopped") == 0)
 		alert_add(l, "proxy", "the proxy is stopped: guests reach no web site; "
 		    "\"gatehouse proxy start\" starts it");
@@ -235,8 +240,13 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	if (!s->capture_up)
 		alert_add(l, "capture", "blocked packets are not recorded%s%s",
 		    s->cause[0] != '\0' ? ": " : "", s->cause);
+	if (s->upstream_cause[0] != '\0')
+		alert_add(l, "upstream", "%s", s->upstream_cause);
 	if (s->accept_paused)
 		alert_add(l, "paused", "the proxy is out of descriptors: new connections wait");
+	if (e->limited_last != 0 && now_mono() - e->limited_last < limit_shown)
+		alert_add(l, "limit", "guests' connections are refused by a limit of [proxy] "
+		    "(max-per-guest, max-connections, max-new-per-second, max-new-in-all)");
 	if (s->allow_generation != e->policy.generation && now_mono() - e->policy.taken > grace)
 		alert_add(l, "stale", "the proxy has not taken up the latest allowlist; "
 		    "\"gatehouse reload\" sends it again");

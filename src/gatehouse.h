@@ -22,6 +22,7 @@ enum {
 	GH_LABEL_SIZE = 32,	/* a rule's label, without "gatehouse:" */
 	GH_IFNAME_SIZE = 16,	/* IFNAMSIZ on every system we know */
 	GH_CAUSE_SIZE = 256,	/* a reason told to an operator */
+	GH_ALPN_SIZE = 64,	/* application protocols, as text */
 	GH_ID_SIZE = 24,	/* a hit's id as text */
 };
 
@@ -55,6 +56,7 @@ enum reason {
 	REASON_PORT,
 	REASON_PRIVATE_ADDRESS,
 	REASON_UNRESOLVABLE,
+	REASON_UPSTREAM,
 	REASON_MALFORMED,
 	REASON_TOO_LARGE,
 	REASON_TIMEOUT,
@@ -97,10 +99,12 @@ struct hit {
 	uint8_t		reason;		/* enum reason */
 	uint8_t		ech;		/* the hello carried ECH (or GREASE) */
 	uint16_t	tls_version;	/* highest offered, 0x0304 is TLS 1.3 */
-	uint16_t	pad;
+	uint16_t	folded;		/* refusals like it that were not told, only counted */
 	uint32_t	entry;		/* id of the deciding entry, 0: none */
 	uint32_t	guest_id;	/* 0: not known */
-	char		alpn[16];	/* first protocol offered, or "" */
+	uint16_t	upstream;	/* status that an upstream proxy answered, 0: none */
+	uint16_t	pad[3];
+	char		alpn[GH_ALPN_SIZE];	/* protocols offered: "h2, http/1.1", or "" */
 	char		name[GH_NAME_SIZE];	/* canonical, or escaped if bad */
 };
 

@@ -122,11 +122,10 @@ guest_named(struct engine *e, const char *name, const struct guest **g)
 
 /* ---- telling net ---- */
 
+/* NULL: nobody's any more. */
 static void
-guest_send(struct engine *e, const struct guest *g, const struct addr *a)
+guest_tell(struct engine *e, const struct guest *g, struct msg_guest m)
 {
-	struct msg_guest m = { .addr = *a };
-
 	if (g != NULL) {
 		m.guest_id = g->id;
 		m.frozen = guest_frozen(e, g);
@@ -135,10 +134,24 @@ guest_send(struct engine *e, const struct guest *g, const struct addr *a)
 	engine_to_net(e, FRAME_GUEST, &m, -1);
 }
 
-/* Every address of the guest that is not another's by now. */
+static void
+guest_send(struct engine *e, const struct guest *g, const struct addr *a)
+{
+	guest_tell(e, g, (struct msg_guest){ .addr = *a });
+}
+
+static void
+user_send(struct engine *e, const struct guest *g, uint32_t uid)
+{
+	guest_tell(e, g, (struct msg_guest){ .is_user = 1, .uid = uid });
+}
+
+/* Its user, or every address of the guest that is not another's by now. */
 void
 guest_send_all(struct engine *e, const struct guest *g)
 {
+	if (g->kind == GUEST_UID)
+		user_send(e, g, g->uid);
 	for (uint32_t i = 0; i < g->naddrs; i++) {
 		const struct guest *owner = inventory_by_addr(e->inventory, &g->addrs[i]);
 
@@ -198,13 +211,15 @@ guest_same(const struct guest *a, const struct guest *b)
 	    memcmp(a->addrs, b->addrs, a->naddrs * sizeof(a->addrs[0])) == 0;
 }
 
-/* Addresses that nobody has any more. */
+/* Addresses that nobody has any more, and users that are guarded no more. */
 static void
 forget_addrs(struct engine *e)
 {
 	for (size_t i = 0; i < e->nseen; i++) {
 		const struct guest *was = &e->seen[i].guest;
 
+		if (was->kind == GUEST_UID && inventory_by_uid(e->inventory, was->uid) == NULL)
+			user_send(e, NULL, was->uid);
 		for (uint32_t k = 0; k < was->naddrs; k++) {
 			if (inventory_by_addr(e->inventory, &was->addrs[k]) == NULL)
 				guest_send(e, NULL, &was->addrs[k]);

@@ -9,6 +9,7 @@
 
 #include "json_text.h"
 #include "methods.h"
+#include "text.h"
 #include "xmalloc.h"
 
 /* A listing older than this is asked for anew before it is shown. */
@@ -17,7 +18,9 @@ static const uint64_t rules_age = 1000000;
 struct method {
 	const char	*name;
 	bool		 operator;	/* only for those who may act */
+	/* NULL: it answers with a window of this view */
 	void		(*run)(struct engine *, struct control_call *, const json_t *params);
+	enum view	 view;
 };
 
 /* ---- looking ---- */
@@ -46,36 +49,6 @@ method_view(struct engine *e, struct control_call *call, const json_t *params, e
 		bad_params(call, cause);
 	else
 		control_reply(call, window_rows(e, v, &w));
-}
-
-static void
-method_vms(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_VMS);
-}
-
-static void
-method_domains(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_DOMAINS);
-}
-
-static void
-method_entries(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_ENTRIES);
-}
-
-static void
-method_drops(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_DROPS);
-}
-
-static void
-method_events(struct engine *e, struct control_call *call, const json_t *params)
-{
-	method_view(e, call, params, VIEW_EVENTS);
 }
 
 /* Answers with the listing that was asked for, or the former one. */
@@ -282,24 +255,70 @@ method_thaw(struct engine *e, struct control_call *call, const json_t *params)
 /* ---- the proxy ---- */
 
 static void
-method_proxy(struct engine *e, struct control_call *call, const json_t *params)
+proxy_run(struct engine *e, struct control_call *call, bool run)
 {
-	const char *action;
-	char *cause = param_needed(params, "action", &action);
 	char who[WHO_SIZE];
-	bool run;
 
-	if (cause == NULL && strcmp(action, "start") != 0 && strcmp(action, "stop") != 0)
-		cause = xasprintf("the proxy cannot \"%.32s\"; it can start and stop", action);
-	if (cause != NULL) {
-		bad_params(call, cause);
-		return;
-	}
-	run = strcmp(action, "start") == 0;
 	if (run != e->proxy_wanted)
 		event_note(e, EVENT_PROXY, EVENT_NOTICE, "", "%s %s the proxy",
 		    who_name(call->peer.uid, who), run ? "started" : "stopped");
+	/* Whoever starts it again need not know that it was learning. */
+	if (!run)
+		learn_end(e, "the proxy was stopped");
 	engine_proxy(e, run, call);
+}
+
+static void
+proxy_act(struct engine *e, struct control_call *call, enum proxy_goal goal, uint64_t seconds)
+{
+	char who[WHO_SIZE], why[WHO_SIZE + 16];
+
+	if (goal == PROXY_START || goal == PROXY_STOP) {
+		proxy_run(e, call, goal == PROXY_START);
+		return;
+	}
+	if (goal == PROXY_LEARN && !e->proxy_wanted) {
+		control_fail(call, CONTROL_FAILED, xstrdup("the proxy is stopped, so that there is "
+		    "nothing to learn: \"gatehouse proxy start\" first"));
+		return;
+	}
+	if (goal == PROXY_LEARN)
+		learn_begin(e, call->peer.uid, seconds);
+	else {
+		snprintf(why, sizeof(why), "%s said so", who_name(call->peer.uid, who));
+		learn_end(e, why);
+	}
+	engine_proxy_wait(e, goal, call);
+}
+
+static void
+method_proxy(struct engine *e, struct control_call *call, const json_t *params)
+{
+	static const char *const actions[] = {
+		[PROXY_START] = "start", [PROXY_STOP] = "stop",
+		[PROXY_LEARN] = "learn", [PROXY_ENFORCE] = "enforce",
+	};
+	const size_t nactions = sizeof(actions) / sizeof(actions[0]);
+	const char *action, *duration;
+	char *cause = param_needed(params, "action", &action);
+	uint64_t seconds = 0;
+	size_t goal = 0;
+
+	if (cause == NULL)
+		cause = param_string(params, "for", &duration);
+	while (cause == NULL && goal < nactions && strcmp(actions[goal], action) != 0)
+		goal++;
+	if (goal == nactions)
+		cause = xasprintf("the proxy cannot \"%.32s\"; it can start, stop, learn and enforce",
+		    action);
+	else if (cause == NULL && duration != NULL && goal != PROXY_LEARN)
+		cause = xasprintf("\"for\" goes with learn, not with %s", action);
+	else if (cause == NULL && duration != NULL && !text_duration(duration, &seconds))
+		cause = xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d", duration);
+	if (cause != NULL)
+		bad_params(call, cause);
+	else
+		proxy_act(e, call, (enum proxy_goal)goal, seconds);
 }
 
 /* ---- the daemon ---- */
@@ -331,12 +350,12 @@ method_shutdown(struct engine *e, struct control_call *call, const json_t *param
 static const struct method method_table[] = {
 	{ "hello", false, method_hello },
 	{ "status", false, method_status },
-	{ "vms", false, method_vms },
+	{ "vms", false, NULL, VIEW_VMS },
 	{ "rules", false, method_rules },
-	{ "domains", false, method_domains },
-	{ "entries", false, method_entries },
-	{ "drops", false, method_drops },
-	{ "events", false, method_events },
+	{ "domains", false, NULL, VIEW_DOMAINS },
+	{ "entries", false, NULL, VIEW_ENTRIES },
+	{ "drops", false, NULL, VIEW_DROPS },
+	{ "events", false, NULL, VIEW_EVENTS },
 	{ "subscribe", false, method_subscribe },
 	{ "check", false, method_check },
 	{ "why", false, method_why },
@@ -350,6 +369,8 @@ static const struct method method_table[] = {
 	{ "entry.set", true, method_entry_set },
 	{ "entry.remove", true, method_entry_remove },
 	{ "entry.undo", true, method_entry_undo },
+	{ "entry.learned", false, method_entry_learned },
+	{ "entry.accept", true, method_entry_accept },
 	{ "reload", true, method_reload },
 	{ "shutdown", true, method_shutdown },
 };
@@ -368,8 +389,10 @@ methods_request(struct control_call *call, const char *name, const json_t *param
 			control_fail(call, CONTROL_NOT_PERMITTED, xasprintf("user %u may watch but not "
 			    "act: become root or a member of group %s to use %s",
 			    (unsigned)call->peer.uid, e->conf.group, name));
-		else
+		else if (m->run != NULL)
 			m->run(e, call, params);
+		else
+			method_view(e, call, params, m->view);
 		return;
 	}
 	control_fail(call, CONTROL_NO_METHOD, xasprintf("there is no method \"%s\"", name));

@@ -42,6 +42,16 @@ param_needed(const json_t *params, const char *key, const char **value)
 	return cause;
 }
 
+char *
+param_vm(const json_t *params, const char **vm)
+{
+	char *cause = param_string(params, "vm", vm);
+
+	if (cause == NULL && *vm != NULL && (**vm == '\0' || strpbrk(*vm, " \t\r\n#") != NULL))
+		cause = xstrdup("\"vm\" must be a name or a glob without spaces");
+	return cause;
+}
+
 void
 bad_params(struct control_call *call, char *cause)
 {
@@ -59,17 +69,16 @@ entry_compose(const json_t *params, char **entry)
 	char until[32] = "", *cause;
 
 	if ((cause = param_needed(params, "text", &text)) != NULL ||
-	    (cause = param_string(params, "vm", &vm)) != NULL ||
+	    (cause = param_vm(params, &vm)) != NULL ||
 	    (cause = param_string(params, "for", &duration)) != NULL)
 		return cause;
 	if (duration != NULL && !text_duration(duration, &seconds))
 		return xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d", duration);
-	if (vm != NULL && (*vm == '\0' || strpbrk(vm, " \t\r\n#") != NULL))
-		return xstrdup("\"vm\" must be a name or a glob without spaces");
 	if (strpbrk(text, "\r\n") != NULL)
 		return xstrdup("\"text\" must be one line");
+	/* The file knows whole seconds: no sooner than asked for. */
 	if (seconds != 0)
-		text_time_format(until, (int64_t)time(NULL) + (int64_t)seconds);
+		text_time_format(until, (int64_t)((now_wall() + 999999) / 1000000 + seconds));
 	*entry = xasprintf("%s%s%s%s%s", text, vm != NULL ? " vm=" : "", vm != NULL ? vm : "",
 	    until[0] != '\0' ? " until=" : "", until);
 	return NULL;
@@ -117,7 +126,7 @@ method_entry_add(struct engine *e, struct control_call *call, const json_t *para
 	free(text);
 }
 
-/* "entry" as an id (a number, or digits) or as the entry's text. */
+/* "entry" as an id (a number) or as allowlist_named() takes it. */
 static char *
 param_entry(const json_t *params, char **named)
 {
@@ -128,7 +137,7 @@ param_entry(const json_t *params, char **named)
 	if (json_is_integer(j)) {
 		if (json_integer_value(j) < 1 || json_integer_value(j) > UINT32_MAX)
 			return xstrdup("\"entry\" is no entry's id");
-		*named = xasprintf("%u", (unsigned)json_integer_value(j));
+		*named = xasprintf("id=%u", (unsigned)json_integer_value(j));
 		return NULL;
 	}
 	if ((cause = param_needed(params, "entry", &text)) == NULL)
@@ -219,6 +228,7 @@ set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t p
 		json_object_set_new(j, "entry", json_plain(text));
 		json_object_set_new(j, "entry_id", json_integer(entry.id));
 		json_object_set_new(j, "line", json_integer(entry.line));
+		json_object_set_new(j, "file", json_plain(e->conf.allowlist));
 		json_object_set_new(j, "preset", preset_json(e, &entry, name, port));
 		free(text);
 		return;
@@ -226,6 +236,7 @@ set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t p
 	json_object_set_new(j, "entry", json_null());
 	json_object_set_new(j, "entry_id", json_null());
 	json_object_set_new(j, "line", json_null());
+	json_object_set_new(j, "file", json_null());
 	json_object_set_new(j, "preset", json_null());
 }
 
@@ -288,6 +299,29 @@ check_port(const json_t *params, struct checked *c)
 	return NULL;
 }
 
+static json_t *
+addr_or_null(const struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return a->family != 0 ? json_string(addr_format(a, text)) : json_null();
+}
+
+/* How it went when the name was last asked for, as far as that is remembered. */
+static json_t *
+last_json(struct engine *e, const char *name)
+{
+	const struct domain *d = name[0] != '\0' ? model_find_domain(e->model, name) : NULL;
+	const struct hit_record *r = d != NULL ? model_find_hit(e->model, d->last_id) : NULL;
+
+	if (r == NULL)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o}", "id", json_hit_id(r->hit.id),
+	    "time", json_time(r->hit.time), "guest", json_guest(r->guest),
+	    "via", via_name(r->hit.via), "verdict", verdict_name(r->hit.verdict),
+	    "reason", reason_name(r->hit.reason), "dialled", addr_or_null(&r->hit.dialled));
+}
+
 void
 method_check(struct engine *e, struct control_call *call, const json_t *params)
 {
@@ -317,15 +351,8 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	json_object_set_new(result, "open", answer.pinned && c.addr.family == 0 ?
 	    pinned_json(e, name, c.proto, c.port, c.vm) : json_null());
 	set_entry(e, result, answer.entry, name, c.port);
+	json_object_set_new(result, "last", last_json(e, name));
 	control_reply(call, result);
-}
-
-static json_t *
-addr_or_null(const struct addr *a)
-{
-	char text[ADDR_TEXT_SIZE];
-
-	return a->family != 0 ? json_string(addr_format(a, text)) : json_null();
 }
 
 static const char *
@@ -346,8 +373,8 @@ hit_json(const struct hit_record *r)
 {
 	const struct hit *h = &r->hit;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:b, s:I, "
-	    "s:I, s:b}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:b, s:i, "
+	    "s:o, s:I, s:I, s:b}",
 	    "id", json_hit_id(h->id), "time", json_time(h->time), "guest", json_guest(r->guest),
 	    "name", json_guest(h->name), "via", via_name(h->via),
 	    "verdict", verdict_name(h->verdict), "reason", reason_name(h->reason),
@@ -355,6 +382,7 @@ hit_json(const struct hit_record *r)
 	    "port", h->port, "dialled", addr_or_null(&h->dialled),
 	    "tls_version", h->tls_version != 0 ? json_string(tls_name(h->tls_version)) : json_null(),
 	    "alpn", h->alpn[0] != '\0' ? json_guest(h->alpn) : json_null(), "ech", h->ech,
+	    "folded", h->folded, "upstream", h->upstream != 0 ? json_integer(h->upstream) : json_null(),
 	    "bytes_up", (json_int_t)r->bytes_up, "bytes_down", (json_int_t)r->bytes_down,
 	    "open", r->open);
 }

@@ -15,6 +15,11 @@
 #include "tables.h"
 #include "xmalloc.h"
 
+enum {
+	LEARNER_NAMES_MAX = 4096,	/* whom learning tells apart, in all */
+	LEARNER_ADDRS_MAX = 1024,	/* of them by address; a guest can take many */
+};
+
 /* A like drop or event this much later starts a row of its own. */
 static const uint64_t run_gap = 60 * 1000000ull;
 
@@ -22,6 +27,8 @@ const struct model_limits model_limits_default = {
 	.domains = 100000, .hits = 16384, .drops = 8192, .events = 8192, .guests = 4096,
 	.entries = 1 << 20,
 };
+
+const char model_no_name[] = "(no name)";
 
 struct model {
 	struct hash_key		 key;
@@ -34,7 +41,10 @@ struct model {
 	struct domain		*domains;
 	struct index		 domain_index;
 	uint32_t		 domains_max, ndomains, newest, oldest;
-	uint64_t		 domains_evicted;
+	uint64_t		 domains_evicted, learned_evicted;
+	char			(*learners)[GH_GUEST_SIZE];	/* names of guests, each once */
+	struct index		 learner_index;
+	uint32_t		 nlearners, nlearner_addrs;
 	struct tallies		 guests, entries;
 	uint64_t		 version[VIEW_COUNT];
 };
@@ -115,6 +125,8 @@ model_new(const struct model_limits *limits)
 	m->domains = xcalloc(limits->domains, sizeof(*m->domains));
 	m->domains_max = limits->domains;
 	index_init(&m->domain_index, limits->domains);
+	m->learners = xcalloc(LEARNER_NAMES_MAX, sizeof(*m->learners));
+	index_init(&m->learner_index, LEARNER_NAMES_MAX);
 	m->newest = m->oldest = no_slot;
 	tallies_init(&m->guests, limits->guests);
 	tallies_init(&m->entries, limits->entries);
@@ -134,6 +146,8 @@ model_free(struct model *m)
 	index_clear(&m->event_ring.index);
 	free(m->domains);
 	index_clear(&m->domain_index);
+	free(m->learners);
+	index_clear(&m->learner_index);
 	tallies_clear(&m->guests);
 	tallies_clear(&m->entries);
 	free(m);
@@ -155,6 +169,12 @@ uint64_t
 model_domains_evicted(const struct model *m)
 {
 	return m->domains_evicted;
+}
+
+uint64_t
+model_learned_evicted(const struct model *m)
+{
+	return m->learned_evicted;
 }
 
 /* ---- domains ---- */
@@ -212,6 +232,7 @@ domain_get(struct model *m, const char *name)
 		domain_unlink(m, slot);
 		index_remove(&m->domain_index, slot);
 		m->domains_evicted++;
+		m->learned_evicted += m->domains[slot].learned != 0;
 	}
 	memset(&m->domains[slot], 0, sizeof(m->domains[slot]));
 	copy_string(m->domains[slot].name, name, sizeof(m->domains[slot].name));
@@ -228,20 +249,78 @@ model_find_domain(struct model *m, const char *name)
 	return slot != no_slot ? &m->domains[slot] : NULL;
 }
 
+/* The number under which a guest's name or address is kept, or no_slot. */
+static uint32_t
+learner_number(struct model *m, bool by_address, const char *name)
+{
+	const uint64_t key = hash_bytes(&m->key, name, strlen(name));
+	uint32_t slot = index_find(&m->learner_index, key);
+
+	if (slot != no_slot || m->nlearners == LEARNER_NAMES_MAX ||
+	    (by_address && m->nlearner_addrs == LEARNER_ADDRS_MAX))
+		return slot;
+	m->nlearner_addrs += by_address;
+	slot = m->nlearners++;
+	copy_string(m->learners[slot], name, sizeof(m->learners[slot]));
+	index_add(&m->learner_index, slot, key);
+	return slot;
+}
+
+const char *
+model_learner_name(const struct model *m, const struct learner *l)
+{
+	return l->guest < m->nlearners ? m->learners[l->guest] : "";
+}
+
+/* known: guest_name is a guest's name, not an address. */
+static void
+domain_learn(struct model *m, struct domain *d, bool known, const char *guest_name)
+{
+	const uint32_t number = learner_number(m, !known, guest_name);
+	uint8_t i = 0;
+
+	d->learned++;
+	while (i < d->nlearners && (d->learners[i].guest != number ||
+	    d->learners[i].by_address == known))
+		i++;
+	if (number == no_slot || i == LEARNERS_MAX) {
+		d->learned_by_others++;
+		return;
+	}
+	if (i == d->nlearners)
+		d->learners[d->nlearners++] = (struct learner){ .guest = (uint16_t)number,
+			.by_address = !known };
+	d->learners[i].count++;
+}
+
+/* A look-up that was answered: the connection that follows is what counts. */
+static bool
+is_lookup(const struct hit *hit)
+{
+	return hit->via == VIA_DNS && hit->verdict == VERDICT_ALLOW;
+}
+
 static unsigned
-domain_hit(struct model *m, const struct hit *hit, const char *guest_name)
+domain_count(struct model *m, struct domain *d, const struct hit *hit, bool known,
+    const char *guest_name)
+{
+	if (is_lookup(hit))
+		return 0;
+	if (hit->verdict != VERDICT_ALLOW)
+		return d->denied++ == 0 ? MODEL_FIRST_DENY : 0;
+	if (hit->reason == REASON_LEARNED)
+		domain_learn(m, d, known, guest_name);
+	return d->allowed++ == 0 ? MODEL_FIRST_ALLOW : 0;
+}
+
+static unsigned
+domain_hit(struct model *m, const struct hit *hit, bool known, const char *guest_name)
 {
 	struct domain *d;
-	unsigned found = 0;
+	unsigned found;
 
-	if (hit->name[0] == '\0')
-		return 0;
-	d = domain_get(m, hit->name);
-	if (hit->verdict == VERDICT_ALLOW) {
-		if (d->allowed++ == 0)
-			found = MODEL_FIRST_ALLOW;
-	} else if (d->denied++ == 0)
-		found = MODEL_FIRST_DENY;
+	d = domain_get(m, hit->name[0] != '\0' ? hit->name : model_no_name);
+	found = domain_count(m, d, hit, known, guest_name);
 	if (d->first == 0)
 		d->first = hit->time;
 	d->last = hit->time;
@@ -259,12 +338,12 @@ domain_hit(struct model *m, const struct hit *hit, const char *guest_name)
 static void
 tally_hit(struct tally *t, const struct hit *hit)
 {
-	if (t == NULL)
+	if (t == NULL || is_lookup(hit))
 		return;
 	if (hit->verdict == VERDICT_ALLOW)
 		t->allowed++;
 	else
-		t->denied++;
+		t->denied += 1 + hit->folded;
 	t->last = hit->time;
 }
 
@@ -298,7 +377,7 @@ model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *gu
 	tally_hit(tallies_get(&m->entries, hit->entry), hit);
 	m->version[VIEW_VMS]++;
 	m->version[VIEW_ENTRIES]++;
-	return domain_hit(m, hit, guest_name);
+	return domain_hit(m, hit, guest != 0, guest_name);
 }
 
 static void

@@ -45,6 +45,14 @@ struct hit_record {
 	char		guest[GH_GUEST_SIZE];	/* its name at that time, or address */
 };
 
+/* How often one guest reached a name only because the proxy was learning. */
+enum { LEARNERS_MAX = 8 };	/* guests told apart for one name */
+struct learner {
+	uint16_t	guest;		/* of model_learner_name() */
+	bool		by_address;	/* nobody known had it then: the name is an address */
+	uint32_t	count;
+};
+
 struct domain {
 	char		name[GH_NAME_SIZE];
 	uint64_t	allowed, denied, bytes_up, bytes_down;
@@ -54,6 +62,10 @@ struct domain {
 	uint16_t	last_port;
 	uint32_t	newer, older;	/* by last, for eviction */
 	char		last_guest[GH_GUEST_SIZE];
+	uint32_t	learned;	/* connections that only learning let through, */
+	uint32_t	learned_by_others;	/* of them by more guests than are told apart */
+	uint8_t		nlearners;
+	struct learner	learners[LEARNERS_MAX];
 	/* What the allowlist says now; views.c fills it when the list's
 	 * generation is not this one. */
 	uint32_t	entry, entry_generation;
@@ -97,6 +109,10 @@ struct model;
 struct model	*model_new(const struct model_limits *);
 void		 model_free(struct model *);
 
+/* The row of Domains for decisions about no name: what a guest said had none,
+ * or was too broken to tell. */
+extern const char	 model_no_name[];
+
 /* What model_hit() found out. */
 enum { MODEL_FIRST_ALLOW = 1 << 0, MODEL_FIRST_DENY = 1 << 1 };
 /* guest 0: nobody known; guest_name is kept either way. */
@@ -132,6 +148,10 @@ size_t		 model_rows(const struct model *, enum view, const void **rows);
 uint64_t	 model_version(const struct model *, enum view);
 void		 model_touch(struct model *, enum view);
 uint64_t	 model_domains_evicted(const struct model *);
+/* Names that had been learned and were forgotten for newer ones. */
+uint64_t	 model_learned_evicted(const struct model *);
+/* The name that guest had then, or the address; it may be gone by now. */
+const char	*model_learner_name(const struct model *, const struct learner *);
 
 const char	*view_name(enum view);
 bool		 view_parse(const char *, enum view *);

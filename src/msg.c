@@ -405,7 +405,11 @@ msg_send(struct msg_channel *c, enum frame type, const void *body, int fd)
 	memcpy(c->out + c->out_end, &h, sizeof(h));
 	memcpy(c->out + c->out_end + sizeof(h), body, h.size);
 	c->out_end += need;
-	event_add(c->writable, NULL);
+	/* Sent when the callbacks under way are done, so that what they tell leaves
+	 * in one go; the socket is watched only once it took no more, which would
+	 * cost two calls each time. */
+	if (!event_pending(c->writable, EV_WRITE, NULL))
+		event_active(c->writable, EV_WRITE, 0);
 	return true;
 }
 

@@ -55,7 +55,7 @@ enum frame {
 
 	/* engine -> net */
 	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
-	FRAME_GUEST,		/* struct msg_guest: one address of one guest */
+	FRAME_GUEST,		/* struct msg_guest: one address, or uid, of one guest */
 	FRAME_PROXY,		/* struct msg_proxy: start, stop */
 	FRAME_TEE,		/* struct msg_tee: send packets, or no more */
 	FRAME_PINNED,		/* struct msg_pinned: the guest may be told */
@@ -134,6 +134,7 @@ struct msg_net_state {
 	uint32_t	proxy_up;	/* listening */
 	uint32_t	connections;	/* open now */
 	uint64_t	accepted, allowed, denied;	/* since net started */
+	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	uint64_t	hits_lost;	/* the engine was too slow to be told */
 	uint64_t	drops_seen;	/* packets read from the log device */
@@ -144,19 +145,25 @@ struct msg_net_state {
 	uint32_t	accept_paused;	/* out of descriptors */
 	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
 	uint32_t	dns_up;		/* answering guests */
+	uint32_t	learning;	/* with the table in force */
+	uint32_t	learn_lost;	/* 1, once: learning ended with the engine before */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
+	char		upstream_cause[GH_CAUSE_SIZE];	/* the same of an upstream proxy */
 };
 
 struct msg_allow {
 	uint64_t	size;		/* bytes of the image in the fd */
 	uint32_t	generation;
-	uint32_t	pad;
+	uint32_t	learn;		/* let names that are not listed through, */
+	uint64_t	learn_for;	/* for so many microseconds; 0: until told otherwise */
 };
 
 struct msg_guest {
 	struct addr	addr;
 	uint32_t	guest_id;	/* 0: the address is nobody's any more */
 	uint32_t	frozen;
+	uint32_t	is_user;	/* of this host: uid is meant, not addr */
+	uint32_t	uid;
 	char		name[GH_GUEST_SIZE];
 };
 

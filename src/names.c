@@ -31,10 +31,12 @@ static const struct {
 	[REASON_PRIVATE_ADDRESS] = { "private-address",
 	    "The name leads to an address that is not on the internet." },
 	[REASON_UNRESOLVABLE] = { "unresolvable", "The name has no address, or none that answers." },
+	[REASON_UPSTREAM] = { "upstream",
+	    "The upstream proxy did not let it through, or did not answer." },
 	[REASON_MALFORMED] = { "malformed", "The request breaks the protocol's rules." },
 	[REASON_TOO_LARGE] = { "too-large", "The request's head is larger than allowed." },
 	[REASON_TIMEOUT] = { "timeout", "The client was too slow to say what it wants." },
-	[REASON_LIMIT] = { "limit", "The guest has too many connections open." },
+	[REASON_LIMIT] = { "limit", "The guest has too many connections open, or opens too many at once." },
 	[REASON_FROZEN] = { "frozen", "The guest is frozen; thaw it to let it go on." },
 };
 

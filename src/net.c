@@ -1,10 +1,12 @@
 /*
  * The role that meets the guests' bytes: proxy, DNS and drop capture, and the
- * channel on which it tells the engine and is told by it.
+ * channel on which it tells the engine and is told by it.  The proxy's workers
+ * are threads of their own (crew.h); all the rest happens in this one.
  *
  * priv hands over a channel to the engine, and a new one each time the
  * engine starts again.  Between two engines the last allowlist and the last
- * guests stay in force: nothing opens, nobody is cut off, and the decisions
+ * guests stay in force: nothing opens, nobody is cut off but by the end of
+ * learning, which never outlives the engine that asked for it, and the decisions
  * taken meanwhile wait for the next engine, as many as there is room for; the
  * rest is counted.  The proxy listens once there is an allowlist and the
  * engine has said so; DNS from the first engine on, and for as long as net
@@ -23,14 +25,16 @@
 #include "dns/server.h"
 #include "log.h"
 #include "msg.h"
-#include "proxy/proxy.h"
+#include "proxy/crew.h"
 #include "xmalloc.h"
 
 enum {
-	UNTOLD_MAX = 256,	/* hits kept while there is no engine */
+	UNTOLD_MAX = 256,	/* DNS's hits kept while there is no engine */
 	/* What may wait for the engine when a packet joins it, so that there is
 	 * always room for decisions; and packets it is sent in a second. */
 	TEE_QUEUE_MAX = FRAME_QUEUE_MAX / 4,
+	/* More than this, and the workers keep their reports for now. */
+	REPORT_QUEUE_MAX = FRAME_QUEUE_MAX / 4 * 3,
 	TEE_PER_SECOND = 20000,
 };
 
@@ -38,9 +42,10 @@ struct net {
 	struct event_base	*base;
 	struct resolver		*resolver;
 	const struct conf	*conf;
+	const struct owner	*owner;
 	struct msg_channel	*priv;
 	struct msg_channel	*engine;	/* NULL: none now */
-	struct proxy		*proxy;		/* NULL: before the first engine */
+	struct crew		*proxy;		/* NULL: before the first engine */
 	struct dns_server	*dns;		/* the same */
 	struct capture		*capture;
 	struct event		*second;
@@ -49,6 +54,11 @@ struct net {
 	bool			 run;		/* the engine wants the proxy to run */
 	bool			 syncing;	/* a new engine is telling its guests */
 	uint32_t		 allow_generation;	/* 0: no allowlist yet */
+	int			 allow_fd;	/* of the allowlist in force, -1: none */
+	size_t			 allow_size;
+	bool			 learning;
+	uint64_t		 learn_end;	/* mono, 0: when the engine says so */
+	bool			 learn_lost;	/* to be told to the next engine */
 	uint64_t		 hits_lost;
 	unsigned		 tee_budget;	/* packets until the next second */
 	uint64_t		 tee_refused;	/* since the tee began: no room for them */
@@ -102,10 +112,19 @@ net_tell_untold(struct net *n)
 	n->nuntold = 0;
 }
 
-static bool
+static void
 on_flow(const struct flow *flow, void *arg)
 {
-	return net_tell(arg, FRAME_FLOW, flow);
+	net_tell(arg, FRAME_FLOW, flow);
+}
+
+/* Without an engine they wait where they are: each worker has room for some. */
+static bool
+on_ready(void *arg)
+{
+	const struct net *n = arg;
+
+	return n->engine != NULL && !n->syncing && msg_queued(n->engine) < REPORT_QUEUE_MAX;
 }
 
 static bool
@@ -165,16 +184,20 @@ static void
 state_proxy(const struct net *n, struct msg_net_state *state)
 {
 	struct proxy_stats stats;
+	uint64_t hits_lost;
 
-	proxy_stats(n->proxy, &stats);
-	state->proxy_up = proxy_running(n->proxy);
+	crew_stats(n->proxy, &stats, &hits_lost);
+	state->hits_lost += hits_lost;
+	state->proxy_up = crew_running(n->proxy);
 	state->connections = stats.connections;
 	state->accepted = stats.accepted;
 	state->allowed = stats.allowed;
 	state->denied = stats.denied;
+	state->limited = stats.limited;
 	state->bytes_up = stats.bytes_up;
 	state->bytes_down = stats.bytes_down;
 	state->accept_paused = stats.accept_paused;
+	copy_string(state->upstream_cause, stats.upstream_cause, sizeof(state->upstream_cause));
 	/* A proxy that cannot run matters more than a log that cannot be read. */
 	if (n->run && !state->proxy_up && n->proxy_cause[0] != '\0')
 		copy_string(state->cause, n->proxy_cause, sizeof(state->cause));
@@ -187,12 +210,14 @@ static void
 net_tell_state(struct net *n)
 {
 	struct msg_net_state state = { .hits_lost = n->hits_lost,
-		.packets_missed = n->tee_missed, .allow_generation = n->allow_generation };
+		.packets_missed = n->tee_missed, .allow_generation = n->allow_generation,
+		.learning = n->learning, .learn_lost = n->learn_lost };
 
 	state_capture(n, &state);
 	if (n->proxy != NULL)
 		state_proxy(n, &state);
-	net_tell(n, FRAME_NET_STATE, &state);
+	if (net_tell(n, FRAME_NET_STATE, &state))
+		n->learn_lost = false;
 }
 
 /* Tells a cause once, and keeps it for the engine; takes it over. */
@@ -211,8 +236,46 @@ net_run_proxy(struct net *n)
 {
 	const bool run = n->run && n->allow_generation != 0;
 
-	if (proxy_running(n->proxy) != run)
-		note_cause(n->proxy_cause, proxy_run(n->proxy, run));
+	if (crew_running(n->proxy) != run)
+		note_cause(n->proxy_cause, crew_run(n->proxy, run));
+}
+
+/* ---- the allowlist ---- */
+
+/* Takes the image over; NULL: nothing is listed. */
+static void
+net_put_in_force(struct net *n, struct allow_image *image)
+{
+	allow_image_learn(image, n->learning);
+	/* The proxy owns it, and ends the one before. */
+	dns_server_set_allow(n->dns, image);
+	crew_set_allow(n->proxy, image);
+}
+
+/* Ends learning, and with it what only learning let through. */
+static void
+net_enforce(struct net *n, const char *why)
+{
+	const char *cause = NULL;
+	struct allow_image *image;
+
+	if (!n->learning)
+		return;
+	n->learning = false;
+	image = allow_image_open(n->allow_fd, n->allow_size, &cause);
+	log_info("learning ends: %s", why);
+	if (image == NULL)
+		log_warnx("the allowlist in force cannot be opened again (%s); every name is refused",
+		    cause);
+	net_put_in_force(n, image);
+}
+
+/* Learning is of the engine that asked for it: without it nobody would end it. */
+static void
+net_enforce_alone(struct net *n)
+{
+	n->learn_lost = n->learn_lost || n->learning;
+	net_enforce(n, "the engine that asked for it is gone");
 }
 
 static void
@@ -227,9 +290,13 @@ on_second(int fd, short what, void *arg)
 		net_run_proxy(n);
 		note_cause(n->dns_cause, dns_server_listen(n->dns));
 	}
+	if (n->learn_end != 0 && now_mono() >= n->learn_end)
+		net_enforce(n, "its time is over");
 	n->tee_budget = TEE_PER_SECOND;
 	net_tell_state(n);
 }
+
+/* ---- what the engine says ---- */
 
 static void
 engine_allow(struct net *n, const struct msg_allow *allow, int fd)
@@ -237,27 +304,38 @@ engine_allow(struct net *n, const struct msg_allow *allow, int fd)
 	const char *cause = NULL;
 	struct allow_image *image = allow_image_open(fd, allow->size, &cause);
 
-	close(fd);
 	if (image == NULL) {
+		close(fd);
 		log_warnx("the engine sent an allowlist that cannot be used (%s); the old one stays "
 		    "in force", cause);
+		if (allow->learn == 0)
+			net_enforce(n, "the engine says so");
 		return;
 	}
+	if (n->allow_fd != -1)
+		close(n->allow_fd);
+	n->allow_fd = fd;
+	n->allow_size = allow->size;
 	n->allow_generation = allow->generation;
-	/* The proxy owns it, and ends the one before. */
-	dns_server_set_allow(n->dns, image);
-	proxy_set_allow(n->proxy, image);
+	n->learning = allow->learn != 0;
+	n->learn_end = n->learning && allow->learn_for != 0 ? now_mono() + allow->learn_for : 0;
+	net_put_in_force(n, image);
 }
 
 static void
 engine_guest(struct net *n, const struct msg_guest *guest)
 {
-	if ((guest->addr.family != 4 && guest->addr.family != 6) ||
+	if ((guest->is_user == 0 && guest->addr.family != 4 && guest->addr.family != 6) ||
 	    memchr(guest->name, '\0', sizeof(guest->name)) == NULL) {
 		log_warnx("the engine told of a guest that cannot be one");
 		return;
 	}
-	proxy_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
+	if (guest->is_user != 0) {
+		crew_set_uid(n->proxy, guest->uid, guest->guest_id, guest->name,
+		    guest->frozen != 0);
+		return;
+	}
+	crew_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
 	dns_server_set_guest(n->dns, &guest->addr, guest->guest_id, guest->name,
 	    guest->frozen != 0);
 }
@@ -280,7 +358,7 @@ on_engine(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_PROXY:
 		/* The last of what a new engine tells. */
 		if (n->syncing) {
-			proxy_guests_end(n->proxy);
+			crew_guests_end(n->proxy);
 			dns_server_guests_end(n->dns);
 			net_tell_untold(n);
 		}
@@ -312,6 +390,7 @@ on_engine_lost(const char *why, void *arg)
 	net_tee(n, false);
 	msg_channel_free(n->engine);
 	n->engine = NULL;
+	net_enforce_alone(n);
 }
 
 static uint64_t
@@ -319,18 +398,18 @@ next_id(void *arg)
 {
 	struct net *n = arg;
 
-	return proxy_next_id(n->proxy);
+	return crew_next_id(n->proxy);
 }
 
 /* What serves guests, from the first engine on. */
 static void
 net_serve(struct net *n, uint32_t generation)
 {
-	const struct proxy_sink sink = { on_hit, on_flow, n };
+	const struct crew_sink sink = { on_hit, on_flow, on_ready, n };
 	const struct dns_sink dns_sink = { next_id, on_hit, n, on_pin };
 	char *cause;
 
-	n->proxy = proxy_new(n->base, n->resolver, n->conf, generation, &sink, &cause);
+	n->proxy = crew_new(n->base, n->resolver, n->owner, n->conf, generation, &sink, &cause);
 	if (n->proxy == NULL)
 		fatalx("%s", cause);
 	n->dns = dns_server_new(n->base, n->resolver, n->conf, &dns_sink);
@@ -345,8 +424,9 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 	n->engine = msg_channel_new(n->base, fd, ROLE_NET, ROLE_ENGINE, on_engine, on_engine_lost, n);
 	if (n->proxy == NULL)
 		net_serve(n, peer->generation);
+	net_enforce_alone(n);
 	n->syncing = true;
-	proxy_guests_begin(n->proxy);
+	crew_guests_begin(n->proxy);
 	dns_server_guests_begin(n->dns);
 	net_tell_state(n);
 }
@@ -367,8 +447,9 @@ on_priv_lost(const char *why, void *arg)
 }
 
 struct net *
-net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf, int priv_fd,
-    struct capture *capture, const char *capture_cause, void (*lost)(const char *, void *), void *arg)
+net_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
+    const struct owner *owner, int priv_fd, struct capture *capture, const char *capture_cause,
+    void (*lost)(const char *, void *), void *arg)
 {
 	static const struct timeval interval = { .tv_sec = 1 };
 	struct net *n = xcalloc(1, sizeof(*n));
@@ -376,9 +457,11 @@ net_new(struct event_base *base, struct resolver *resolver, const struct conf *c
 	n->base = base;
 	n->resolver = resolver;
 	n->conf = conf;
+	n->owner = owner;
 	n->capture = capture;
 	n->lost = lost;
 	n->arg = arg;
+	n->allow_fd = -1;
 	if (capture == NULL)
 		copy_string(n->capture_cause, capture_cause, sizeof(n->capture_cause));
 	else
@@ -398,8 +481,10 @@ net_free(struct net *n)
 	if (n == NULL)
 		return;
 	dns_server_free(n->dns);
-	proxy_free(n->proxy);
+	crew_free(n->proxy);
 	event_free(n->second);
+	if (n->allow_fd != -1)
+		close(n->allow_fd);
 	msg_channel_free(n->engine);
 	msg_channel_free(n->priv);
 	free(n);

@@ -105,6 +105,8 @@ policy_take(struct engine *e, struct allowlist *list, const struct compiled *c)
 	p->taken = now_mono();
 	p->next_end = allowlist_next_end(list, (int64_t)time(NULL));
 	compiled_free(&old);
+	/* Here too, so that "check" goes on giving net's answer. */
+	allow_image_learn(p->image, p->learn);
 	policy_send(e);
 	pinned_judge(e);
 	model_retain_entries(e->model, entry_is_listed, list);
@@ -117,9 +119,28 @@ policy_send(struct engine *e)
 {
 	struct policy *p = &e->policy;
 	struct msg_allow allow = { .size = p->size, .generation = p->generation };
+	const uint64_t now = now_mono();
 
+	/* One whose time is over is ended by learn_poll(), and by net, in a moment. */
+	if (p->learn && (p->learn_end == 0 || p->learn_end > now)) {
+		allow.learn = 1;
+		allow.learn_for = p->learn_end != 0 ? p->learn_end - now : 0;
+	}
 	if (p->fd != -1)
 		engine_to_net(e, FRAME_ALLOW, &allow, p->fd);
+}
+
+void
+policy_learn(struct engine *e, bool on)
+{
+	struct policy *p = &e->policy;
+
+	p->learn = on;
+	p->generation++;
+	p->taken = now_mono();
+	allow_image_learn(p->image, on);
+	policy_send(e);
+	model_touch(e->model, VIEW_DOMAINS);
 }
 
 /* Takes the cause over; alerts_update() tells it. */
@@ -372,6 +393,22 @@ policy_add(struct engine *e, uint32_t uid, const char *text, struct allow_entry 
 		    text);
 	note_edit(e, uid, entry->deny ? "added" : "allowed", entry);
 	return NULL;
+}
+
+char *
+policy_add_all(struct engine *e, uint32_t uid, const char *const *texts, size_t n,
+    const char *what)
+{
+	char who[WHO_SIZE], *before, *cause;
+	size_t len;
+
+	if ((cause = edit_begin(e)) != NULL)
+		return cause;
+	before = allowlist_text(e->policy.list, &len);
+	cause = edit_end(e, before, len, allowlist_add_all(e->policy.list, texts, n, what));
+	if (cause == NULL)
+		event_note(e, EVENT_ENTRY, EVENT_NOTICE, "", "%s %s", who_name(uid, who), what);
+	return cause;
 }
 
 struct allowlist *

@@ -25,6 +25,7 @@
 #include "firewall/nft.h"
 #include "log.h"
 #include "priv_check.h"
+#include "proxy/chain.h"
 #include "xmalloc.h"
 
 enum { STOP_SECONDS = 3, START_SECONDS = 30, CHANGED_USEC = 100000 };
@@ -184,13 +185,25 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 
 /* ---- reload ---- */
 
+static bool
+chain_differs(const struct conf *a, const struct conf *b)
+{
+	return strcmp(a->chain_host, b->chain_host) != 0 || a->chain_port != b->chain_port ||
+	    strcmp(a->chain_auth, b->chain_auth) != 0 || a->nchain_direct != b->nchain_direct ||
+	    memcmp(a->chain_direct, b->chain_direct, sizeof(a->chain_direct)) != 0;
+}
+
 /* What net reads only at its start, in a root directory of its own. */
 static bool
 net_conf_differs(const struct conf *a, const struct conf *b)
 {
 	if (a->proxy_port != b->proxy_port || a->explicit_port != b->explicit_port ||
 	    a->max_connections != b->max_connections ||
-	    a->max_per_guest != b->max_per_guest || a->head_seconds != b->head_seconds ||
+	    a->max_per_guest != b->max_per_guest || a->max_new_in_all != b->max_new_in_all ||
+	    a->max_new_per_guest != b->max_new_per_guest ||
+	    a->handshake_seconds != b->handshake_seconds ||
+	    a->lifetime_seconds != b->lifetime_seconds || chain_differs(a, b) ||
+	    a->head_seconds != b->head_seconds ||
 	    a->connect_seconds != b->connect_seconds || a->idle_seconds != b->idle_seconds ||
 	    a->head_bytes != b->head_bytes || a->hello_bytes != b->hello_bytes ||
 	    a->dns_port != b->dns_port || a->nflog_group != b->nflog_group ||
@@ -200,7 +213,8 @@ net_conf_differs(const struct conf *a, const struct conf *b)
 		if (strcmp(a->reach[i], b->reach[i]) != 0)
 			return true;
 	}
-	if (a->nupstreams != b->nupstreams)
+	/* Whether there are any decides what it opens at its start. */
+	if ((a->nuids == 0) != (b->nuids == 0) || a->nupstreams != b->nupstreams)
 		return true;
 	for (uint32_t i = 0; i < a->nupstreams; i++) {
 		if (!addr_equal(&a->upstreams[i].addr, &b->upstreams[i].addr) ||
@@ -230,6 +244,8 @@ reload(struct priv *p)
 
 	conf_defaults(&next);
 	cause = conf_load(&next, p->conf_path);
+	if (cause == NULL)
+		cause = chain_credentials(&next);
 	if (cause == NULL)
 		cause = fixed_differs(&p->conf, &next);
 	if (cause != NULL)
@@ -513,6 +529,8 @@ start(struct priv *p)
 		return xasprintf("%s: %s", p->options->conf_path, strerror(errno));
 	conf_defaults(&p->conf);
 	cause = conf_load(&p->conf, p->conf_path);
+	if (cause == NULL)
+		cause = chain_credentials(&p->conf);
 	if (cause == NULL)
 		cause = state_prepare(&p->conf, &p->lock);
 	if (cause == NULL)

@@ -272,10 +272,10 @@ child_started(struct child *c, int channel)
 	c->channel = msg_channel_new(c->roles->base, channel, ROLE_PRIV, c->role, on_frame,
 	    on_broken, c);
 	log_info("%s started, pid %ld", role_name(c->role), (long)c->pid);
-	tell(c, true, 0);
 	/* Which ran before it came up, the new engine does not know. */
 	if (c->role == ROLE_ENGINE && other(c)->pid != 0)
 		tell(other(c), true, 0);
+	tell(c, true, 0);
 	introduce(c->roles);
 }
 

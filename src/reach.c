@@ -2,17 +2,13 @@
 
 #include "reach.h"
 
-#include <sys/socket.h>
-
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "addr.h"
+#include "own.h"
 #include "text.h"
 #include "xmalloc.h"
-
-enum { PORT_DISCARD = 9 };
 
 /* "10.0.0.0/8" */
 static bool
@@ -36,10 +32,9 @@ prefix_parse(const char *s, struct addr *net, unsigned *bits)
 }
 
 char *
-reach_init(struct reach *r, const struct conf *conf)
+reach_reconf(struct reach *r, const struct conf *conf)
 {
-	memset(r, 0, sizeof(*r));
-	for (; r->n < conf->nreach; r->n++) {
+	for (r->n = 0; r->n < conf->nreach; r->n++) {
 		if (!prefix_parse(conf->reach[r->n], &r->prefixes[r->n].net,
 		    &r->prefixes[r->n].bits))
 			return xasprintf("%s: [proxy] reach: \"%s\" is not an address range; "
@@ -48,33 +43,21 @@ reach_init(struct reach *r, const struct conf *conf)
 	return NULL;
 }
 
-/*
- * What this host sends to one of its own addresses comes from that very
- * address: the kernel tells without a list of ours that could be out of date,
- * and no packet leaves.
- */
-static bool
-is_own(const struct addr *a)
+char *
+reach_init(struct reach *r, const struct conf *conf)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = addr_to_sockaddr(a, PORT_DISCARD, &ss);
-	struct addr from, to;
-	bool own = false;
-	int fd;
+	char *cause;
 
-	fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return true;	/* it cannot be told */
-	/* An IPv4 address in IPv6 clothes comes back without them. */
-	addr_from_sockaddr(&to, NULL, (const struct sockaddr *)&ss);
-	if (connect(fd, (const struct sockaddr *)&ss, len) == 0) {
-		len = sizeof(ss);
-		if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
-		    addr_from_sockaddr(&from, NULL, (const struct sockaddr *)&ss))
-			own = addr_equal(&from, &to);
-	}
-	close(fd);
-	return own;
+	memset(r, 0, sizeof(*r));
+	r->own = own_open(&cause);
+	return cause != NULL ? cause : reach_reconf(r, conf);
+}
+
+void
+reach_free(struct reach *r)
+{
+	own_free(r->own);
+	r->own = NULL;
 }
 
 static bool
@@ -90,13 +73,20 @@ is_listed(const struct reach *r, const struct addr *a)
 bool
 reach_is_own(const struct reach *r, const struct addr *a)
 {
-	return !is_listed(r, a) && is_own(a);
+	const struct addr none = { .family = a->family };
+	struct addr v4;
+
+	if (is_listed(r, a))
+		return false;
+	/* Who connects to no address gets to the host itself, whatever its routes. */
+	if (addr_equal(a, &none) || own_has(r->own, a))
+		return true;
+	/* A way around the question would be to wrap the address up. */
+	return addr_embedded(a, &v4) && own_has(r->own, &v4);
 }
 
 bool
 reach_allows(const struct reach *r, const struct addr *a)
 {
-	if (is_listed(r, a))
-		return true;
-	return addr_special(a) == NULL && !is_own(a);
+	return is_listed(r, a) || (addr_special(a) == NULL && !reach_is_own(r, a));
 }

@@ -52,14 +52,19 @@ proxy_json(const struct engine *e)
 	const struct msg_net_state *s = &e->net_state;
 	const char *state = status_proxy(e);
 
-	return json_pack("{s:s, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-	    "state", state, "mode", "enforce", "since", json_time(e->proxy_since),
+	json_t *j = json_pack("{s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, "
+	    "s:o}",
+	    "state", state, "since", json_time(e->proxy_since),
 	    "port", e->conf.proxy_port, "explicit_port", e->conf.explicit_port,
 	    "connections", (json_int_t)s->connections, "accepted", (json_int_t)s->accepted,
 	    "allowed", (json_int_t)s->allowed, "denied", (json_int_t)s->denied,
+	    "limited", (json_int_t)s->limited, "accept_paused", s->accept_paused != 0,
 	    "bytes_up", (json_int_t)s->bytes_up, "bytes_down", (json_int_t)s->bytes_down,
 	    "rate", (json_int_t)e->rate, "hits_lost", (json_int_t)s->hits_lost,
 	    "cause", strcmp(state, "down") == 0 ? json_plain_or_null(s->cause) : json_null());
+
+	learn_json(e, j);
+	return j;
 }
 
 static json_t *
@@ -115,10 +120,11 @@ counts_json(const struct engine *e)
 
 	for (size_t i = 0; i < vms; i++)
 		running += inventory_guest(e->inventory, i)->state == GUEST_RUNNING;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 	    "vms", (json_int_t)vms, "running", (json_int_t)running, "rules", (json_int_t)e->nrules,
 	    "domains", (json_int_t)model_count(e->model, VIEW_DOMAINS),
 	    "domains_evicted", (json_int_t)model_domains_evicted(e->model),
+	    "learned_evicted", (json_int_t)model_learned_evicted(e->model),
 	    "drops", (json_int_t)model_count(e->model, VIEW_DROPS),
 	    "entries", (json_int_t)allowlist_count(e->policy.list),
 	    "events", (json_int_t)model_count(e->model, VIEW_EVENTS));

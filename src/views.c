@@ -322,12 +322,13 @@ domains_json(struct engine *e, const void *row)
 	struct allow_entry entry;
 	bool found = id != 0 && allowlist_find(e->policy.list, id, &entry);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:o, s:o}",
 	    "name", json_guest(d->name),
 	    "entry", found ? json_take(allow_entry_text(&entry)) : json_null(),
 	    "entry_id", found ? json_integer(id) : json_null(),
 	    "entry_state", found ? json_string(entry_state_name(entry.state)) : json_null(),
 	    "allowed", (json_int_t)d->allowed, "denied", (json_int_t)d->denied,
+	    "learned", (json_int_t)d->learned,
 	    "bytes_up", (json_int_t)d->bytes_up, "bytes_down", (json_int_t)d->bytes_down,
 	    "last", json_time(d->last), "last_verdict", verdict_name(d->last_verdict),
 	    "last_reason", reason_name(d->last_reason), "last_guest", json_guest(d->last_guest),

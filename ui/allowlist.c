@@ -36,24 +36,6 @@ entry_cell(const json_t *row, double now, char *buf, size_t size)
 }
 
 static enum ink
-allowed_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "allowed", buf, size);
-}
-
-static enum ink
-denied_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "denied", buf, size) == INK_DIM ? INK_DIM : INK_WARN;
-}
-
-static enum ink
-last_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_ago(row, "last", now, buf, size);
-}
-
-static enum ink
 ends_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	double until = cell_number(row, "until");
@@ -88,6 +70,13 @@ line_cell(const json_t *row, double now, char *buf, size_t size)
 	return INK_DIM;
 }
 
+static enum ink
+id_cell(const json_t *row, double now, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.0f", cell_number(row, "id"));
+	return INK_DIM;
+}
+
 static void
 title(const json_t *status, char *buf, size_t size)
 {
@@ -111,7 +100,8 @@ detail(const json_t *row, double now, struct lines *l)
 	lines_field(l, "only for", cell_string(row, "vm"));
 	ends_cell(row, now, buf, sizeof(buf));
 	lines_field(l, "ends", buf);
-	lines_add(l, INK_NORMAL, "%-12s %.0f", "line", cell_number(row, "line"));
+	lines_add(l, INK_NORMAL, "%-12s %.0f, id %.0f", "line", cell_number(row, "line"),
+	    cell_number(row, "id"));
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "decided",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
 	cell_clock(row, "last", now, buf, sizeof(buf));
@@ -122,13 +112,14 @@ detail(const json_t *row, double now, struct lines *l)
 
 static const struct column columns[] = {
 	{ "STATE", "state", 5, 8, 1, false, state_cell },
-	{ "ENTRY", "text", 16, 80, 1, false, entry_cell },
-	{ "OK", "allowed", 5, 7, 2, true, allowed_cell },
-	{ "NO", "denied", 5, 7, 2, true, denied_cell },
-	{ "LAST", "last", 5, 8, 2, true, last_cell },
+	{ "ENTRY", "text", 16, 80, 1, false, entry_cell, CUT_NAME },
+	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },
+	{ "NO", "denied", 5, 7, 2, true, cell_denied },
+	{ "LAST", "last", 5, 8, 2, true, cell_last },
 	{ "ENDS", "until", 7, 10, 3, false, ends_cell },
 	{ "MEANS", NULL, 12, 120, 4, false, meaning_cell },
 	{ "LINE", "line", 4, 6, 5, true, line_cell },
+	{ "ID", "id", 3, 6, 6, true, id_cell },
 	{ NULL }
 };
 

@@ -138,8 +138,8 @@ detail(const json_t *row, double now, struct lines *l)
 
 static const struct column columns[] = {
 	{ "TIME", "last", 11, 11, 2, false, time_cell },
-	{ "GUEST", "guest", 7, 20, 1, false, guest_cell },
-	{ "TO", "dst", 24, 72, 1, false, target_cell },
+	{ "GUEST", "guest", 7, 20, 1, false, guest_cell, CUT_MIDDLE },
+	{ "TO", "dst", 24, 72, 1, false, target_cell, CUT_ADDRESS },
 	{ "RULE", "label", 7, 16, 2, false, label_cell },
 	{ "COUNT", "count", 5, 8, 2, true, count_cell },
 	{ "NOTE", NULL, 20, 80, 5, false, note_cell },

@@ -41,24 +41,43 @@ cell_count(const json_t *row, const char *key, char *buf, size_t size)
 	return v == 0 ? INK_DIM : INK_NORMAL;
 }
 
-enum ink
-cell_bytes(const json_t *row, const char *key, char *buf, size_t size)
+static enum ink
+bytes_text(double v, char *buf, size_t size)
 {
 	char text[TEXT_SHORT_SIZE];
-	double v = cell_number(row, key);
 
 	snprintf(buf, size, "%s", text_bytes(text, (uint64_t)v));
 	return v == 0 ? INK_DIM : INK_NORMAL;
 }
 
 enum ink
-cell_traffic(const json_t *row, char *buf, size_t size)
+cell_bytes(const json_t *row, const char *key, char *buf, size_t size)
 {
-	double v = cell_number(row, "bytes_up") + cell_number(row, "bytes_down");
-	char text[TEXT_SHORT_SIZE];
+	return bytes_text(cell_number(row, key), buf, size);
+}
 
-	snprintf(buf, size, "%s", text_bytes(text, (uint64_t)v));
-	return v == 0 ? INK_DIM : INK_NORMAL;
+enum ink
+cell_traffic(const json_t *row, double now, char *buf, size_t size)
+{
+	return bytes_text(cell_number(row, "bytes_up") + cell_number(row, "bytes_down"), buf, size);
+}
+
+enum ink
+cell_allowed(const json_t *row, double now, char *buf, size_t size)
+{
+	return cell_count(row, "allowed", buf, size);
+}
+
+enum ink
+cell_denied(const json_t *row, double now, char *buf, size_t size)
+{
+	return cell_count(row, "denied", buf, size) == INK_DIM ? INK_DIM : INK_WARN;
+}
+
+enum ink
+cell_last(const json_t *row, double now, char *buf, size_t size)
+{
+	return cell_ago(row, "last", now, buf, size);
 }
 
 enum ink

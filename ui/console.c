@@ -21,11 +21,7 @@ enum {
 	STATUS_US = 450 * 1000,		/* a status older than this is asked for */
 	SILENT_US = 1200 * 1000,	/* what is older is not shown as live */
 	MESSAGE_US = 10 * 1000 * 1000,
-	WHEEL_ROWS = 3,
-	HOLD_US = 1000 * 1000,		/* keys typed ahead of the rows */
 };
-
-static void release_keys(struct console *);
 
 /* ---- telling ---- */
 
@@ -67,8 +63,7 @@ console_error(struct console *c, const char *format, ...)
 	console_dirty(c);
 }
 
-/* A key was pressed: what stood in the bottom line has been read. */
-static void
+void
 console_read(struct console *c)
 {
 	free(c->message);
@@ -137,166 +132,6 @@ console_leave(struct console *c, int exit_code)
 	event_base_loopbreak(c->base);
 }
 
-/* ---- the engine ---- */
-
-static void
-take_status(struct console *c, const json_t *status)
-{
-	if (!json_is_object(status))
-		return;
-	json_decref(c->status);
-	c->status = json_deep_copy(status);
-	c->status_time = now_mono();
-	console_dirty(c);
-}
-
-static void
-take_views(struct console *c, const json_t *views)
-{
-	for (size_t i = 0; i < PANE_COUNT; i++) {
-		const json_t *window = json_object_get(views, c->views[i].pane->view);
-
-		if (window == NULL)
-			continue;
-		/* What was on its way before the last subscription is older. */
-		if (c->asked == 0 && c->views[i].wait == VIEW_ASKED)
-			c->views[i].wait = VIEW_CURRENT;
-		view_take(&c->views[i], window, i == c->focus);
-	}
-	release_keys(c);
-	console_dirty(c);
-}
-
-static void
-link_updated(const json_t *params, void *arg)
-{
-	struct console *c = arg;
-
-	take_status(c, json_object_get(params, "status"));
-	if (!c->paused)
-		take_views(c, json_object_get(params, "views"));
-}
-
-static void
-status_answered(const json_t *result, const char *error, void *arg)
-{
-	struct console *c = arg;
-
-	c->status_asked = false;
-	take_status(c, result);
-}
-
-static void
-ask_status(struct console *c)
-{
-	c->status_asked = true;
-	link_call(c->link, "status", NULL, status_answered, c);
-}
-
-static void
-link_changed(void *arg)
-{
-	struct console *c = arg;
-
-	free(c->subscribed);
-	c->subscribed = NULL;
-	for (size_t i = 0; i < PANE_COUNT; i++)
-		view_outdated(&c->views[i]);
-	/* Before any row: ages and questions need it. */
-	if (link_state(c->link) == LINK_UP)
-		ask_status(c);
-	console_dirty(c);
-}
-
-static void
-window_answered(const json_t *result, const char *error, void *arg)
-{
-	struct view *v = arg;
-
-	if (result == NULL)
-		return;
-	v->wait = VIEW_CURRENT;
-	view_take(v, result, true);
-}
-
-static void
-subscribe_answered(const json_t *result, const char *error, void *arg)
-{
-	struct console *c = arg;
-
-	c->asked--;
-	/* When the connection went, the header says so. */
-	if (error != NULL && link_state(c->link) == LINK_UP)
-		console_error(c, "%s", error);
-}
-
-/* While paused each window is asked for once, and larger. */
-static void
-fetch_windows(struct console *c, json_t *views)
-{
-	const char *name;
-	json_t *params;
-
-	json_object_foreach(views, name, params) {
-		for (size_t i = 0; i < PANE_COUNT; i++) {
-			if (strcmp(c->views[i].pane->view, name) != 0)
-				continue;
-			json_object_set_new(params, "limit", json_integer(CONTROL_ROWS_MAX));
-			link_call(c->link, name, json_incref(params), window_answered, &c->views[i]);
-		}
-	}
-}
-
-void
-console_subscribe(struct console *c)
-{
-	json_t *views;
-	char *text;
-
-	if (link_state(c->link) != LINK_UP || c->status == NULL)
-		return;
-	views = json_object();
-	for (size_t i = 0; i < PANE_COUNT; i++) {
-		struct view *v = &c->views[i];
-		bool visible = c->layout.pane[i].rows > 0;
-
-		if (visible && !v->visible)
-			view_outdated(v);
-		v->visible = visible;
-		if (visible)
-			json_object_set_new(views, v->pane->view, view_params(v));
-	}
-	text = json_dumps(views, JSON_COMPACT);
-	if (c->subscribed != NULL && strcmp(text, c->subscribed) == 0) {
-		free(text);
-		json_decref(views);
-		return;
-	}
-	free(c->subscribed);
-	c->subscribed = text;
-	for (size_t i = 0; i < PANE_COUNT; i++)
-		if (c->views[i].visible && c->views[i].wait == VIEW_UNASKED)
-			c->views[i].wait = VIEW_ASKED;
-	if (c->paused)
-		fetch_windows(c, views);
-	else {
-		c->asked++;
-		link_call(c->link, "subscribe", json_pack("{s:O}", "views", views),
-		    subscribe_answered, c);
-	}
-	json_decref(views);
-}
-
-void
-console_pause(struct console *c)
-{
-	c->paused = !c->paused;
-	free(c->subscribed);
-	c->subscribed = NULL;
-	if (c->paused)
-		link_call(c->link, "subscribe", json_pack("{s:{}}", "views"), NULL, NULL);
-}
-
 /* ---- drawing ---- */
 
 static void
@@ -354,7 +189,7 @@ console_draw(struct console *c)
 {
 	c->drawn = now_mono();
 	console_layout(c);
-	console_subscribe(c);
+	feed_subscribe(c);
 	screen_erase(c->canvas);
 	screen_cursor(c->canvas, -1, 0);
 	if (c->layout.too_small)
@@ -392,89 +227,6 @@ console_dirty(struct console *c)
 /* ---- events ---- */
 
 static void
-console_mouse(struct console *c, const struct input *in)
-{
-	size_t tab = frame_tab_at(&c->layout, c->canvas->cols, in->y, in->x);
-	size_t pane = layout_pane_at(&c->layout, in->y, in->x);
-	struct place table;
-	struct view *v;
-
-	if (tab < PANE_COUNT)
-		console_focus(c, tab);
-	if (pane >= PANE_COUNT)
-		return;
-	v = &c->views[pane];
-	if (in->key == UI_KEY_WHEEL_UP || in->key == UI_KEY_WHEEL_DOWN) {
-		view_move(v, in->key == UI_KEY_WHEEL_UP ? -WHEEL_ROWS : WHEEL_ROWS);
-		console_dirty(c);
-		return;
-	}
-	console_focus(c, pane);
-	table = layout_table(&c->layout, pane);
-	if (in->y > table.y && v->top + (size_t)(in->y - table.y - 1) < v->total)
-		view_select(v, v->top + (size_t)(in->y - table.y - 1));
-	if (in->key == UI_KEY_DOUBLE_CLICK)
-		action_detail(c);
-}
-
-static void
-console_key(struct console *c, const struct input *in)
-{
-	bool mouse = in->key >= UI_KEY_CLICK && in->key <= UI_KEY_WHEEL_DOWN;
-
-	console_read(c);
-	if (c->prompt.kind != PROMPT_NONE) {
-		if (!mouse)
-			prompt_key(c, in->key);
-	} else if (c->popup.open)
-		popup_key(c, in->key);
-	else if (mouse)
-		console_mouse(c, in);
-	else
-		keys_run(c, in->key);
-	console_dirty(c);
-}
-
-/*
- * Keys typed before the rows they are meant for have come wait for these:
- * else a quick "filter, enter, space" would switch the entry of a row that
- * the operator never saw.  Not for long, though: then the header tells what
- * is wrong, and the rows are what they are.
- */
-static bool
-must_hold_keys(const struct console *c)
-{
-	const struct view *v = &c->views[c->focus];
-
-	return link_state(c->link) == LINK_UP && c->prompt.kind == PROMPT_NONE && !c->popup.open &&
-	    !c->layout.too_small && v->wait != VIEW_CURRENT &&
-	    now_mono() - v->wait_since < HOLD_US && c->nheld < HELD_MAX;
-}
-
-static void
-release_keys(struct console *c)
-{
-	struct input in;
-
-	while (c->nheld > 0 && !must_hold_keys(c)) {
-		in = c->held[0];
-		memmove(c->held, c->held + 1, --c->nheld * sizeof(c->held[0]));
-		console_key(c, &in);
-	}
-}
-
-static void
-console_input(struct console *c, const struct input *in)
-{
-	if (c->nheld == 0 && !must_hold_keys(c))
-		console_key(c, in);
-	else {
-		c->held[c->nheld++] = *in;
-		release_keys(c);
-	}
-}
-
-static void
 stdin_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct console *c = arg;
@@ -484,7 +236,7 @@ stdin_readable(evutil_socket_t fd, short what, void *arg)
 
 	while (screen_input(&in)) {
 		any = true;
-		console_input(c, &in);
+		input_take(c, &in);
 	}
 	/* A terminal that has gone is readable for ever and gives nothing. */
 	if (!any && poll(&poll_fd, 1, 0) > 0 &&
@@ -519,7 +271,7 @@ signal_arrived(evutil_socket_t signo, short what, void *arg)
 		break;
 	case SIGINT:
 		if (c->prompt.kind != PROMPT_NONE || c->popup.open)
-			console_key(c, &interrupt);
+			input_key(c, &interrupt);
 		else
 			console_leave(c, EXIT_DONE);
 		break;
@@ -538,7 +290,7 @@ tick(evutil_socket_t unused, short what, void *arg)
 	evtimer_add(c->tick, &interval);
 	if (link_state(c->link) == LINK_UP && !c->status_asked &&
 	    now - c->status_time >= STATUS_US)
-		ask_status(c);
+		feed_ask_status(c);
 	if (c->message != NULL && now - c->message_time > MESSAGE_US) {
 		free(c->message);
 		c->message = NULL;
@@ -546,7 +298,7 @@ tick(evutil_socket_t unused, short what, void *arg)
 	}
 	if (console_silence(c) != 0)
 		console_dirty(c);
-	release_keys(c);
+	input_release(c);
 }
 
 /* ---- beginning and end ---- */
@@ -554,7 +306,8 @@ tick(evutil_socket_t unused, short what, void *arg)
 static void
 console_start_events(struct console *c)
 {
-	static const int signals[] = { SIGWINCH, SIGCONT, SIGTSTP, SIGINT, SIGTERM, SIGHUP };
+	static const int signals[] = { SIGWINCH, SIGCONT, SIGTSTP, SIGINT, SIGTERM, SIGHUP,
+		SIGQUIT };
 
 	c->stdin_event = event_new(c->base, STDIN_FILENO, EV_READ | EV_PERSIST, stdin_readable, c);
 	event_add(c->stdin_event, NULL);
@@ -614,7 +367,7 @@ be_quiet(int severity, const char *message)
 int
 ui_run(const struct conf *conf)
 {
-	static const struct link_handlers handlers = { link_changed, link_updated };
+	static const struct link_handlers handlers = { feed_link_changed, feed_update };
 	struct console c = { 0 };
 	enum exit_code code;
 	char *cause = NULL;
@@ -638,6 +391,8 @@ ui_run(const struct conf *conf)
 		free(cause);
 		return EXIT_NO;
 	}
+	/* A daemon that dies while it is written to is an error, not the end. */
+	signal(SIGPIPE, SIG_IGN);
 	/* Nothing may write to the terminal but the screen. */
 	event_set_log_callback(be_quiet);
 	for (size_t i = 0; i < PANE_COUNT; i++)

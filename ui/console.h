@@ -107,9 +107,26 @@ void		 console_tell(struct console *, const char *, ...)
 void		 console_error(struct console *, const char *, ...)
 		    __attribute__((format(printf, 2, 3)));
 void		 console_leave(struct console *, int exit_code);
-/* Sends what the panes on the screen now show, if that has changed. */
-void		 console_subscribe(struct console *);
-void		 console_pause(struct console *);
+/* A key was pressed: what stood in the bottom line has been read. */
+void		 console_read(struct console *);
+
+/* ---- feed.c: what the engine says ---- */
+void		 feed_ask_status(struct console *);
+/* Asks for what the panes on the screen now show, if that has changed. */
+void		 feed_subscribe(struct console *);
+/* Holds the rows, or lets them go on. */
+void		 feed_pause(struct console *);
+/* Handlers of the link; arg is the console. */
+void		 feed_link_changed(void *arg);
+void		 feed_update(const json_t *params, void *arg);
+
+/* ---- input.c ---- */
+/* A key as it was typed: it may have to wait for rows. */
+void		 input_take(struct console *, const struct input *);
+/* A key whose turn has come. */
+void		 input_key(struct console *, const struct input *);
+/* Lets the keys that waited have their turn, as far as they need not wait. */
+void		 input_release(struct console *);
 
 /* ---- header.c ---- */
 /* What the top line says and how: made from what was last heard. */
@@ -134,7 +151,8 @@ size_t		 frame_tab_at(const struct layout *, int cols, int y, int x);
 /* ---- prompt.c ---- */
 void		 prompt_open(struct console *, enum prompt_kind, const char *label,
 		    const char *text);
-/* Asks before sending; takes params. what: for the answer, as in console_send. */
+/* Asks before sending; takes params. what: as in request_send. A question never
+ * takes the place of what is being typed: then it is dropped, and told so. */
 void		 prompt_ask(struct console *, bool typed, const char *question,
 		    const char *method, json_t *params, const char *what);
 void		 prompt_close(struct console *);
@@ -167,22 +185,35 @@ bool		 keys_run(struct console *, int key);
 void		 keys_bar(struct canvas *, int y);
 void		 keys_help(struct lines *, int cols);
 
-/* ---- actions.c: what keys and commands do ---- */
-/* Sends a request; the result is told as text_of makes it, an error as it is. */
-void		 action_send(struct console *, const char *what, const char *method,
+/* ---- request.c ---- */
+/* Sends a request. what: told when it is done ("disabled .npmjs.org"); an error
+ * is told as it is. Takes params. */
+void		 request_send(struct console *, const char *what, const char *method,
 		    json_t *params);
 /* Sends it, or asks first when it is dangerous. Takes params. */
-void		 action_request(struct console *, const char *what, const char *method,
+void		 request_make(struct console *, const char *what, const char *method,
+		    json_t *params);
+/* Sends a command that harms nobody and shows its result as text. Takes params. */
+void		 request_shown(struct console *, const struct command *, const char *title,
 		    json_t *params);
 /* A line typed at ":". */
-void		 action_command(struct console *, const char *line);
+void		 request_line(struct console *, const char *line);
+
+/* ---- offer.c ---- */
+/* A menu of the entries that would allow a name. */
+void		 offer_entries(struct console *, const char *name);
+
+/* ---- actions.c: what keys do to the guard ---- */
 void		 action_toggle(struct console *);
 void		 action_allow(struct console *);
 void		 action_apply(struct console *);
 void		 action_flush(struct console *);
 void		 action_proxy(struct console *);
+void		 action_learn(struct console *);
 void		 action_freeze(struct console *);
 void		 action_undo(struct console *);
+
+/* ---- detail.c: what keys tell in full ---- */
 void		 action_detail(struct console *);
 void		 action_alerts(struct console *);
 

@@ -7,10 +7,19 @@
 #include "pane.h"
 #include "text.h"
 
+/* The last who asked for it reached it, but only because the proxy learns. */
+static bool
+is_learned(const json_t *row)
+{
+	return strcmp(cell_string(row, "last_reason"), "learned") == 0;
+}
+
 static enum ink
 name_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "name", buf, size);
+	if (is_learned(row))
+		return INK_WARN;
 	return strcmp(cell_string(row, "last_verdict"), "allow") == 0 ? INK_NAME : INK_BAD;
 }
 
@@ -22,8 +31,8 @@ entry_cell(const json_t *row, double now, char *buf, size_t size)
 
 	cell_text(row, "entry", text, sizeof(text));
 	if (text[0] == '\0') {
-		snprintf(buf, size, "-");
-		return INK_DIM;
+		snprintf(buf, size, "%s", is_learned(row) ? "learned" : "-");
+		return is_learned(row) ? INK_WARN : INK_DIM;
 	}
 	if (strcmp(state, "on") == 0 || state[0] == '\0') {
 		snprintf(buf, size, "%s", text);
@@ -35,33 +44,11 @@ entry_cell(const json_t *row, double now, char *buf, size_t size)
 }
 
 static enum ink
-allowed_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "allowed", buf, size);
-}
-
-static enum ink
-denied_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "denied", buf, size) == INK_DIM ? INK_DIM : INK_WARN;
-}
-
-static enum ink
-bytes_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_traffic(row, buf, size);
-}
-
-static enum ink
-last_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_ago(row, "last", now, buf, size);
-}
-
-static enum ink
 why_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "last_reason", buf, size);
+	if (is_learned(row))
+		return INK_WARN;
 	return strcmp(cell_string(row, "last_verdict"), "allow") == 0 ? INK_GOOD : INK_BAD;
 }
 
@@ -74,7 +61,12 @@ guest_cell(const json_t *row, double now, char *buf, size_t size)
 static void
 title(const json_t *status, char *buf, size_t size)
 {
-	draw_clean(buf, size, cell_string(json_object_get(status, "proxy"), "mode"));
+	const char *mode = cell_string(json_object_get(status, "proxy"), "mode");
+
+	if (strcmp(mode, "learn") == 0)
+		snprintf(buf, size, "LEARN: unlisted names pass");
+	else
+		draw_clean(buf, size, mode);
 }
 
 static void
@@ -92,7 +84,9 @@ detail(const json_t *row, double now, struct lines *l)
 	if (cell_string(row, "entry")[0] != '\0')
 		lines_add(l, INK_NORMAL, "%-12s %s (%s)", "entry", cell_string(row, "entry"), state);
 	else
-		lines_field(l, "entry", "none names it; space offers to add one");
+		lines_field(l, "entry", is_learned(row) ?
+		    "none, only learning let it through; space offers to add one" :
+		    "none names it; space offers to add one");
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "asked",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
 	lines_add(l, INK_NORMAL, "%-12s %s up, %s down", "traffic",
@@ -101,14 +95,14 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "DOMAIN", "name", 22, 96, 1, false, name_cell },
-	{ "ENTRY", "entry", 14, 40, 3, false, entry_cell },
-	{ "OK", "allowed", 5, 7, 2, true, allowed_cell },
-	{ "NO", "denied", 5, 7, 2, true, denied_cell },
-	{ "BYTES", "bytes", 5, 7, 4, true, bytes_cell },
-	{ "LAST", "last", 5, 8, 2, true, last_cell },
+	{ "DOMAIN", "name", 22, 96, 1, false, name_cell, CUT_NAME },
+	{ "ENTRY", "entry", 14, 40, 3, false, entry_cell, CUT_NAME },
+	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },
+	{ "NO", "denied", 5, 7, 2, true, cell_denied },
+	{ "BYTES", "bytes", 5, 7, 4, true, cell_traffic },
+	{ "LAST", "last", 5, 8, 2, true, cell_last },
 	{ "WHY", "last_reason", 10, 16, 5, false, why_cell },
-	{ "GUEST", "last_guest", 7, 20, 6, false, guest_cell },
+	{ "GUEST", "last_guest", 7, 20, 6, false, guest_cell, CUT_MIDDLE },
 	{ NULL }
 };
 

@@ -7,6 +7,8 @@
 
 #include "text.h"
 
+enum { CUT_LEAST = 4 };	/* columns of a name that are worth cutting it for */
+
 static const struct {
 	const char	*utf8, *ascii;
 } glyph_table[GLYPH_COUNT] = {
@@ -74,6 +76,52 @@ draw_text(struct canvas *c, int y, int x, int width, enum ink ink, const char *s
 		c->ops->text(c, y, x, ink, s, n);
 	c->ops->glyph(c, y, x + n, ink, GLYPH_CUT, 1);
 	return width;
+}
+
+/* The first bytes, the mark, the bytes from a place on, and maybe the mark. */
+static int
+draw_parts(struct canvas *c, int y, int x, enum ink ink, const char *s, int front, int from,
+    int back, bool more)
+{
+	if (front > 0)
+		c->ops->text(c, y, x, ink, s, front);
+	c->ops->glyph(c, y, x + front, ink, GLYPH_CUT, 1);
+	c->ops->text(c, y, x + front + 1, ink, s + from, back);
+	if (more)
+		c->ops->glyph(c, y, x + front + 1 + back, ink, GLYPH_CUT, 1);
+	return front + 1 + back + more;
+}
+
+/* Where the name in a text begins: behind a word that is none, and its marks. */
+static int
+name_begin(const char *s)
+{
+	size_t word = strcspn(s, " "), begin = 0;
+
+	if (s[word] == ' ' && memchr(s, '.', word) == NULL)
+		begin = word + strspn(s + word, " ");
+	return (int)(begin + strspn(s + begin, "!*."));
+}
+
+int
+draw_cut(struct canvas *c, int y, int x, int width, enum ink ink, const char *s, enum cut cut)
+{
+	int len = (int)strlen(s), begin = 0, end = len, room, front;
+	bool more;
+
+	if (width > c->cols - x)
+		width = c->cols - x;
+	if (cut == CUT_NAME || cut == CUT_ADDRESS) {
+		begin = name_begin(s);
+		end = begin + (int)strcspn(s + begin, " ");
+	}
+	more = end < len;
+	room = width - begin - 1 - more;
+	if (cut == CUT_END || end + more <= width || room < CUT_LEAST || y < 0 || y >= c->rows ||
+	    x < 0)
+		return draw_text(c, y, x, width, ink, s);
+	front = cut == CUT_NAME ? 0 : cut == CUT_ADDRESS ? room / 2 : room - room / 3;
+	return draw_parts(c, y, x, ink, s, begin + front, end - (room - front), room - front, more);
 }
 
 void

@@ -78,9 +78,21 @@ bool		 draw_locale_utf8(void);
  */
 char		*draw_clean(char *dst, size_t size, const char *bytes);
 
-/* Clipped to the canvas; text longer than width ends in GLYPH_CUT.  Returns
- * the columns used. */
+/*
+ * Where text that is too long is cut, and marked with GLYPH_CUT: so that what
+ * tells it from others stays.  A word before a name ("off ", "tcp ") stays too,
+ * as do the marks that begin an entry.
+ */
+enum cut {
+	CUT_END,
+	CUT_NAME,		/* a name's beginning: whose it is stands at its end */
+	CUT_ADDRESS,		/* an address's middle: its network and its port stay */
+	CUT_MIDDLE,		/* the middle, rather behind it */
+};
+/* Clipped to the canvas and cut to the width.  Returns the columns used. */
 int		 draw_text(struct canvas *, int y, int x, int width, enum ink, const char *);
+int		 draw_cut(struct canvas *, int y, int x, int width, enum ink, const char *,
+		    enum cut);
 void		 draw_glyph(struct canvas *, int y, int x, enum ink, enum glyph, int n);
 /* Spaces over a rectangle. */
 void		 draw_clear(struct canvas *, int y, int x, int rows, int cols, enum ink);

@@ -98,6 +98,21 @@ add_firewall(struct pieces *ps, const json_t *status)
 		add(ps, 4, INK_WARN, "%.0f frozen", cell_number(firewall, "frozen"));
 }
 
+/* As loud as what is wrong: guests reach what no entry lists. */
+static void
+add_learning(struct pieces *ps, const json_t *proxy, double now)
+{
+	double until = cell_number(proxy, "learn_until");
+	char text[TEXT_SHORT_SIZE];
+
+	if (strcmp(cell_string(proxy, "mode"), "learn") != 0)
+		return;
+	if (until > now)
+		add(ps, 1, INK_BADGE_BAD, " LEARN %s ", text_age(text, (uint64_t)(until - now + 0.5)));
+	else
+		add(ps, 1, INK_BADGE_BAD, " LEARN ");
+}
+
 static void
 add_proxy(struct pieces *ps, const json_t *status)
 {
@@ -106,6 +121,7 @@ add_proxy(struct pieces *ps, const json_t *status)
 	double now = cell_number(status, "time"), since = cell_number(proxy, "since");
 	char text[TEXT_SHORT_SIZE];
 
+	add_learning(ps, proxy, now);
 	if (strcmp(state, "up") != 0) {
 		add(ps, 1, INK_BADGE_BAD, " proxy %s ", strcmp(state, "stopped") == 0 ? "STOPPED"
 		    : "DOWN");

@@ -34,6 +34,7 @@ struct column {
 	bool		 right;		/* flush right */
 	/* The cell's text, safe to draw, into buf; returns its ink. */
 	enum ink	(*cell)(const json_t *row, double now, char *buf, size_t size);
+	enum cut	 cut;
 };
 
 struct lines;			/* text of several lines, below */
@@ -79,6 +80,7 @@ struct view {
 	size_t			 top, cursor;	/* row numbers among all rows */
 	int			 height;	/* rows on the screen */
 	bool			 touched;	/* the operator moved or acted here */
+	bool			 chosen;	/* and to the very row under the cursor */
 	bool			 no_cursor;	/* only to be read: batch, tables */
 	char			 identity[PANE_IDENTITY_SIZE];	/* of the cursor's row */
 	const char		*sort;
@@ -134,12 +136,16 @@ double		 cell_number(const json_t *row, const char *key);	/* 0 if absent */
 enum ink	 cell_text(const json_t *row, const char *key, char *buf, size_t);
 enum ink	 cell_count(const json_t *row, const char *key, char *buf, size_t);
 enum ink	 cell_bytes(const json_t *row, const char *key, char *buf, size_t);
-/* bytes_up and bytes_down together. */
-enum ink	 cell_traffic(const json_t *row, char *buf, size_t);
 /* "2s", how long ago; "-" if absent. */
 enum ink	 cell_ago(const json_t *row, const char *key, double now, char *buf, size_t);
 /* "12:04:11", the console's local time; with the date where it is not today's. */
 enum ink	 cell_clock(const json_t *row, const char *key, double now, char *buf, size_t);
+/* Cells of columns that several panes have: how often allowed and denied,
+ * bytes_up and bytes_down together, how long ago the last time was. */
+enum ink	 cell_allowed(const json_t *row, double now, char *buf, size_t);
+enum ink	 cell_denied(const json_t *row, double now, char *buf, size_t);
+enum ink	 cell_traffic(const json_t *row, double now, char *buf, size_t);
+enum ink	 cell_last(const json_t *row, double now, char *buf, size_t);
 /* "tcp 10.0.0.5:22", "udp [ff02::fb]:5353": where a drop was going. */
 void		 cell_target(const json_t *drop, char *buf, size_t);
 

@@ -144,8 +144,9 @@ popup_draw(struct console *c)
 	x = (canvas->cols - width) / 2;
 	draw_clear(canvas, y, x, rows, width, INK_NORMAL);
 	draw_box(canvas, y, x, rows, width, INK_FOCUS);
-	snprintf(text, sizeof(text), " %s ", p->title);
-	draw_text(canvas, y, x + 1, width - 2, INK_FOCUS, text);
+	draw_glyph(canvas, y, x + 1, INK_FOCUS, GLYPH_SPACE, 1);
+	draw_glyph(canvas, y, x + 2 + draw_cut(canvas, y, x + 2, width - 4, INK_FOCUS, p->title, CUT_NAME),
+	    INK_FOCUS, GLYPH_SPACE, 1);
 	for (size_t i = 0; i < p->shown && p->top + i < wrapped.n; i++) {
 		const struct line *line = &wrapped.line[p->top + i];
 		bool chosen = p->items > 0 && p->top + i == p->item;
@@ -154,8 +155,8 @@ popup_draw(struct console *c)
 			draw_clear(canvas, y + 1 + (int)i, x + 1, 1, width - 2, INK_CURSOR);
 		draw_text(canvas, y + 1 + (int)i, x + 1, 1, chosen ? INK_CURSOR : INK_NORMAL,
 		    chosen ? ">" : " ");
-		draw_text(canvas, y + 1 + (int)i, x + 2, width - 4, chosen ? INK_CURSOR : line->ink,
-		    line->text);
+		draw_cut(canvas, y + 1 + (int)i, x + 2, width - 4, chosen ? INK_CURSOR : line->ink,
+		    line->text, chosen || p->items > 0 ? CUT_NAME : CUT_END);
 	}
 	if (p->total > p->shown)
 		snprintf(text, sizeof(text), " %zu-%zu of %zu  PgDn for more, q closes ", p->top + 1,

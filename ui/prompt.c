@@ -55,7 +55,11 @@ prompt_ask(struct console *c, bool typed, const char *question, const char *meth
 {
 	char label[sizeof(c->prompt.label)];
 
-	prompt_close(c);
+	if (c->prompt.kind != PROMPT_NONE) {
+		json_decref(params);
+		console_error(c, "not done, for something else was being typed: %s", question);
+		return;
+	}
 	/* The question may be cut; what to answer never. */
 	snprintf(label, sizeof(label), "%.*s %s", (int)sizeof(label) - 16, question,
 	    typed ? "Type yes: " : "[y/N] ");
@@ -71,7 +75,7 @@ prompt_answer(struct console *c, bool yes)
 	struct prompt *p = &c->prompt;
 
 	if (yes) {
-		action_send(c, p->what, p->method, p->params);
+		request_send(c, p->what, p->method, p->params);
 		p->params = NULL;
 	} else
 		console_tell(c, "not done");
@@ -110,7 +114,7 @@ prompt_enter(struct console *c)
 	char line[PROMPT_SIZE];
 
 	if (p->kind == PROMPT_TYPED_QUESTION) {
-		prompt_answer(c, strcmp(p->text, "yes") == 0 || strcmp(p->text, "y") == 0);
+		prompt_answer(c, strcmp(p->text, "yes") == 0);
 		return;
 	}
 	if (p->kind == PROMPT_COMMAND) {
@@ -118,7 +122,7 @@ prompt_enter(struct console *c)
 		prompt_close(c);
 		if (line[strspn(line, " ")] != '\0') {
 			prompt_remember(p, line);
-			action_command(c, line);
+			request_line(c, line);
 		}
 		return;
 	}

@@ -97,7 +97,7 @@ table_cell(struct canvas *c, int y, int x, int width, const struct column *colum
 {
 	int pad = width - (int)strlen(text);
 
-	draw_text(c, y, column->right && pad > 0 ? x + pad : x, width, ink, text);
+	draw_cut(c, y, column->right && pad > 0 ? x + pad : x, width, ink, text, column->cut);
 }
 
 static void

@@ -86,7 +86,7 @@ static const struct column columns[] = {
 	{ "TIME", "time", 11, 11, 2, false, time_cell },
 	{ "", "severity", 6, 8, 3, false, severity_cell },
 	{ "KIND", "kind", 6, 8, 4, false, kind_cell },
-	{ "GUEST", "guest", 7, 20, 3, false, guest_cell },
+	{ "GUEST", "guest", 7, 20, 3, false, guest_cell, CUT_MIDDLE },
 	{ "EVENT", NULL, 20, 200, 1, false, text_cell },
 	{ "HIT", NULL, 6, 14, 5, false, hit_cell },
 	{ NULL }

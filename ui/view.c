@@ -122,6 +122,7 @@ view_take(struct view *v, const json_t *window, bool focused)
 {
 	json_t *rows = json_object_get(window, "rows");
 	bool follows = !v->touched && (v->pane->live || !focused);
+	char before[PANE_IDENTITY_SIZE];
 
 	if (!json_is_array(rows))
 		return;
@@ -140,8 +141,11 @@ view_take(struct view *v, const json_t *window, bool focused)
 		v->top = v->cursor = 0;
 	else if (v->identity[0] != '\0')
 		view_find_again(v);
+	copy_string(before, v->identity, sizeof(before));
 	view_clamp(v);
 	view_remember(v);
+	if (strcmp(before, v->identity) != 0)
+		v->chosen = false;
 }
 
 void
@@ -160,6 +164,7 @@ view_select(struct view *v, size_t number)
 	v->cursor = number;
 	view_clamp(v);
 	view_remember(v);
+	v->chosen = v->identity[0] != '\0';
 }
 
 void
@@ -190,7 +195,7 @@ view_last(struct view *v)
 void
 view_reset(struct view *v)
 {
-	v->touched = false;
+	v->touched = v->chosen = false;
 	v->top = v->cursor = 0;
 	v->identity[0] = '\0';
 	v->remeasure = true;

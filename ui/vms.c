@@ -78,18 +78,6 @@ guard_cell(const json_t *row, double now, char *buf, size_t size)
 }
 
 static enum ink
-allowed_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "allowed", buf, size);
-}
-
-static enum ink
-denied_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_count(row, "denied", buf, size) == INK_DIM ? INK_DIM : INK_WARN;
-}
-
-static enum ink
 dropped_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	return cell_count(row, "dropped", buf, size) == INK_DIM ? INK_DIM : INK_WARN;
@@ -99,12 +87,6 @@ static enum ink
 connections_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	return cell_count(row, "connections", buf, size);
-}
-
-static enum ink
-bytes_cell(const json_t *row, double now, char *buf, size_t size)
-{
-	return cell_traffic(row, buf, size);
 }
 
 static enum ink
@@ -182,16 +164,16 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "NAME", "name", 12, 28, 1, false, name_cell },
+	{ "NAME", "name", 12, 28, 1, false, name_cell, CUT_MIDDLE },
 	{ "BY", "by", 10, 12, 5, false, by_cell },
 	{ "STATE", "state", 7, 9, 3, false, state_cell },
 	{ "ADDRESS", "addresses", 15, 39, 4, false, address_cell },
 	{ "GUARD", "guard", 6, 8, 1, false, guard_cell },
-	{ "OK", "allowed", 5, 7, 2, true, allowed_cell },
-	{ "NO", "denied", 5, 7, 2, true, denied_cell },
+	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },
+	{ "NO", "denied", 5, 7, 2, true, cell_denied },
 	{ "DROP", "dropped", 5, 7, 2, true, dropped_cell },
 	{ "CONN", "connections", 5, 7, 6, true, connections_cell },
-	{ "BYTES", "bytes", 5, 7, 7, true, bytes_cell },
+	{ "BYTES", "bytes", 5, 7, 7, true, cell_traffic },
 	{ "SEEN", "last_seen", 5, 8, 8, true, seen_cell },
 	{ "ALSO", NULL, 12, 80, 11, false, also_cell },
 	{ "BRIDGE/PORT", "bridge", 11, 24, 9, false, port_cell },

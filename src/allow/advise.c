@@ -1,6 +1,6 @@
 /*
- * What there is to say about an entry beyond its grammar, and entries found
- * by name.  The index is a table of chains over the names of the list.
+ * What there is to say about an entry beyond its grammar, and the entries that
+ * have a name.  The index is a table of chains over the names of the list.
  */
 #include "config.h"
 
@@ -91,88 +91,21 @@ index_visit(const struct allowlist *l, const char *name,
 	return false;
 }
 
-/* ---- an entry by what an operator types ---- */
-
-struct named {
-	const struct allow_entry	*wanted;
-	bool				 (*same)(const struct allow_entry *,
-					    const struct allow_entry *);
-	struct allow_entry		 found;
-	unsigned			 n;
-};
-
-static bool
-count_named(const struct allow_entry *e, void *arg)
-{
-	struct named *n = arg;
-
-	if (n->same(e, n->wanted) && n->n++ == 0)
-		n->found = *e;
-	return false;
-}
-
-static char *
-named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e)
-{
-	struct named n = { .same = entry_same };
-	char why[GH_CAUSE_SIZE], shown[80];
-	struct allow_entry wanted;
-	struct line_parts p;
-
-	text_escape(shown, sizeof(shown), text, strlen(text));
-	if (!line_split(&p, text, strlen(text)))
-		return xasprintf(
-		    "\"%s\": not an entry; write it as it stands in the list, or its "
-		    "number",
-		    shown);
-	if (!entry_parse(&wanted, p.core, p.core_len, why))
-		return xstrdup(why);
-	n.wanted = &wanted;
-	index_visit(l, wanted.name, count_named, &n);
-	if (n.n == 0 && wanted.vm[0] == '\0' && wanted.until == 0) {
-		/* ".pypi.org" will do for ".pypi.org vm=agent-*" if it is the only one.
-		 */
-		n.same = entry_same_target;
-		index_visit(l, wanted.name, count_named, &n);
-	}
-	if (n.n == 0)
-		return xasprintf(
-		    "\"%s\": no such entry in %s; \"gatehouse entries\" shows them",
-		    shown, l->path);
-	if (n.n > 1)
-		return xasprintf(
-		    "\"%s\": %u entries of %s are like that, the first on line %u; "
-		    "name one by its number",
-		    shown, n.n, l->path, n.found.line);
-	*e = n.found;
-	return NULL;
-}
-
-char *
-allowlist_named(const struct allowlist *l, const char *text, struct allow_entry *e)
-{
-	const char *why;
-	uint64_t id;
-
-	if (!text_number(text, 1, UINT32_MAX, &id, &why))
-		return named_by_text(l, text, e);
-	if (!allowlist_find(l, (uint32_t)id, e))
-		return xasprintf(
-		    "there is no entry %u in %s; \"gatehouse entries\" shows them",
-		    (unsigned)id, l->path);
-	return NULL;
-}
-
 /* ---- warnings ---- */
 
-/* What decides about an entry's names at one level, other than itself. */
+/*
+ * What the other entries say at one level of specificity: whether any allows or
+ * forbids some of what the entry in question is about, and which one does so for
+ * all of it, whoever asks and as long as that entry lasts.
+ */
 struct level {
 	const struct allow_entry	*of;
 	bool				 same_name;
-	bool differs;	       /* not for every case, or otherwise */
-	struct allow_entry by; /* by.id 0: nothing covers all of it */
-	const struct allow_entry *preset;	/* whose entries are judged, or NULL */
-	struct allow_entry	  by_preset;	/* by stands in it, if its id is set */
+	bool				 exact;		/* of the name, those for it alone */
+	bool				 allows, denies;
+	struct allow_entry		 by[2];		/* by deny; id 0: none for all of it */
+	struct allow_entry		 inner[2];	/* in a preset, where by is one */
+	const struct allow_entry	*preset;	/* whose entries are judged, or NULL */
 };
 
 /* Without a port an entry that denies is for all, another for those of the web. */
@@ -184,39 +117,68 @@ covers_port(const struct allow_entry *e, const struct allow_entry *of)
 	return e->port == of->port && e->proto == of->proto;
 }
 
+/* What two entries are for is disjoint, or one of them has all of the other's. */
+static bool
+shares_port(const struct allow_entry *e, const struct allow_entry *of)
+{
+	return covers_port(e, of) || covers_port(of, e);
+}
+
+/* Every guest that the glob "of" fits, the other fits too. */
+static bool
+covers_guests(const char *vm, const char *of)
+{
+	if (vm[0] == '\0' || strcmp(vm, of) == 0)
+		return true;
+	/* A star may stand for what no question mark does. */
+	return of[0] != '\0' && text_glob(vm, of) &&
+	    (strchr(vm, '?') == NULL || strchr(of, '*') == NULL);
+}
+
 /* Would an active e, alone, decide all that "of" decides? */
 static bool
 covers(const struct allow_entry *e, const struct allow_entry *of)
 {
-	return (e->until == 0 || e->until == of->until) &&
-	    (e->vm[0] == '\0' || strcmp(e->vm, of->vm) == 0) && covers_port(e, of);
+	return (e->until == 0 || (of->until != 0 && e->until >= of->until)) &&
+	    covers_guests(e->vm, of->vm) && covers_port(e, of);
+}
+
+/* The entry's kind has a say at that level; *all: in every name of the other's. */
+static bool
+is_of_level(const struct level *v, const struct allow_entry *e, bool *all)
+{
+	*all = true;
+	if (v->of->kind == ALLOW_PRESET || e->kind == ALLOW_PRESET)
+		return e->kind == v->of->kind;
+	if (v->exact || e->kind == ALLOW_EXACT)
+		return v->exact && e->kind == ALLOW_EXACT;
+	/* Of the name itself only its tree speaks, and of what is below it both do. */
+	if (v->same_name && e->kind == ALLOW_BELOW) {
+		*all = v->of->kind == ALLOW_BELOW;
+		return v->of->kind != ALLOW_EXACT;
+	}
+	return true;
 }
 
 static bool
 judge_level(const struct allow_entry *e, void *arg)
 {
 	struct level *v = arg;
+	bool all;
 
-	if (e->id == v->of->id || e->state != ALLOW_ON ||
-	    (e->kind == ALLOW_PRESET) != (v->of->kind == ALLOW_PRESET))
-		return false;
-	if (v->same_name && e->kind != v->of->kind &&
-	    !(e->kind == ALLOW_TREE && v->of->kind != ALLOW_TREE))
-		return false;
-	if (!v->same_name && e->kind == ALLOW_EXACT)
-		return false;
-	/* At equal specificity a deny entry is not held back by an allow entry. */
-	if (v->same_name && v->of->deny && !e->deny && v->of->kind != ALLOW_EXACT)
+	if (e->id == v->of->id || e->state != ALLOW_ON || !is_of_level(v, e, &all) ||
+	    !shares_port(e, v->of))
 		return false;
 	if (v->preset == NULL && entry_same(e, v->of) && e->line > v->of->line)
 		return false;	/* the later of two doubles is told */
-	if (!covers(e, v->of) || (v->by.id != 0 && v->by.deny != e->deny)) {
-		v->differs = true;
-		return false;
-	}
-	if (v->by.id == 0 || e->deny) {
-		v->by = *e;
-		v->by_preset = v->preset != NULL ? *v->preset : (struct allow_entry){ 0 };
+	if (e->deny)
+		v->denies = true;
+	else
+		v->allows = true;
+	if (all && covers(e, v->of) && v->by[e->deny].id == 0) {
+		v->by[e->deny] = *e;
+		if (v->preset != NULL)
+			v->inner[e->deny] = *v->preset;
 	}
 	return false;
 }
@@ -253,6 +215,65 @@ judge_name(const struct allowlist *l, const char *name, struct level *v)
 	}
 }
 
+/*
+ * Whether this level shows that the entry in question decides nothing: -1 if it
+ * shows that it does, 1 and *deny for the entry that makes it needless, 0 if less
+ * specific ones must be asked.
+ */
+static int
+level_says(const struct level *v, bool *deny)
+{
+	const bool same = v->same_name && v->exact == (v->of->kind == ALLOW_EXACT);
+
+	*deny = true;
+	/* Where two are equally specific, the one that forbids wins. */
+	if (v->by[true].id != 0 && (v->of->deny || same))
+		return 1;
+	if (v->of->deny ? v->allows : v->denies && !same)
+		return -1;
+	*deny = false;
+	return !v->of->deny && v->by[false].id != 0;
+}
+
+static char *
+needless(const struct level *v, bool deny)
+{
+	const struct allow_entry *by = &v->by[deny];
+	char *text, *warning;
+
+	if (v->inner[deny].id == 0 && entry_same(by, v->of))
+		return xasprintf("the same as line %u; one of them can go", by->line);
+	text = allow_entry_text(v->inner[deny].id != 0 ? &v->inner[deny] : by);
+	warning = deny != v->of->deny ?
+	    xasprintf("has no effect: %s on line %u forbids the same", text, by->line) :
+	    xasprintf("changes nothing: %s on line %u covers it", text, by->line);
+	free(text);
+	return warning;
+}
+
+static char *
+without_effect(const struct allowlist *l, const struct allow_entry *e)
+{
+	struct level v = { .of = e, .same_name = true, .exact = e->kind == ALLOW_EXACT };
+	const char *name = e->name;
+	bool deny;
+	int says;
+
+	for (;;) {
+		judge_name(l, name, &v);
+		if ((says = level_says(&v, &deny)) > 0)
+			return needless(&v, deny);
+		if (says < 0)
+			return NULL;
+		if (!v.exact) {
+			if ((name = strchr(name, '.')) == NULL)
+				return NULL;
+			name++;
+		}
+		v = (struct level){ .of = e, .same_name = v.exact };
+	}
+}
+
 /* Of two entries for the same addresses the later is told. */
 static bool
 find_double(const struct allow_entry *e, void *arg)
@@ -261,7 +282,7 @@ find_double(const struct allow_entry *e, void *arg)
 
 	if (e->state != ALLOW_ON || e->line >= v->of->line || !entry_same(e, v->of))
 		return false;
-	v->by = *e;
+	v->by[e->deny] = *e;
 	return true;
 }
 
@@ -272,35 +293,7 @@ addresses_without_effect(const struct allowlist *l, const struct allow_entry *e)
 
 	if (!index_visit(l, e->name, find_double, &v))
 		return NULL;
-	return xasprintf("the same as line %u; one of them can go", v.by.line);
-}
-
-static char *
-without_effect(const struct allowlist *l, const struct allow_entry *e)
-{
-	struct level v = { .of = e, .same_name = true };
-	const char *name = e->name, *dot;
-	char *text, *warning;
-
-	while (judge_name(l, name, &v), v.by.id == 0 && !v.differs) {
-		if ((dot = strchr(name, '.')) == NULL)
-			return NULL;
-		name = dot + 1;
-		v.same_name = false;
-	}
-	if (v.by.id == 0 || v.differs)
-		return NULL;
-	if (v.by_preset.id == 0 && entry_same(&v.by, e))
-		return xasprintf("the same as line %u; one of them can go", v.by.line);
-	/* A less specific entry of the other action is what this one overrides. */
-	if (v.by.deny != e->deny && !(v.same_name && v.by.deny && v.by.kind == e->kind))
-		return NULL;
-	text = allow_entry_text(v.by_preset.id != 0 ? &v.by_preset : &v.by);
-	warning = v.by.deny != e->deny ?
-	    xasprintf("has no effect: %s on line %u forbids the same", text, v.by.line) :
-	    xasprintf("changes nothing: %s on line %u covers it", text, v.by.line);
-	free(text);
-	return warning;
+	return needless(&v, e->deny);
 }
 
 static char *

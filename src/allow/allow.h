@@ -100,8 +100,9 @@ bool			 allowlist_entry(const struct allowlist *, size_t i,
 			    struct allow_entry *);
 bool			 allowlist_find(const struct allowlist *, uint32_t id,
 			    struct allow_entry *);
-/* An entry by its id in digits or by its text; a cause (caller frees) if there
- * is none, or more than one. */
+/* The one entry named exactly: by its text, or as id=7, line=12, or 7 where it
+ * is only one of the two.  A cause (caller frees), of several lines where there
+ * are near ones or more than one. */
 char			*allowlist_named(const struct allowlist *, const char *,
 			    struct allow_entry *);
 /* The entry as an operator would write it, without "#off "; caller frees. */
@@ -121,6 +122,10 @@ char			*allowlist_warning(const struct allowlist *,
  */
 /* An entry that is there already is switched on, if need be, not doubled. */
 char	*allowlist_add(struct allowlist *, const char *entry, uint32_t *id);
+/* Adds n entries, of which none is there yet, in one edit that what names for undo.
+ * Where one of them is wrong, none is added. */
+char	*allowlist_add_all(struct allowlist *, const char *const *entries, size_t n,
+	    const char *what);
 char	*allowlist_set(struct allowlist *, uint32_t id, bool on);
 char	*allowlist_remove(struct allowlist *, uint32_t id);
 /* Reverts the newest edit not yet undone; *what (caller frees) says which:
@@ -151,6 +156,56 @@ const char	*allowlist_preset_line(const struct allowlist *,
 		    const struct allow_entry *preset, const char *name, uint16_t port,
 		    struct allow_entry *);
 
+/*
+ * Entries for names that were reached though no entry lists them: as few as
+ * there can be without opening what is somebody else's.  See propose.c for the
+ * rule, which gatehouse.8 tells operators.
+ */
+enum { PROPOSE_FOLD = 3 };	/* so many names below one domain become one entry */
+
+static const uint32_t LEARNED_BY_OTHERS = UINT32_MAX;	/* guests not told apart */
+
+struct learned_ask {
+	uint32_t	name, guest;	/* numbers; guest may be LEARNED_BY_OTHERS */
+	uint32_t	count;		/* how often */
+};
+
+struct learned {
+	const char *const		*names;		/* canonical, each once */
+	const char *const		*guests;	/* those that are there now come first */
+	size_t				 npresent;	/* of them */
+	const struct learned_ask	*asks;
+	size_t				 nasks;
+	const char			*vm;	/* a glob for every entry, and then guests
+						 * are one; NULL: as the rule says */
+};
+
+struct proposal {
+	char		*text;		/* the entry */
+	char		*explain;	/* in words */
+	char		*warning;	/* why it should not be taken unseen, or NULL */
+	uint64_t	 count;		/* how often what it covers was asked for */
+	uint32_t	*name, *guest;	/* numbers of what it covers, and for whom */
+	size_t		 nnames, nguests;
+};
+
+/* *n of them, ordered by name; caller frees with proposals_free(). */
+struct proposal	*allow_propose(const struct allowlist *, const struct learned *, size_t *n);
+void		 proposals_free(struct proposal *, size_t n);
+
+/* A preset that lists some of the names asked about. */
+struct preset_hint {
+	char		*preset;	/* "@npm" */
+	uint32_t	*name;		/* numbers of them */
+	size_t		 nnames;
+};
+
+/* Fills in at most max, which together list as many of the names as may be, and
+ * returns how many; preset_hints_free() frees what is in them. */
+size_t		 presets_suggest(const char *const dirs[], size_t ndirs,
+		    const char *const *names, size_t n, struct preset_hint *, size_t max);
+void		 preset_hints_free(struct preset_hint *, size_t n);
+
 /* When the next until= passes, seconds since the epoch; 0: never. */
 int64_t	 allowlist_next_end(const struct allowlist *, int64_t now);
 
@@ -164,6 +219,9 @@ struct allow_image;
  * a static phrase. Does not keep the fd. */
 struct allow_image	*allow_image_open(int fd, size_t size, const char **cause);
 void			 allow_image_close(struct allow_image *);
+/* While on, a name of which no entry says anything is let through on the web's
+ * ports, for the reason learned. A new image does not learn. */
+void			 allow_image_learn(struct allow_image *, bool on);
 
 struct allow_answer {
 	uint8_t		verdict, reason;	/* enum verdict, enum reason */

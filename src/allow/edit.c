@@ -17,6 +17,8 @@
 #include "text.h"
 #include "xmalloc.h"
 
+enum { LINE_ENDING_MAX = 2 };
+
 static size_t
 count_newlines(const char *s, size_t len)
 {
@@ -45,16 +47,17 @@ splice_text(struct allowlist *l, size_t at, size_t cut, const char *new, size_t 
 	l->len = len;
 }
 
-/* Reads the entry within [at, end) of the text, if there is one. */
-static bool
-read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line,
-    struct item *it)
+/* Reads the entries within [at, end) of the text, which have ids from id on.
+ * Returns how many; items NULL: only counts them. */
+static size_t
+read_items(const struct allowlist *l, size_t at, size_t end, uint32_t line, uint32_t id,
+    struct item *items)
 {
 	char why[GH_CAUSE_SIZE];
 	struct line_parts p;
 	struct allow_entry e;
 	const char *nl;
-	size_t len;
+	size_t len, n = 0;
 
 	for (; at < end; at += len + 1, line++) {
 		nl = memchr(l->text + at, '\n', end - at);
@@ -62,16 +65,16 @@ read_item(const struct allowlist *l, size_t at, size_t end, uint32_t line,
 		if (!line_split(&p, l->text + at, len) ||
 		    !entry_parse(&e, p.core, p.core_len, why))
 			continue;
-		it->off = (uint32_t)at;
-		it->line = line;
-		it->name_len = (uint8_t)strlen(e.name);
-		it->flags = entry_flags(&e);
-		return true;
+		if (items != NULL)
+			items[n] = (struct item){ .off = (uint32_t)at, .id = id + (uint32_t)n,
+				.line = line, .name_len = (uint8_t)strlen(e.name),
+				.flags = entry_flags(&e) };
+		n++;
 	}
-	return false;
+	return n;
 }
 
-/* cut bytes at become new ones; the entry in them, if any, has this id. */
+/* cut bytes at become new ones; the entries in them, if any, have ids from id on. */
 static void
 splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_len,
     uint32_t id)
@@ -82,13 +85,12 @@ splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_l
 	    (uint32_t)count_newlines(l->text + from, at - from);
 	const uint32_t lines_cut = (uint32_t)count_newlines(l->text + at, cut);
 	const uint32_t lines_new = (uint32_t)count_newlines(new, new_len);
-	struct item it = { .id = id };
 	size_t found;
 
 	splice_text(l, at, cut, new, new_len);
-	found = read_item(l, at, at + new_len, line, &it) ? 1 : 0;
-	if (l->n + 1 > l->items_room) {
-		l->items_room = l->n + 64;
+	found = read_items(l, at, at + new_len, line, id, NULL);
+	if (l->n + found > l->items_room) {
+		l->items_room = l->n + found + 64;
 		l->items = xreallocarray(l->items, l->items_room, sizeof(*l->items));
 	}
 	for (size_t i = after; i < l->n; i++) {
@@ -98,8 +100,7 @@ splice(struct allowlist *l, size_t at, size_t cut, const char *new, size_t new_l
 	memmove(l->items + first + found, l->items + after,
 	    (l->n - after) * sizeof(*l->items));
 	l->n = l->n - (after - first) + found;
-	if (found != 0)
-		l->items[first] = it;
+	read_items(l, at, at + new_len, line, id, l->items + first);
 	list_changed(l);
 }
 
@@ -220,6 +221,15 @@ find_same(const struct allow_entry *e, void *arg)
 	return e->state != ALLOW_OFF;
 }
 
+/* How the lines of the file end. */
+static const char *
+line_ending(const struct allowlist *l)
+{
+	const char *first = memchr(l->text, '\n', l->len);
+
+	return first != NULL && first > l->text && first[-1] == '\r' ? "\r\n" : "\n";
+}
+
 /* Reads what is to be added: one line that is an entry, spaces trimmed. */
 static char *
 read_new(const char **text, size_t *len, struct allow_entry *e)
@@ -250,14 +260,37 @@ read_new(const char **text, size_t *len, struct allow_entry *e)
 	return NULL;
 }
 
+/* Whether so many more entries of so many bytes fit. */
+static char *
+check_room(const struct allowlist *l, size_t n, size_t bytes)
+{
+	if (n <= ALLOW_ENTRIES_MAX && l->n <= ALLOW_ENTRIES_MAX - n &&
+	    l->len + bytes <= ALLOW_FILE_MAX)
+		return NULL;
+	return xasprintf("%s: the list is full (%u entries, %u MiB); remove entries, or "
+	    "list domains instead of hosts", l->path, ALLOW_ENTRIES_MAX, ALLOW_FILE_MAX >> 20);
+}
+
+/* Puts lines behind the last, n entries in them, each but the last line ended.
+ * A file that ends without a newline goes on doing so. */
+static void
+append(struct allowlist *l, const char *lines, size_t n, char *what)
+{
+	const bool open_end = l->len > 0 && l->text[l->len - 1] != '\n';
+	const char *ending = line_ending(l);
+	char *new = xasprintf("%s%s%s", open_end ? ending : "", lines, open_end ? "" : ending);
+
+	edit(l, l->len, 0, new, strlen(new), l->next_id, what);
+	l->next_id += (uint32_t)n;
+	free(new);
+}
+
 char *
 allowlist_add(struct allowlist *l, const char *entry, uint32_t *id)
 {
-	const char *first = memchr(l->text, '\n', l->len), *ending;
-	const bool open_end = l->len > 0 && l->text[l->len - 1] != '\n';
 	struct allow_entry e;
 	struct same_entry same = { .wanted = &e };
-	char *cause, *new;
+	char *cause, *line;
 	size_t len;
 
 	if ((cause = read_new(&entry, &len, &e)) != NULL ||
@@ -268,19 +301,61 @@ allowlist_add(struct allowlist *l, const char *entry, uint32_t *id)
 		*id = same.id;
 		return allowlist_set(l, same.id, true);
 	}
-	if (l->n >= ALLOW_ENTRIES_MAX || l->len + len + 2 > ALLOW_FILE_MAX)
-		return xasprintf(
-		    "%s: the list is full (%u entries, %u MiB); remove entries, or "
-		    "list domains instead of hosts",
-		    l->path, ALLOW_ENTRIES_MAX, ALLOW_FILE_MAX >> 20);
-	ending = first != NULL && first > l->text && first[-1] == '\r' ? "\r\n" : "\n";
-	/* A file that ends without a newline goes on doing so. */
-	new = xasprintf("%s%.*s%s", open_end ? ending : "", (int)len, entry,
-	    open_end ? "" : ending);
-	*id = l->next_id++;
-	edit(l, l->len, 0, new, strlen(new), *id, what_text("added", &e));
-	free(new);
+	if ((cause = check_room(l, 1, len + LINE_ENDING_MAX)) != NULL)
+		return cause;
+	*id = l->next_id;
+	line = xasprintf("%.*s", (int)len, entry);
+	append(l, line, 1, what_text("added", &e));
+	free(line);
 	return NULL;
+}
+
+/* An entry that is to be added, at the end of lines. */
+static char *
+gather(const struct allowlist *l, const char *entry, char *lines, size_t *used)
+{
+	struct allow_entry e;
+	struct same_entry same = { .wanted = &e };
+	char *cause, *text;
+	size_t len;
+
+	if ((cause = read_new(&entry, &len, &e)) != NULL || (cause = preset_cause(l, &e)) != NULL)
+		return cause;
+	if (index_visit(l, e.name, find_same, &same) || same.id != 0) {
+		text = allow_entry_text(&e);
+		cause = xasprintf("%s: %s is there already", l->path, text);
+		free(text);
+		return cause;
+	}
+	if (*used != 0) {
+		const char *ending = line_ending(l);
+
+		memcpy(lines + *used, ending, strlen(ending));
+		*used += strlen(ending);
+	}
+	memcpy(lines + *used, entry, len);
+	*used += len;
+	lines[*used] = '\0';
+	return NULL;
+}
+
+char *
+allowlist_add_all(struct allowlist *l, const char *const *entries, size_t n, const char *what)
+{
+	size_t room = 1, used = 0;
+	char *lines, *cause;
+
+	for (size_t i = 0; i < n; i++)
+		room += strlen(entries[i]) + LINE_ENDING_MAX;
+	if (n == 0 || (cause = check_room(l, n, room)) != NULL)
+		return n == 0 ? xasprintf("%s: there is nothing to add", l->path) : cause;
+	lines = xmalloc(room);
+	for (size_t i = 0; i < n && cause == NULL; i++)
+		cause = gather(l, entries[i], lines, &used);
+	if (cause == NULL)
+		append(l, lines, n, xstrdup(what));
+	free(lines);
+	return cause;
 }
 
 /*

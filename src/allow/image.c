@@ -27,6 +27,7 @@ struct allow_image {
 	const struct image_rule		*rules;
 	const char			*vms;
 	size_t				 labels_max;	/* of a listed name */
+	bool				 learn;		/* see allow_image_learn() */
 };
 
 static bool
@@ -158,6 +159,13 @@ allow_image_close(struct allow_image *im)
 		return;
 	memfile_unmap(im->map, im->h.size);
 	free(im);
+}
+
+void
+allow_image_learn(struct allow_image *im, bool on)
+{
+	if (im != NULL)
+		im->learn = on;
 }
 
 /* ---- verdicts ---- */
@@ -381,6 +389,10 @@ judge(const struct question *q, const char *name, size_t len)
 		if (key != NULL && judge_key(q, key, p->start == 0, &a))
 			break;
 	}
+	if (a.reason == REASON_NOT_LISTED && q->im->learn &&
+	    (q->any_port || is_web(q->proto, q->port)))
+		a = (struct allow_answer){ .verdict = VERDICT_ALLOW,
+			.reason = REASON_LEARNED };
 	return a;
 }
 

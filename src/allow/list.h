@@ -28,12 +28,13 @@ struct item {
 	uint8_t		pad[2];
 };
 
-/* One edit: at became after where before was.  Never more than one entry. */
+/* One edit: at became after where before was.  Only entries that were added may
+ * be more than one. */
 struct undo {
 	size_t		at;		/* in the text as the edit left it */
 	char		*before, *after;
 	size_t		before_len, after_len;
-	uint32_t	id;
+	uint32_t	id;		/* of the entry, or of the first */
 	bool		line_start;	/* at is the start of a line */
 	bool		stale;		/* at is not known any more */
 	char		*what;
@@ -140,6 +141,12 @@ bool	 wide_is_suffix(const char *name);
 /* What an entry opens beyond what it says, and what would be narrower, or
  * NULL; caller frees. */
 char	*wide_warning(const struct allowlist *, const struct allow_entry *);
+
+/* The domain that one owner registered, as a part of name; NULL if there is none. */
+const char	*wide_registrable(const char *name);
+/* An entry that is or covers a host where anyone can leave data and fetch it: what
+ * to know of it, or NULL; caller frees. */
+char	*wide_shared(const struct allowlist *, const struct allow_entry *);
 
 /* ---- save.c ---- */
 void	 stamp_take(struct stamp *, int fd);

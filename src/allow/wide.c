@@ -85,6 +85,37 @@ static const char *const dns_names[] = {
 	"wikimedia-dns.org",
 };
 
+/* Hosts of which every customer, or anyone at all, has a part that the name does
+ * not tell: what is sent there can be fetched by whoever put it up. */
+static const char *const shared_names[] = {
+	"0x0.st",
+	"api.telegram.org",
+	"cdn.discordapp.com",
+	"cdn.jsdelivr.net",
+	"content.dropboxapi.com",
+	"discord.com",
+	"docs.google.com",
+	"drive.google.com",
+	"file.io",
+	"firebasestorage.googleapis.com",
+	"gist.github.com",
+	"gist.githubusercontent.com",
+	"hooks.slack.com",
+	"ix.io",
+	"pastebin.com",
+	"raw.githubusercontent.com",
+	"script.google.com",
+	"script.googleusercontent.com",
+	"sites.google.com",
+	"storage.cloud.google.com",
+	"storage.googleapis.com",
+	"termbin.com",
+	"transfer.sh",
+	"unpkg.com",
+	"webhook.site",
+	"www.dropbox.com",
+};
+
 /* The outer name of every site behind Cloudflare whose client speaks ECH. */
 static const char ech_name[] = "cloudflare-ech.com";
 
@@ -96,6 +127,14 @@ wide_is_suffix(const char *name)
 
 	return psl != NULL &&
 	    psl_is_public_suffix2(psl, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
+const char *
+wide_registrable(const char *name)
+{
+	const psl_ctx_t *psl = psl_builtin();
+
+	return psl != NULL ? psl_registrable_domain(psl, name) : NULL;
 }
 #else
 /* Without the list, the few that everybody writes. */
@@ -111,6 +150,16 @@ wide_is_suffix(const char *name)
 		if (strcmp(known[i], name) == 0)
 			return true;
 	return false;
+}
+
+const char *
+wide_registrable(const char *name)
+{
+	const char *below = NULL;
+
+	for (; !wide_is_suffix(name) && strchr(name, '.') != NULL; name = strchr(name, '.') + 1)
+		below = name;
+	return below;
 }
 #endif
 
@@ -196,4 +245,19 @@ wide_warning(const struct allowlist *l, const struct allow_entry *e)
 		    "ECH, so that a guest reaches any of them unseen; without it clients "
 		    "fall back to the names themselves, which can be listed", ech_name);
 	return answers_dns(l, e);
+}
+
+char *
+wide_shared(const struct allowlist *l, const struct allow_entry *e)
+{
+	if (e->deny || e->kind > ALLOW_BELOW)
+		return NULL;
+	/* A registry's own host, such as s3.amazonaws.com, serves every customer by path. */
+	if (e->kind == ALLOW_EXACT && strchr(e->name, '.') != NULL && wide_is_suffix(e->name))
+		return xasprintf("%s serves what every customer of it puts there", e->name);
+	for (size_t i = 0; i < sizeof(shared_names) / sizeof(shared_names[0]); i++)
+		if (covers_name(e, shared_names[i]) && !is_denied(l, e, shared_names[i]))
+			return xasprintf("%s serves what anyone puts there, and a guest can leave "
+			    "data there too", shared_names[i]);
+	return NULL;
 }

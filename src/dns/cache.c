@@ -50,14 +50,20 @@ entry_drop(struct dns_cache *c, struct entry *e)
 }
 
 void
-dns_cache_free(struct dns_cache *c)
+dns_cache_clear(struct dns_cache *c)
 {
 	struct entry *e;
 
-	if (c == NULL)
-		return;
 	while ((e = TAILQ_FIRST(&c->use)) != NULL)
 		entry_drop(c, e);
+}
+
+void
+dns_cache_free(struct dns_cache *c)
+{
+	if (c == NULL)
+		return;
+	dns_cache_clear(c);
 	free(c);
 }
 

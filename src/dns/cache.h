@@ -10,6 +10,7 @@
 struct dns_cache;
 struct dns_cache	*dns_cache_new(uint32_t max);
 void			 dns_cache_free(struct dns_cache *);
+void			 dns_cache_clear(struct dns_cache *);
 /* Fills in an answer that still holds, its ttl what is left of it.  Times are
  * monotonic milliseconds. */
 bool			 dns_cache_get(struct dns_cache *, const char *name, uint16_t type,

@@ -5,6 +5,8 @@
  * A refusal is a hit.  What a client does for one connection (A and AAAA, and
  * both again) is one refusal with one id: for a moment, like queries join it.
  * A query that is answered is no hit: the connection that follows will be.
+ * Only while the proxy learns it is one too, since a name that no entry lists
+ * is asked of a server then, whether or not a connection follows.
  */
 #include "config.h"
 
@@ -21,7 +23,7 @@
 
 enum {
 	TOKEN = 1000,
-	DENIAL_MS = 2000,
+	TOLD_MS = 2000,
 	GUESTS_MAX = 1024,	/* beyond that, those with nothing open are forgotten */
 };
 
@@ -40,7 +42,8 @@ filter_init(struct filter *f, struct event_base *base, struct resolver *resolver
 	memset(f, 0, sizeof(*f));
 	f->resolver = resolver;
 	f->sink = *sink;
-	sources_init(&f->sources);
+	source_counts_init(&f->counts);
+	sources_init(&f->sources, &f->counts);
 	hash_key_random(&f->key);
 	pinner_init(&f->pinner, base, sink, inquiry_open);
 }
@@ -57,6 +60,7 @@ filter_free(struct filter *f)
 		}
 	}
 	sources_free(&f->sources);
+	source_counts_free(&f->counts);
 	pinner_free(&f->pinner);
 }
 
@@ -137,29 +141,36 @@ filter_stream_close(struct dns_guest *g)
 
 /* ---- refusals ---- */
 
-/* Tells of a refusal, or finds the one it belongs to; returns its id. */
+/* Tells of a decision, or finds the one it belongs to; returns its id. */
 static uint64_t
-deny(struct filter *f, const struct inquiry *q, enum reason reason, uint32_t entry)
+tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reason reason,
+    uint32_t entry)
 {
 	char text[GH_NAME_SIZE + 32];
 	struct hit h = { .time = now_wall(), .guest = q->addr, .guest_port = q->port, .via = VIA_DNS,
-		.verdict = VERDICT_DENY, .reason = (uint8_t)reason, .entry = entry,
+		.verdict = (uint8_t)verdict, .reason = (uint8_t)reason, .entry = entry,
 		.guest_id = q->guest_id };
 	const uint64_t now = now_ms();
-	struct denial *d;
+	struct told *d;
 	uint64_t key;
 	int n;
 
 	n = snprintf(text, sizeof(text), "%u %u %s", (unsigned)q->guest_id, (unsigned)reason, q->name);
 	key = hash_bytes(&f->key, text, (size_t)n);
-	d = &f->denials[key % FILTER_DENIALS];
+	d = &f->told[key % FILTER_TOLD];
 	if (d->key == key && d->until > now)
 		return d->id;
 	h.id = f->sink.next_id(f->sink.arg);
-	*d = (struct denial){ .key = key, .until = now + DENIAL_MS, .id = h.id };
+	*d = (struct told){ .key = key, .until = now + TOLD_MS, .id = h.id };
 	copy_string(h.name, q->name, sizeof(h.name));
 	f->sink.hit(&h, f->sink.arg);
 	return h.id;
+}
+
+static uint64_t
+deny(struct filter *f, const struct inquiry *q, enum reason reason, uint32_t entry)
+{
+	return tell(f, q, VERDICT_DENY, reason, entry);
 }
 
 /* The same, and says so in the answer. */
@@ -357,6 +368,7 @@ name_refused(struct filter *f, struct inquiry *q, const struct source *s, bool *
 	else
 		a = allow_lookup_name(f->allow, q->name, strlen(q->name), s->name,
 		    (int64_t)time(NULL));
+	q->learned = a.reason == REASON_LEARNED;
 	if (a.verdict != VERDICT_ALLOW) {
 		deny_saying(f, q, r, (enum reason)a.reason, a.entry);
 		return true;
@@ -382,6 +394,8 @@ inquire(struct filter *f, struct inquiry *q, const struct source *s, struct dns_
 	}
 	r.minimal = type == DNS_TYPE_ANY;
 	if (!service && (type == DNS_TYPE_A || type == DNS_TYPE_AAAA)) {
+		if (q->learned)
+			tell(f, q, VERDICT_ALLOW, REASON_LEARNED, 0);
 		if (!resolve(f, q, g, &a) || hold(q, g, &a))
 			return FILTER_WAIT;
 		answer_addresses(f, q, &a, &r);

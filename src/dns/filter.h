@@ -13,7 +13,7 @@
 
 enum {
 	FILTER_BUCKETS = 64,
-	FILTER_DENIALS = 1024,
+	FILTER_TOLD = 1024,
 	FILTER_RATE = 100,		/* queries a second of one guest, for long */
 	FILTER_BURST = 300,		/* and at once */
 	FILTER_WAITING_MAX = 512,	/* queries of all guests that wait for a server */
@@ -30,8 +30,8 @@ struct dns_guest {
 	uint32_t		waiting, streams;
 };
 
-/* A refusal that was told, to which queries alike belong for a moment. */
-struct denial {
+/* A decision that was told, to which queries alike belong for a moment. */
+struct told {
 	uint64_t		key, until, id;
 };
 
@@ -40,11 +40,12 @@ struct filter {
 	struct pinner		 pinner;
 	struct dns_sink		 sink;
 	const struct allow_image *allow;
+	struct source_counts	 counts;
 	struct sources		 sources;
 	struct hash_key		 key;
 	uint32_t		 nguests, waiting;
 	LIST_HEAD(, dns_guest)	 guests[FILTER_BUCKETS];
-	struct denial		 denials[FILTER_DENIALS];
+	struct told		 told[FILTER_TOLD];
 };
 
 /* One query, from when it came until it is answered. */
@@ -57,6 +58,7 @@ struct inquiry {
 	uint16_t		 port;
 	uint32_t		 guest_id;
 	bool			 stream;	/* over TCP, where size does not matter */
+	bool			 learned;	/* no entry lists the name */
 	bool			 pinned;	/* entries list ports of the name */
 	struct pin_wait		 pin;
 	char			 name[GH_NAME_SIZE];	/* that is judged, or escaped if bad */

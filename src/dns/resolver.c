@@ -11,11 +11,11 @@
 
 #include "dns/resolver.h"
 
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/util.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,8 @@
 #include "dns/cache.h"
 #include "dns/upstream.h"
 #include "hash.h"
+#include "log.h"
+#include "own.h"
 #include "reach.h"
 #include "xmalloc.h"
 
@@ -68,6 +70,9 @@ struct resolver {
 	struct upstreams	 servers;
 	unsigned		 preferred;	/* the server that is asked first */
 	struct dns_cache	*cache;
+	struct event		*changes;	/* of this host's addresses */
+	_Atomic uint32_t	 generation;	/* of them, as this resolver knows */
+	const struct resolver	*first;		/* the one that is told of changes */
 	struct hash_key		 key;
 	unsigned		 nlookups, nsockets;
 	bool			 draining;
@@ -175,7 +180,7 @@ lookup_answered(struct lookup *l, const struct dns_reply *reply)
 		a.status = ANSWER_NO_NAME;
 	a.ttl = clamp(reply->ttl, TTL_MIN, reply->negative ? TTL_NEGATIVE_MAX : TTL_MAX);
 	for (unsigned i = 0; i < reply->naddrs; i++) {
-		if (reach_allows(&r->reach, &reply->addrs[i]))
+		if ((l->type & RESOLVE_OPERATORS) != 0 || reach_allows(&r->reach, &reply->addrs[i]))
 			a.addrs[a.naddrs++] = reply->addrs[i];
 		else
 			a.refused = true;
@@ -216,6 +221,12 @@ lookup_reply(struct lookup *l, const struct dns_reply *reply)
 
 /* ---- sockets ---- */
 
+static uint16_t
+wire_type(const struct lookup *l)
+{
+	return l->type & (uint16_t)~RESOLVE_OPERATORS;
+}
+
 static void
 lookup_timeout(int fd, short what, void *arg)
 {
@@ -251,7 +262,7 @@ lookup_datagram(int fd, short what, void *arg)
 			return;
 		}
 		/* What is no sound answer to this query may be forged: wait on. */
-		if (dns_reply_read(&reply, msg, (size_t)n, l->id, l->name, l->type)) {
+		if (dns_reply_read(&reply, msg, (size_t)n, l->id, l->name, wire_type(l))) {
 			lookup_reply(l, &reply);
 			return;
 		}
@@ -284,7 +295,9 @@ lookup_open(struct lookup *l, int type, short what, event_callback_fn cb)
 		lookup_close(l);
 		return false;
 	}
-	evutil_secure_rng_get_bytes(&l->id, sizeof(l->id));
+	/* From the kernel: libevent's generator is not made for threads. */
+	if (getentropy(&l->id, sizeof(l->id)) == -1)
+		fatal("cannot draw the id of a query");
 	lookup_timer(l, TRY_MS);
 	return true;
 }
@@ -301,7 +314,7 @@ lookup_try(struct lookup *l)
 		l->server = (uint8_t)((r->preferred + l->tries++) % r->servers.n);
 		if (!lookup_open(l, SOCK_DGRAM, EV_READ, lookup_datagram))
 			continue;
-		len = dns_query_write(msg, l->id, l->name, l->type, l->edns);
+		len = dns_query_write(msg, l->id, l->name, wire_type(l), l->edns);
 		if (send(l->fd, msg, len, MSG_NOSIGNAL) == (ssize_t)len)
 			return true;
 	}
@@ -326,7 +339,7 @@ stream_read(struct lookup *l)
 			break;
 		if (l->have == want) {
 			if (!dns_reply_read(&reply, l->stream + STREAM_HEAD, want - STREAM_HEAD,
-			    l->id, l->name, l->type))
+			    l->id, l->name, wire_type(l)))
 				break;
 			lookup_reply(l, &reply);
 			return;
@@ -352,7 +365,7 @@ lookup_stream_ready(int fd, short what, void *arg)
 		stream_read(l);
 		return;
 	}
-	len = dns_query_write(msg + STREAM_HEAD, l->id, l->name, l->type, l->edns);
+	len = dns_query_write(msg + STREAM_HEAD, l->id, l->name, wire_type(l), l->edns);
 	msg[0] = (uint8_t)(len >> 8);
 	msg[1] = (uint8_t)len;
 	len += STREAM_HEAD;
@@ -438,6 +451,10 @@ resolver_ask(struct resolver *r, const char *name, uint16_t type, struct dns_wai
 	struct lookup *l;
 
 	w->lookup = NULL;
+	if (r->generation != r->first->generation) {
+		r->generation = r->first->generation;
+		dns_cache_clear(r->cache);
+	}
 	if (dns_cache_get(r->cache, name, type, now_mono() / 1000, a))
 		return true;
 	l = lookup_find(r, name, type);
@@ -473,21 +490,79 @@ resolver_is_own(const struct resolver *r, const struct addr *a)
 	return reach_is_own(&r->reach, a);
 }
 
+uint32_t
+resolver_generation(const struct resolver *r)
+{
+	return r->first->generation;
+}
+
+bool
+resolver_allows(const struct resolver *r, const struct addr *a)
+{
+	return reach_allows(&r->reach, a);
+}
+
+/* What was fit to be dialled may be this host's own now. */
+static void
+resolver_readdressed(int fd, short what, void *arg)
+{
+	struct resolver *r = arg;
+
+	(void)fd;
+	(void)what;
+	own_drain(r->reach.own);
+	r->generation++;
+	dns_cache_clear(r->cache);
+}
+
+bool
+resolver_idle(const struct resolver *r)
+{
+	return r->nlookups == 0;
+}
+
+static void
+resolver_init(struct resolver *r)
+{
+	r->cache = dns_cache_new(CACHE_MAX);
+	hash_key_random(&r->key);
+	TAILQ_INIT(&r->queue);
+}
+
 struct resolver *
 resolver_new(struct event_base *base, const struct conf *conf, char **cause)
 {
 	struct resolver *r = xcalloc(1, sizeof(*r));
 
 	*cause = reach_init(&r->reach, conf);
+	if (*cause == NULL) {
+		r->changes = event_new(base, own_fd(r->reach.own), EV_READ | EV_PERSIST,
+		    resolver_readdressed, r);
+		if (r->changes == NULL || event_add(r->changes, NULL) == -1)
+			*cause = xstrdup("cannot watch this host's addresses");
+	}
 	if (*cause != NULL) {
-		free(r);
+		resolver_free(r);
 		return NULL;
 	}
 	r->base = base;
+	r->first = r;
 	upstreams_read(&r->servers, conf);
-	r->cache = dns_cache_new(CACHE_MAX);
-	hash_key_random(&r->key);
-	TAILQ_INIT(&r->queue);
+	resolver_init(r);
+	return r;
+}
+
+struct resolver *
+resolver_like(const struct resolver *other, struct event_base *base)
+{
+	struct resolver *r = xcalloc(1, sizeof(*r));
+
+	r->base = base;
+	r->first = other->first;
+	r->generation = resolver_generation(other);
+	r->reach = other->reach;
+	r->servers = other->servers;
+	resolver_init(r);
 	return r;
 }
 
@@ -505,5 +580,9 @@ resolver_free(struct resolver *r)
 		}
 	}
 	dns_cache_free(r->cache);
+	if (r->changes != NULL)
+		event_free(r->changes);
+	if (r->first == r || r->first == NULL)
+		reach_free(&r->reach);
 	free(r);
 }

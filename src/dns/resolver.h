@@ -44,8 +44,15 @@ struct dns_waiter {
  * and asks 127.0.0.1, if nobody is named.  NULL and a cause (caller frees).
  */
 struct resolver	*resolver_new(struct event_base *, const struct conf *, char **cause);
+/* Another one, for another thread's event base, that asks the same servers; the
+ * first one must outlive it. */
+struct resolver	*resolver_like(const struct resolver *, struct event_base *);
 /* Nobody may be waiting any more. */
 void		 resolver_free(struct resolver *);
+
+/* With a type: of a host that the operator named, whose addresses are given out
+ * whatever they are. */
+enum { RESOLVE_OPERATORS = 0x8000 };
 
 /*
  * Asks for the addresses (type DNS_TYPE_A or DNS_TYPE_AAAA) of a canonical
@@ -57,5 +64,15 @@ bool		 resolver_ask(struct resolver *, const char *name, uint16_t type, struct d
 void		 resolver_cancel(struct dns_waiter *);
 /* reach_is_own(), for addresses that no name led to. */
 bool		 resolver_is_own(const struct resolver *, const struct addr *);
+/* No look-up is under way. */
+bool		 resolver_idle(const struct resolver *);
+
+/*
+ * What was answered was checked when it was.  The generation changes when this
+ * host got or lost an address since; then who still holds an answer asks again
+ * whether an address of it may be dialled.
+ */
+uint32_t	 resolver_generation(const struct resolver *);
+bool		 resolver_allows(const struct resolver *, const struct addr *);
 
 #endif

@@ -88,13 +88,14 @@ firewall_close(struct firewall *fw)
 	if (fw->changes != -1)
 		close(fw->changes);
 	pins_free(fw->pins);
+	reach_free(&fw->reach);
 	free(fw);
 }
 
 void
 firewall_reconf(struct firewall *fw, const struct conf *conf)
 {
-	char *cause = reach_init(&fw->reach, conf);
+	char *cause = reach_reconf(&fw->reach, conf);
 	struct fw_pin p;
 
 	/* What cannot be read reaches nothing that is not the internet's. */

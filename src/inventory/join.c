@@ -26,13 +26,6 @@
 
 static const uint64_t second = 1000000;
 
-/* How much a claim on a name is worth, by provider. */
-static const struct {
-	const char	*provider;
-	uint8_t		 rank;
-} ranks[] = { { "uid", 9 }, { "leases", 2 }, { "libvirt", 1 } };
-enum { RANK_BY_MAC = 2, RANK_OTHER = 5 };
-
 static int
 holding_compare(const void *a, const void *b)
 {
@@ -310,100 +303,6 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 		address_give(claims[i].node, &claims[i]);
 	}
 	index_addresses(j);
-}
-
-/* Step 3, one claim. */
-static void
-name_claim(struct node *n, const struct sighting *s)
-{
-	uint8_t rank = RANK_OTHER;
-
-	if (s->name[0] == '\0')
-		return;
-	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
-		if (strcmp(ranks[i].provider, s->provider) == 0)
-			rank = ranks[i].rank;
-	}
-	if (s->has_mac)
-		rank += RANK_BY_MAC;
-	if (rank <= n->rank)
-		return;
-	n->rank = rank;
-	copy_string(n->wanted, s->name, sizeof(n->wanted));
-	copy_string(n->wanted_by, s->provider, sizeof(n->wanted_by));
-}
-
-/* Without a claim: the address, never a link-local one, else the MAC.  All of
- * them hold what sighting_name() lets into no name, so they stay unique. */
-static void
-name_own(struct node *n)
-{
-	char mac[MAC_TEXT_SIZE], text[ADDR_TEXT_SIZE];
-	const struct addr *a = &n->g.addrs[0];
-	const bool local = n->g.naddrs == 0 ||
-	    (a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80);
-
-	if (!local)
-		copy_string(n->g.name, addr_format(a, text), sizeof(n->g.name));
-	else if (n->g.has_mac)
-		copy_string(n->g.name, mac_format(n->g.mac, mac), sizeof(n->g.name));
-	else
-		snprintf(n->g.name, sizeof(n->g.name), "guest:%u", (unsigned)n->g.id);
-	copy_string(n->g.by, "neighbours", sizeof(n->g.by));
-}
-
-static bool
-name_taken(struct node *const *named, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(named[i]->g.name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The wanted name, or with -2, -3, ... behind it. */
-static void
-name_unique(struct node *n, struct node *const *named, size_t count)
-{
-	enum { SUFFIX = 8 };
-
-	copy_string(n->g.name, n->wanted, sizeof(n->g.name));
-	copy_string(n->g.by, n->wanted_by, sizeof(n->g.by));
-	for (unsigned k = 2; name_taken(named, count, n->g.name); k++)
-		snprintf(n->g.name, sizeof(n->g.name), "%.*s-%u", GH_GUEST_SIZE - SUFFIX,
-		    n->wanted, k);
-}
-
-/* Who is asked first: uids are ours, then whoever runs, then who came first. */
-static int
-claim_compare(const void *a, const void *b)
-{
-	const struct node *const *x = a, *const *y = b;
-
-	if ((*x)->g.kind != (*y)->g.kind)
-		return (*x)->g.kind == GUEST_UID ? -1 : 1;
-	if ((*x)->g.state != (*y)->g.state)
-		return (*x)->g.state == GUEST_RUNNING ? -1 : 1;
-	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);
-}
-
-static void
-names_settle(struct join *j)
-{
-	struct node **named = xcalloc(j->n + 1, sizeof(struct node *));
-	size_t n = 0;
-
-	for (size_t i = 0; i < j->n; i++) {
-		if (j->nodes[i]->wanted[0] != '\0')
-			named[n++] = j->nodes[i];
-		else
-			name_own(j->nodes[i]);
-	}
-	qsort(named, n, sizeof(struct node *), claim_compare);
-	for (size_t i = 0; i < n; i++)
-		name_unique(named[i], named, i);
-	free(named);
 }
 
 /* What this pass says of a guest's port: the bridge was not looked at, or the

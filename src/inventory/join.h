@@ -50,4 +50,10 @@ bool		 join_forget(struct join *, const struct conf_names *bridges);
 struct node	*join_by_mac(const struct join *, const uint8_t mac[6]);
 struct node	*join_by_addr(const struct join *, const struct addr *);
 
+/* ---- join_name.c ---- */
+/* Takes the name that a sighting has for the guest, if it is the best so far. */
+void		 name_claim(struct node *, const struct sighting *);
+/* Gives every guest the name claimed for it, or one of its own; each is unique. */
+void		 names_settle(struct join *);
+
 #endif

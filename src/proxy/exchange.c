@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "proxy/worker.h"
+#include "xmalloc.h"
 
 enum {
 	EXCHANGE_STEPS = 32,	/* buffers moved before others get a turn */
@@ -59,6 +60,27 @@ exchange_broken(struct session *s, const char *what)
 		session_bad_gateway(s, what);
 }
 
+/* The guest's body breaks the rules after its head was let through.  Once the
+ * answer has begun there is no room left in it for a page. */
+static void
+exchange_refuse(struct session *s, const char *what)
+{
+	struct hit h;
+
+	hit_init(&h, s, s->tunnel ? VIA_CONNECT : VIA_HTTP);
+	h.entry = s->entry;
+	h.dialled = s->exchange->dialled;
+	copy_string(h.name, s->name, sizeof(h.name));
+	if (!s->exchange->answered) {
+		s->exchange->head_len = 0;	/* so that what still comes is waited for */
+		session_refuse(s, &h, REASON_MALFORMED, what);
+		return;
+	}
+	flow_end(s);
+	hit_tell(s, &h, VERDICT_DENY, REASON_MALFORMED);
+	session_close(s, SESSION_END_BROKEN);
+}
+
 /* Gives the framing what was received; true if it took any. */
 static bool
 feed(struct session *s, struct conn *from, struct http_body *body, bool *done)
@@ -74,7 +96,10 @@ feed(struct session *s, struct conn *from, struct http_body *body, bool *done)
 	case PARSE_MORE:
 		break;
 	case PARSE_REFUSE:
-		session_close(s, SESSION_END_BROKEN);
+		if (from == &s->client)
+			exchange_refuse(s, what);
+		else
+			session_close(s, SESSION_END_BROKEN);
 		return false;
 	}
 	b->pass += (uint32_t)used;

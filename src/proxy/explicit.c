@@ -10,11 +10,13 @@
  * CONNECT is answered before anything is dialled, since clients wait for the
  * answer before they send their hello; nothing is resolved or dialled before
  * the hello was judged, so that a CONNECT alone makes us say nothing to
- * anyone.  (A port that an entry lists, other than those of the web, and an
- * address that one lists are different: they are for whatever is spoken there,
- * by whoever speaks first, so such a tunnel is dialled at once.)  The price is that a server that does not answer is told by the
- * end of the tunnel, and not by the answer to CONNECT; the time that dialling
- * early would gain is that from the client to us, which is next to nothing.
+ * anyone.  The price is that a server that does not answer is told by the end
+ * of the tunnel, and not by the answer to CONNECT; the time that dialling early
+ * would gain is that from the client to us, which is next to nothing.
+ *
+ * A port that an entry lists, other than those of the web, and an address that
+ * one lists are different: they are for whatever is spoken there, by whoever
+ * speaks first, so such a tunnel is dialled at once and answered then.
  */
 #include "config.h"
 
@@ -68,15 +70,24 @@ tunnel_take(struct session *s)
 	s->protocol = PROTOCOL_UNKNOWN;
 }
 
-/* Puts the answer in front of what the server says. False: no memory. */
+/* Puts the answer in front of what the server says, the first of which may have
+ * come along with an upstream proxy's own. False: no memory. */
 static bool
 tunnel_answer(struct session *s)
 {
-	s->upstream.in = buf_get(&s->proxy->pool, sizeof(established));
-	if (s->upstream.in == NULL)
+	struct buf *said = s->upstream.in;
+	const size_t len = sizeof(established) - 1, more = said != NULL ? said->end - said->start : 0;
+	struct buf *b = buf_get(&s->proxy->pool, len + more);
+
+	if (b == NULL)
 		return false;
-	memcpy(s->upstream.in->data, established, sizeof(established) - 1);
-	s->upstream.in->end = s->upstream.in->pass = sizeof(established) - 1;
+	memcpy(b->data, established, len);
+	if (said != NULL) {
+		memcpy(b->data + len, said->data + said->start, more);
+		buf_put(&s->proxy->pool, said);
+	}
+	b->end = b->pass = (uint32_t)(len + more);
+	s->upstream.in = b;
 	return true;
 }
 

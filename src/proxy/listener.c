@@ -27,7 +27,7 @@ enum {
 };
 
 static int
-listener_socket(int family, uint16_t port)
+listener_socket(int family, uint16_t port, bool shared)
 {
 	const struct addr any = { .family = family == AF_INET ? 4 : 6 };
 	struct sockaddr_storage ss;
@@ -42,6 +42,11 @@ listener_socket(int family, uint16_t port)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	/* Each worker has a socket, and the kernel spreads connections over them.
+	 * Only processes of our own user could add one: the engine, which says
+	 * what is allowed anyhow. */
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&ss, len) == -1 || listen(fd, BACKLOG) == -1) {
@@ -77,7 +82,7 @@ listener_pair(struct proxy *p, struct conn pair[2], uint16_t *port, const char *
 		struct conn *c = &pair[i];
 
 		conn_init(c, CONN_LISTENER);
-		c->fd = listener_socket(families[i], *port);
+		c->fd = listener_socket(families[i], *port, p->shared->workers > 1);
 		/* A host without IPv6 has no guests that could use it either. */
 		if (c->fd == -1 && families[i] == AF_INET6 && errno == EAFNOSUPPORT)
 			continue;
@@ -96,8 +101,9 @@ listener_open(struct proxy *p)
 {
 	char *cause;
 
-	p->port = p->conf->proxy_port;
-	p->explicit_port = p->conf->explicit_port;
+	p->port = p->shared->port != 0 ? p->shared->port : p->conf->proxy_port;
+	p->explicit_port = p->shared->explicit_port != 0 ? p->shared->explicit_port :
+	    p->conf->explicit_port;
 	cause = listener_pair(p, p->listeners, &p->port, "port");
 	if (cause == NULL && p->explicit_port != 0)
 		cause = listener_pair(p, &p->listeners[PROXY_EXPLICIT], &p->explicit_port,
@@ -115,27 +121,69 @@ listener_close(struct proxy *p)
 	p->paused = false;
 }
 
-/* Over a limit: told to the engine, closed without a word, since nothing of
- * what the guest wants has been read. */
+static bool
+over_limit(struct proxy *p, struct source *source)
+{
+	const struct conf *conf = p->conf;
+
+	return source_load(source) > conf->max_per_guest || p->shared->nopen > conf->max_connections ||
+	    !source_may_open(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
+}
+
+/* Over a limit: closed without a word, since nothing of what the guest wants has
+ * been read, and told to the engine, though not each of many. */
 static void
-listener_refuse(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
+listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
     const struct addr *wanted, uint16_t port)
 {
-	struct session nobody = { .proxy = p, .source = source, .guest_port = guest_port, .port = port };
+	struct session nobody = { .proxy = p, .source = source, .loop6 = loop6,
+		.guest_port = guest_port, .port = port };
 	struct hit hit;
 
 	if (wanted != NULL)
 		nobody.wanted = *wanted;
+	p->stats.limited++;
 	hit_init(&hit, &nobody, VIA_OTHER);
-	hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	if (source_tells(source, p->now, &hit.folded))
+		hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
+	else
+		p->stats.denied++;
+	p->shared->nopen--;
 	source_close(source);
 	close(fd);
+}
+
+static bool
+is_loopback(const struct addr *a)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->bytes[0] == 127 : memcmp(a->bytes, one, sizeof(one)) == 0;
+}
+
+/* By what the guest is known: its address, or on loopback the user that it is.
+ * False if that cannot be told, so that nobody escapes what holds for it. */
+static bool
+listener_who(struct proxy *p, int fd, const struct addr *from, uint16_t port, struct addr *who)
+{
+	struct addr user;
+	uint32_t uid;
+
+	*who = *from;
+	if (p->sources.nuids == 0 || !is_loopback(from))
+		return true;
+	if (p->owner == NULL || owner_ask(p->owner, fd, from, port, &uid) != OWNER_KNOWN)
+		return false;
+	user = source_uid(uid);
+	if (source_known(&p->sources, &user))
+		*who = user;
+	return true;
 }
 
 static void
 listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 {
-	struct addr guest, original, *wanted = explicit ? NULL : &original;
+	struct addr guest, who, original, *wanted = explicit ? NULL : &original;
 	uint16_t guest_port = 0, port = p->explicit_port;
 	struct source *source;
 
@@ -146,16 +194,19 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 		return;
 	}
 	p->stats.accepted++;
-	source = source_open(&p->sources, &guest);
+	source = listener_who(p, fd, &guest, guest_port, &who) ? source_open(&p->sources, &who) : NULL;
 	if (source == NULL) {
 		close(fd);
 		return;
 	}
-	if (source_load(source) > p->conf->max_per_guest || p->nopen >= p->conf->max_connections) {
-		listener_refuse(p, fd, source, guest_port, wanted, port);
+	/* Counted first and asked then, so that no two workers take the last place. */
+	p->shared->nopen++;
+	if (over_limit(p, source)) {
+		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port);
 		return;
 	}
-	if (session_new(p, fd, source, guest_port, wanted, port) == NULL) {
+	if (session_new(p, fd, source, guest.family == 6, guest_port, wanted, port) == NULL) {
+		p->shared->nopen--;
 		source_close(source);
 		close(fd);
 	}
@@ -198,7 +249,7 @@ listener_accept(struct proxy *p)
 
 		for (int n = 0; n < ACCEPT_BATCH && c->readable && !p->paused; n++) {
 			/* Those who wait do so in the kernel, at no cost to who is in. */
-			if (p->nopen >= p->max_open)
+			if (p->shared->nopen >= p->max_open)
 				p->paused = true;
 			else
 				listener_accept_one(p, c, i >= PROXY_EXPLICIT);

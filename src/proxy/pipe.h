@@ -11,9 +11,10 @@
 #include <sys/types.h>
 
 enum {
-	PIPE_MAX = 32,			/* open at once in one worker */
-	PIPE_SIZE = 1 << 20,		/* what an unprivileged process may ask for */
-	PIPE_FDS = 2 * PIPE_MAX,
+	PIPE_SIZE = 1 << 20,		/* what an unprivileged process may ask for, */
+	PIPE_MAX = 48,			/* and of how many: one user has 64 MiB in all */
+	PIPE_MAX_WORKER = 32,
+	PIPE_FDS = 2 * PIPE_MAX_WORKER,
 };
 
 struct pipe {
@@ -24,9 +25,11 @@ struct pipe {
 
 struct pipe_pool {
 	struct pipe	*free;
-	unsigned	 open;
+	unsigned	 open, max;
 };
 
+/* For one of so many workers. */
+void		 pipe_pool_init(struct pipe_pool *, unsigned workers);
 /* NULL: none to be had now. */
 struct pipe	*pipe_get(struct pipe_pool *);
 /* One that still holds bytes is closed, not used again. */

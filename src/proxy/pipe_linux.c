@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void
+pipe_pool_init(struct pipe_pool *pool, unsigned workers)
+{
+	const unsigned share = PIPE_MAX / workers;
+
+	*pool = (struct pipe_pool){ .max = share < PIPE_MAX_WORKER ? share : PIPE_MAX_WORKER };
+}
+
 struct pipe *
 pipe_get(struct pipe_pool *pool)
 {
@@ -16,7 +24,7 @@ pipe_get(struct pipe_pool *pool)
 		pool->free = p->next;
 		return p;
 	}
-	if (pool->open == PIPE_MAX || (p = calloc(1, sizeof(*p))) == NULL)
+	if (pool->open >= pool->max || (p = calloc(1, sizeof(*p))) == NULL)
 		return NULL;
 	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1) {
 		free(p);

@@ -26,7 +26,8 @@ enum {
 	RUN_MAX = 256,		/* sessions given another turn in one batch */
 	FDS_PER_SESSION = 2,
 	/* Channels, the log device; DNS: look-ups under way and guests' connections. */
-	FDS_RESERVED = 256 + PIPE_FDS,
+	FDS_RESERVED = 256,
+	FDS_WORKER = PIPE_FDS + SPARES_MAX + 128 + 16,	/* look-ups; pollers and such */
 	FLOW_MS = 1000,
 };
 
@@ -69,7 +70,18 @@ proxy_settle(struct proxy *p)
 	if (!STAILQ_EMPTY(&p->run))
 		poller_wake(p->poller);
 	session_reap(p);
+	dials_reap(p);
 	proxy_tick_needed(p);
+}
+
+static struct session *
+conn_session(struct conn *c)
+{
+	if (c->kind == CONN_CLIENT)
+		return (struct session *)(void *)((char *)c - offsetof(struct session, client));
+	if (c->kind == CONN_UPSTREAM)
+		return (struct session *)(void *)((char *)c - offsetof(struct session, upstream));
+	return dial_session(c);
 }
 
 static void
@@ -84,10 +96,9 @@ proxy_ready(void *item, unsigned what, void *arg)
 	c->ended |= (what & POLLER_END) != 0;
 	if (c->kind == CONN_LISTENER)
 		return;		/* proxy_settle() accepts */
-	s = c->kind == CONN_CLIENT ?
-	    (struct session *)(void *)((char *)c - offsetof(struct session, client)) :
-	    (struct session *)(void *)((char *)c - offsetof(struct session, upstream));
-	session_run(s);
+	s = conn_session(c);
+	if (s != NULL)
+		session_run(s);
 }
 
 static void
@@ -114,22 +125,60 @@ proxy_tick(int fd, short what, void *arg)
 	proxy_settle(p);
 }
 
+static void
+proxy_look(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	proxy_enter(arg);
+	lowat_look(arg);
+	proxy_settle(arg);
+}
+
 /* How many sessions the descriptors of this process are enough for. */
 static uint32_t
-proxy_fd_budget(void)
+proxy_fd_budget(unsigned workers)
 {
+	const rlim_t reserved = FDS_RESERVED + (rlim_t)workers * FDS_WORKER;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
 		return UINT32_MAX;
-	if (limit.rlim_cur <= FDS_RESERVED + FDS_PER_SESSION)
+	if (limit.rlim_cur <= reserved + FDS_PER_SESSION)
 		return 1;
-	return (uint32_t)((limit.rlim_cur - FDS_RESERVED) / FDS_PER_SESSION);
+	return (uint32_t)((limit.rlim_cur - reserved) / FDS_PER_SESSION);
+}
+
+struct proxy_shared *
+proxy_shared_new(uint32_t generation, unsigned workers)
+{
+	struct proxy_shared *shared = xcalloc(1, sizeof(*shared));
+
+	atomic_init(&shared->next_id, (uint64_t)generation << 32 | 1);
+	atomic_init(&shared->nopen, 0);
+	source_counts_init(&shared->counts);
+	shared->workers = workers;
+	return shared;
+}
+
+void
+proxy_shared_free(struct proxy_shared *shared)
+{
+	if (shared == NULL)
+		return;
+	source_counts_free(&shared->counts);
+	free(shared);
+}
+
+uint64_t
+proxy_next_id(struct proxy_shared *shared)
+{
+	return atomic_fetch_add_explicit(&shared->next_id, 1, memory_order_relaxed);
 }
 
 struct proxy *
 proxy_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
-    uint32_t generation, const struct proxy_sink *sink, char **cause)
+    struct proxy_shared *shared, const struct proxy_sink *sink, char **cause)
 {
 	struct proxy *p = xcalloc(1, sizeof(*p));
 
@@ -137,24 +186,41 @@ proxy_new(struct event_base *base, struct resolver *resolver, const struct conf 
 	p->resolver = resolver;
 	p->conf = conf;
 	p->sink = *sink;
-	p->next_id = (uint64_t)generation << 32 | 1;
+	p->shared = shared;
 	p->original = original_destination;
-	p->max_open = proxy_fd_budget();
+	p->max_open = proxy_fd_budget(shared->workers);
 	for (int i = 0; i < PROXY_LISTENERS; i++)
 		conn_init(&p->listeners[i], CONN_LISTENER);
 	STAILQ_INIT(&p->run);
-	sources_init(&p->sources);
+	sources_init(&p->sources, &shared->counts);
+	pipe_pool_init(&p->pipes, shared->workers);
 	p->now = now_mono() / 1000;
 	wheel_init(&p->wheel, p->now);
 	*cause = NULL;
 	p->poller = poller_new(base, proxy_ready, proxy_after, p, cause);
-	if (*cause == NULL && (p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p)) == NULL)
+	p->look = event_new(base, -1, EV_PERSIST, proxy_look, p);
+	p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p);
+	if (*cause == NULL && (p->tick == NULL || p->look == NULL))
 		*cause = xstrdup("cannot start the clock of the proxy");
 	if (*cause != NULL) {
 		proxy_free(p);
 		return NULL;
 	}
 	return p;
+}
+
+static bool
+proxy_alone(void *arg)
+{
+	const struct proxy *p = arg;
+
+	return resolver_idle(p->resolver);
+}
+
+bool
+proxy_stay(struct proxy *p, int bell)
+{
+	return poller_stay(p->poller, bell, proxy_alone);
 }
 
 void
@@ -164,12 +230,13 @@ proxy_free(struct proxy *p)
 		return;
 	if (p->poller != NULL)
 		free(proxy_run(p, false));
-	allow_image_close(p->allow);
 	sources_free(&p->sources);
 	buf_pool_free(&p->pool);
 	pipe_pool_free(&p->pipes);
 	if (p->tick != NULL)
 		event_free(p->tick);
+	if (p->look != NULL)
+		event_free(p->look);
 	poller_free(p->poller);
 	free(p);
 }
@@ -226,9 +293,8 @@ proxy_judge_again(struct proxy *p, const struct source *source)
 }
 
 void
-proxy_set_allow(struct proxy *p, struct allow_image *image)
+proxy_set_allow(struct proxy *p, const struct allow_image *image)
 {
-	allow_image_close(p->allow);
 	p->allow = image;
 	proxy_enter(p);
 	proxy_judge_again(p, NULL);
@@ -255,6 +321,20 @@ proxy_set_guest(struct proxy *p, const struct addr *addr, uint32_t guest_id, con
 }
 
 void
+proxy_set_uid(struct proxy *p, uint32_t uid, uint32_t guest_id, const char *name, bool frozen)
+{
+	const struct addr addr = source_uid(uid);
+
+	proxy_set_guest(p, &addr, guest_id, name, frozen);
+}
+
+void
+proxy_set_owner(struct proxy *p, const struct owner *owner)
+{
+	p->owner = owner;
+}
+
+void
 proxy_guests_begin(struct proxy *p)
 {
 	sources_mark(&p->sources);
@@ -268,16 +348,11 @@ proxy_guests_end(struct proxy *p)
 	proxy_settle(p);
 }
 
-uint64_t
-proxy_next_id(struct proxy *p)
-{
-	return p->next_id++;
-}
-
 void
 proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 {
 	*stats = p->stats;
 	stats->connections = p->nopen;
 	stats->accept_paused = p->paused;
+	stats->upstream_cause = p->chain_cause;
 }

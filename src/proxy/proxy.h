@@ -1,6 +1,7 @@
 /*
  * The embedded proxy: listener, sessions, relay.  One struct proxy is one
- * worker with its own event base; it holds no state outside itself.
+ * worker with its own event base; what it shares with the others is in
+ * struct proxy_shared.  A worker is used from one thread at a time (crew.h).
  */
 #ifndef PROXY_H
 #define PROXY_H
@@ -23,31 +24,48 @@ struct proxy_sink {
 struct proxy_stats {
 	uint32_t	connections;
 	uint64_t	accepted, allowed, denied;
+	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
+	const char	*upstream_cause;	/* of the proxy's: "" while the upstream proxy works */
 };
 
 struct proxy;
+struct proxy_shared;
+/* What the workers count together; generation: upper half of hits' ids. */
+struct proxy_shared	*proxy_shared_new(uint32_t generation, unsigned workers);
+/* After the last worker. */
+void		 proxy_shared_free(struct proxy_shared *);
+/* Ids of hits, also for others who decide beside the proxy; any thread. */
+uint64_t	 proxy_next_id(struct proxy_shared *);
+
 /* Does not listen before proxy_run(); binding needs no privilege. */
 struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,
-		    uint32_t generation, const struct proxy_sink *, char **cause);
+		    struct proxy_shared *, const struct proxy_sink *, char **cause);
 void		 proxy_free(struct proxy *);
+/* The event base serves the proxy, its resolver and what bell announces, and
+ * nothing else: see poller_stay(). */
+bool		 proxy_stay(struct proxy *, int bell);
 /* NULL or a cause. Stopping closes the listener and every session. */
 char		*proxy_run(struct proxy *, bool run);
 bool		 proxy_running(const struct proxy *);
-/* Takes the image over; NULL: refuse everything. Sessions that it no longer
- * allows are cut before this returns. */
-void		 proxy_set_allow(struct proxy *, struct allow_image *);
+/* The image stays the caller's; NULL: refuse everything. Sessions that it no
+ * longer allows are cut before this returns. */
+void		 proxy_set_allow(struct proxy *, const struct allow_image *);
 /* Who sits behind an address; guest_id 0 forgets it. Frozen: its sessions are
  * cut and new ones refused. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
+/* The same of a user of this host, who connects from its own addresses. */
+void		 proxy_set_uid(struct proxy *, uint32_t uid, uint32_t guest_id, const char *name,
+		    bool frozen);
+/* What tells users of this host apart; stays the caller's. */
+struct owner;
+void		 proxy_set_owner(struct proxy *, const struct owner *);
 /* An engine tells every guest anew after it started: begin before the first of
  * them; end forgets the addresses that were not told again. */
 void		 proxy_guests_begin(struct proxy *);
 void		 proxy_guests_end(struct proxy *);
-/* Ids of hits, for others who decide beside the proxy. */
-uint64_t	 proxy_next_id(struct proxy *);
 void		 proxy_stats(const struct proxy *, struct proxy_stats *);
 
 #endif

@@ -46,7 +46,8 @@ page_body(char *body, size_t size, const struct hit *h, const char *what)
 	    "gatehouse refused this request.",
 	    id, h->name[0] != '\0' ? h->name : "-", reason_name(reason),
 	    server ? "The answer breaks the protocol's rules." : reason_advice(reason),
-	    what != NULL ? " It has " : "", what != NULL ? what : "", what != NULL ? "." : "", id,
+	    what == NULL ? "" : reason == REASON_UPSTREAM ? " It " : " It has ",
+	    what != NULL ? what : "", what != NULL ? "." : "", id,
 	    allow[0] != '\0' ? "\n" : "", allow[0] != '\0' ? allow + 1 : "");
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
@@ -55,7 +56,8 @@ page_body(char *body, size_t size, const struct hit *h, const char *what)
 static void
 page_write(struct buf *b, const struct hit *h, const char *what, bool to_head)
 {
-	const bool dead_end = h->verdict == VERDICT_ALLOW || h->reason == REASON_UNRESOLVABLE;
+	const bool dead_end = h->verdict == VERDICT_ALLOW || h->reason == REASON_UNRESOLVABLE ||
+		h->reason == REASON_UPSTREAM;
 	char body[BODY_SIZE], id[GH_ID_SIZE];
 	size_t len = page_body(body, sizeof(body), h, what);
 	int n;
@@ -94,9 +96,14 @@ guest_is_done(const struct session *s)
 		return true;
 	if (s->client.readable || s->client.ended)
 		return false;
-	return s->protocol == PROTOCOL_TLS ||
-	    (s->exchange != NULL && s->exchange->body_up.kind == HTTP_BODY_NONE &&
-	    s->exchange->head_len > 0);
+	/* A hello refused before it was whole may still be on its way. */
+	if (s->protocol == PROTOCOL_TLS)
+		return s->scan.need > 0 && s->scan.have >= s->scan.need;
+	/* So may one that does not wait for the answer to its CONNECT. */
+	if (s->explicit && !s->tunnel)
+		return false;
+	return s->exchange != NULL && s->exchange->body_up.kind == HTTP_BODY_NONE &&
+	    s->exchange->head_len > 0;
 }
 
 static void

@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "proxy/worker.h"
@@ -85,18 +87,51 @@ conn_fill(struct session *s, struct conn *from, size_t size)
 	return IO_FAILED;
 }
 
+/*
+ * True when our end of the stream comes right behind these bytes: held back
+ * for it (MSG_MORE), they leave in one packet with it instead of two, and a
+ * packet through all of a host's rules costs more than most calls do.
+ */
+static bool
+end_follows(const struct session *s, const struct conn *from)
+{
+	return s->state == SESSION_LINGER || (s->state == SESSION_RELAY && from->ended);
+}
+
+/*
+ * Before each write. What is written first leaves at once, since nothing is in
+ * flight that Nagle's algorithm would wait for; TCP_NODELAY is for what
+ * follows. (The answer to our CONNECT, where there was one, took its bytes out of
+ * flight.) A guest's socket has it from its listener.
+ */
+static void
+conn_prompt(struct conn *to)
+{
+	const int on = 1;
+
+	if (to->kind != CONN_UPSTREAM || to->prompt)
+		return;
+	if (to->sent) {
+		setsockopt(to->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		to->prompt = true;
+	}
+	to->sent = true;
+}
+
 enum io
 conn_flush(struct session *s, struct conn *from, struct conn *to)
 {
+	const int flags = MSG_NOSIGNAL | (end_follows(s, from) ? MSG_MORE : 0);
 	struct buf *b = from->in;
 	ssize_t n;
 
 	while (b != NULL && b->start < b->pass) {
 		if (!to->writable)
 			return IO_BLOCKED;
-		n = send(to->fd, b->data + b->start, b->pass - b->start, MSG_NOSIGNAL);
+		conn_prompt(to);
+		n = send(to->fd, b->data + b->start, b->pass - b->start, flags);
 		if (n == -1 && errno == EAGAIN) {
-			to->writable = false;
+			conn_blocked(s->proxy, to);
 			return IO_BLOCKED;
 		}
 		if (n == -1 && errno != EINTR)
@@ -131,7 +166,12 @@ relay_start(struct session *s)
 	if (s->upstream.in != NULL)
 		s->upstream.in->pass = s->upstream.in->end;
 	s->state = SESSION_RELAY;
-	session_touch(s);
+	/* A server of TLS owes the next word; of anything else, who knows. */
+	s->heard = s->protocol != PROTOCOL_TLS;
+	if (s->heard)
+		session_touch(s);
+	else
+		session_deadline(s, s->proxy->conf->handshake_seconds);
 }
 
 static enum io
@@ -169,6 +209,7 @@ relay_pipe_flush(struct session *s, struct conn *from, struct conn *to)
 	while (from->pipe->held > 0) {
 		if (!to->writable)
 			return IO_BLOCKED;
+		conn_prompt(to);
 		n = pipe_drain(from->pipe, to->fd);
 		if (n > 0) {
 			flow_count(s, from->kind == CONN_CLIENT, (size_t)n);
@@ -177,7 +218,7 @@ relay_pipe_flush(struct session *s, struct conn *from, struct conn *to)
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			return IO_FAILED;
 		if (errno == EAGAIN) {
-			to->writable = false;
+			conn_blocked(s->proxy, to);
 			return IO_BLOCKED;
 		}
 	}
@@ -244,8 +285,13 @@ relay_way(struct session *s, struct conn *from, struct conn *to, bool *again)
 		if (io == IO_EOF)
 			io = IO_DONE;	/* once more round, to pass the end on */
 	}
-	if (moved > 0)
-		session_touch(s);
+	if (moved > 0 && from == &s->upstream)
+		s->heard = true;
+	if (moved > 0) {
+		if (s->heard)
+			session_touch(s);
+		lowat_moved(s, from, moved);
+	}
 	return io != IO_FAILED;
 }
 

@@ -136,7 +136,7 @@ read_tls(struct session *s)
 	request_hit(&h, s, VIA_TLS);
 	h.tls_version = hello.version;
 	h.ech = hello.ech;
-	text_escape(h.alpn, sizeof(h.alpn), hello.alpn, hello.alpn_len);
+	tls_alpn_text(&hello, h.alpn, sizeof(h.alpn));
 	if (!hello.has_name)
 		session_refuse(s, &h, REASON_NO_NAME, NULL);
 	else if (request_name(s, &h, hello.name, hello.name_len))

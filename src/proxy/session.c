@@ -34,6 +34,8 @@ static const char *const end_names[SESSION_END_COUNT] = {
 	[SESSION_END_BROKEN] = "a peer broke the protocol",
 	[SESSION_END_REVOKED] = "no longer allowed",
 	[SESSION_END_STOPPED] = "the proxy was stopped",
+	[SESSION_END_SILENT] = "the server never answered",
+	[SESSION_END_OLD] = "open for too long",
 };
 
 void
@@ -47,9 +49,23 @@ conn_init(struct conn *c, enum conn_kind kind)
 bool
 conn_watch(struct proxy *p, struct conn *c)
 {
-	if (!c->watched)
-		c->watched = poller_add(p->poller, c->fd, c);
+	/* A guest's socket can nearly always be written to: to be told so would be
+	 * a wake-up in each connection. Upstream that means: connected. */
+	const bool out = c->kind == CONN_UPSTREAM || !c->writable;
+
+	if (!c->watched) {
+		c->watched = poller_add(p->poller, c->fd, c, out);
+		c->watched_out = c->watched && out;
+	}
 	return c->watched;
+}
+
+void
+conn_blocked(struct proxy *p, struct conn *c)
+{
+	c->writable = false;
+	if (c->watched && !c->watched_out)
+		c->watched_out = poller_move(p->poller, c->fd, c);
 }
 
 void
@@ -68,7 +84,7 @@ conn_close(struct proxy *p, struct conn *c, bool reset)
 }
 
 struct session *
-session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
+session_new(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
     const struct addr *wanted, uint16_t port)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -81,12 +97,15 @@ session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
 	s->client.fd = fd;
 	s->client.readable = s->client.writable = true;
 	s->source = source;
+	s->loop6 = loop6;
 	s->guest_port = guest_port;
 	s->explicit = wanted == NULL;
 	if (wanted != NULL)
 		s->wanted = *wanted;
 	s->port = port;
 	s->state = SESSION_HEAD;
+	if (p->conf->lifetime_seconds != 0)
+		s->ends = (uint32_t)((p->now + 999) / 1000) + p->conf->lifetime_seconds;
 	p->nopen++;
 	LIST_INSERT_HEAD(&p->sessions, s, link);
 	session_deadline(s, p->conf->head_seconds);
@@ -97,18 +116,25 @@ session_new(struct proxy *p, int fd, struct source *source, uint16_t guest_port,
 	return s;
 }
 
+static uint64_t
+session_when(const struct session *s, uint32_t seconds)
+{
+	const uint64_t when = s->proxy->now + seconds * UINT64_C(1000), ends = s->ends * UINT64_C(1000);
+
+	return ends != 0 && ends < when ? ends : when;
+}
+
 void
 session_deadline(struct session *s, uint32_t seconds)
 {
 	wheel_clear(&s->proxy->wheel, &s->timer);
-	wheel_set(&s->proxy->wheel, &s->timer, s->proxy->now + seconds * UINT64_C(1000));
+	wheel_set(&s->proxy->wheel, &s->timer, session_when(s, seconds));
 }
 
 void
 session_touch(struct session *s)
 {
-	wheel_set(&s->proxy->wheel, &s->timer,
-	    s->proxy->now + s->proxy->conf->idle_seconds * UINT64_C(1000));
+	wheel_set(&s->proxy->wheel, &s->timer, session_when(s, s->proxy->conf->idle_seconds));
 }
 
 void
@@ -170,6 +196,10 @@ session_due(struct timer *t, void *arg)
 	struct session *s = (struct session *)(void *)((char *)t - offsetof(struct session, timer));
 
 	(void)arg;
+	if (s->ends != 0 && s->proxy->now >= s->ends * UINT64_C(1000)) {
+		session_close(s, SESSION_END_OLD);
+		return;
+	}
 	switch ((enum session_state)s->state) {
 	case SESSION_HEAD:
 		request_timeout(s);
@@ -179,8 +209,10 @@ session_due(struct timer *t, void *arg)
 		dial_timeout(s);
 		session_run(s);
 		break;
-	case SESSION_TUNNEL:
 	case SESSION_RELAY:
+		session_close(s, s->heard ? SESSION_END_IDLE : SESSION_END_SILENT);
+		break;
+	case SESSION_TUNNEL:
 	case SESSION_EXCHANGE:
 		session_close(s, SESSION_END_IDLE);
 		break;
@@ -203,6 +235,7 @@ session_close(struct session *s, enum session_end why)
 	log_debug("session of %s to %s ends: %s", s->source->name[0] != '\0' ? s->source->name : "?",
 	    s->name != NULL ? s->name : "?", end_names[why]);
 	flow_end(s);
+	lowat_end(s);
 	dial_abandon(s->dial);
 	s->dial = NULL;
 	conn_close(p, &s->client, reset);
@@ -216,6 +249,7 @@ session_close(struct session *s, enum session_end why)
 	LIST_REMOVE(s, link);
 	LIST_INSERT_HEAD(&p->dead, s, link);
 	p->nopen--;
+	p->shared->nopen--;
 	p->paused = false;
 }
 

@@ -2,24 +2,45 @@
  * The table of sources: chained buckets, keyed with a random seed because
  * guests choose their IPv6 addresses.  It holds what the engine told plus
  * one source for each open connection of a stranger, so connection limits
- * bound it.
+ * bound it.  A table is its worker's alone; what limits count is common to all
+ * workers, and atomic: one such addition a connection, next to some twenty
+ * system calls.
  */
 #include "config.h"
 
 #include "proxy/sources.h"
 
-#include <event2/util.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "addr.h"
+#include "log.h"
 #include "xmalloc.h"
 
+enum { FOLD_MS = 1000 };
+
 void
-sources_init(struct sources *t)
+source_counts_init(struct source_counts *c)
+{
+	memset(c, 0, sizeof(*c));
+	pthread_mutex_init(&c->lock, NULL);
+	LIST_INIT(&c->guests);
+}
+
+void
+source_counts_free(struct source_counts *c)
+{
+	pthread_mutex_destroy(&c->lock);
+}
+
+void
+sources_init(struct sources *t, struct source_counts *counts)
 {
 	memset(t, 0, sizeof(*t));
-	evutil_secure_rng_get_bytes(&t->seed, sizeof(t->seed));
+	t->counts = counts;
+	if (getentropy(&t->seed, sizeof(t->seed)) == -1)
+		fatal("cannot draw a hash key");
 }
 
 static size_t
@@ -59,36 +80,72 @@ source_new(struct sources *t, const struct addr *a)
 	return s;
 }
 
-/* Gives the source, and what it has open, to another guest (0: to nobody). */
-static void
-source_assign(struct sources *t, struct source *s, uint32_t id)
+struct addr
+source_uid(uint32_t uid)
 {
-	struct guest_count *g = s->guest;
+	struct addr a = { .family = SOURCE_UID };
 
-	if (g != NULL) {
-		g->open -= s->open;
-		if (--g->sources == 0) {
-			LIST_REMOVE(g, link);
-			free(g);
-		}
-		s->guest = NULL;
-		t->strangers += s->open;
-	}
-	if (id == 0)
-		return;
-	LIST_FOREACH(g, &t->guests, link) {
+	memcpy(a.bytes, &uid, sizeof(uid));
+	return a;
+}
+
+bool
+source_known(struct sources *t, const struct addr *a)
+{
+	const struct source *s = source_find(t, a);
+
+	return s != NULL && s->guest != NULL;
+}
+
+/* The count of a guest, which has one source more now. */
+static struct guest_count *
+guest_join(struct source_counts *c, uint32_t id)
+{
+	struct guest_count *g;
+
+	LIST_FOREACH(g, &c->guests, link) {
 		if (g->id == id)
 			break;
 	}
 	if (g == NULL) {
 		g = xcalloc(1, sizeof(*g));
 		g->id = id;
-		LIST_INSERT_HEAD(&t->guests, g, link);
+		LIST_INSERT_HEAD(&c->guests, g, link);
 	}
 	g->sources++;
-	g->open += s->open;
-	t->strangers -= s->open;
-	s->guest = g;
+	return g;
+}
+
+static void
+guest_leave(struct guest_count *g)
+{
+	if (--g->sources > 0)
+		return;
+	LIST_REMOVE(g, link);
+	free(g);
+}
+
+/* Gives the source, and what it has open, to another guest (0: to nobody). */
+static void
+source_assign(struct sources *t, struct source *s, uint32_t id)
+{
+	struct source_counts *c = t->counts;
+
+	pthread_mutex_lock(&c->lock);
+	if (s->guest != NULL) {
+		s->guest->open -= s->open;
+		guest_leave(s->guest);
+		s->guest = NULL;
+		t->nuids -= s->addr.family == SOURCE_UID;
+		c->strangers += s->open;
+	}
+	if (id != 0) {
+		s->guest = guest_join(c, id);
+		t->nuids += s->addr.family == SOURCE_UID;
+		s->guest->open += s->open;
+		c->strangers -= s->open;
+	}
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void
@@ -119,7 +176,7 @@ source_open(struct sources *t, const struct addr *a)
 	if (s->guest != NULL)
 		s->guest->open++;
 	else
-		t->strangers++;
+		t->counts->strangers++;
 	return s;
 }
 
@@ -131,7 +188,7 @@ source_close(struct source *s)
 		s->guest->open--;
 		return;
 	}
-	s->table->strangers--;
+	s->table->counts->strangers--;
 	if (s->open == 0)
 		source_free(s);
 }
@@ -139,7 +196,50 @@ source_close(struct source *s)
 uint32_t
 source_load(const struct source *s)
 {
-	return s->guest != NULL ? s->guest->open : s->table->strangers;
+	return s->guest != NULL ? s->guest->open : s->table->counts->strangers;
+}
+
+static bool
+rate_take(struct rate *r, uint64_t now, uint32_t per_second)
+{
+	const uint64_t us = now * 1000;
+	uint64_t was = r->next, next;
+
+	if (per_second == 0)
+		return true;
+	do {
+		next = was > us ? was : us;
+		if (next - us > RATE_BURST_SECONDS * UINT64_C(1000000))
+			return false;
+	} while (!atomic_compare_exchange_weak(&r->next, &was, next + 1000000 / per_second));
+	return true;
+}
+
+bool
+source_may_open(struct source *s, uint64_t now, uint32_t per_guest, uint32_t in_all)
+{
+	struct rate *r = s->guest != NULL ? &s->guest->rate : &s->table->counts->strangers_rate;
+
+	return rate_take(r, now, per_guest) && rate_take(&s->table->counts->rate, now, in_all);
+}
+
+bool
+source_tells(struct source *s, uint64_t now, uint16_t *more)
+{
+	struct fold *f = s->guest != NULL ? &s->guest->fold : &s->table->counts->strangers_fold;
+
+	uint64_t told = f->told;
+	uint32_t n;
+
+	/* Only one of several workers tells. */
+	if ((told != 0 && now < told + FOLD_MS) ||
+	    !atomic_compare_exchange_strong(&f->told, &told, now)) {
+		f->more++;
+		return false;
+	}
+	n = atomic_exchange(&f->more, 0);
+	*more = (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
+	return true;
 }
 
 uint32_t

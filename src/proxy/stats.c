@@ -11,12 +11,17 @@
 #include "proxy/worker.h"
 #include "xmalloc.h"
 
+/* Where a user of this host came from. */
+static const struct addr loopback4 = { .family = 4, .bytes = { 127, 0, 0, 1 } };
+static const struct addr loopback6 = { .family = 6, .bytes = { [15] = 1 } };
+
 void
 hit_init(struct hit *h, const struct session *s, enum hit_via via)
 {
 	memset(h, 0, sizeof(*h));
 	h->via = (uint8_t)via;
-	h->guest = s->source->addr;
+	h->guest = s->source->addr.family != SOURCE_UID ? s->source->addr :
+	    s->loop6 ? loopback6 : loopback4;
 	h->guest_port = s->guest_port;
 	h->wanted = s->wanted;
 	h->port = s->port;
@@ -28,7 +33,7 @@ hit_tell(struct session *s, struct hit *h, enum verdict verdict, enum reason rea
 {
 	struct proxy *p = s->proxy;
 
-	h->id = proxy_next_id(p);
+	h->id = proxy_next_id(p->shared);
 	h->time = now_wall();
 	h->verdict = (uint8_t)verdict;
 	h->reason = (uint8_t)reason;

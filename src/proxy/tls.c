@@ -15,7 +15,10 @@
 
 #include "proxy/tls.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "text.h"
 
 enum {
 	RECORD_HEADER = 5,
@@ -144,11 +147,23 @@ parse_server_name(struct cursor *c, struct tls_hello *h)
 	vector_close(c, list);
 }
 
+/* Whole ones, in their order; the first that does not fit ends it. */
+static void
+keep_protocol(struct cursor *c, struct tls_hello *h)
+{
+	if (h->alpn_more || c->left + 1 > sizeof(h->alpn) - h->alpn_len) {
+		h->alpn_more = true;
+		return;
+	}
+	h->alpn[h->alpn_len++] = (uint8_t)c->left;
+	while (c->left > 0)
+		h->alpn[h->alpn_len++] = cursor_u8(c);
+}
+
 static void
 parse_alpn(struct cursor *c, struct tls_hello *h)
 {
 	size_t list, protocol;
-	bool first = true;
 
 	list = vector_open(c, cursor_u16(c));
 	if (list != 0 || c->left == 0)
@@ -157,9 +172,7 @@ parse_alpn(struct cursor *c, struct tls_hello *h)
 		protocol = vector_open(c, cursor_u8(c));
 		if (c->left == 0)
 			c->bad = true;
-		while (first && c->left > 0 && h->alpn_len < sizeof(h->alpn))
-			h->alpn[h->alpn_len++] = cursor_u8(c);
-		first = false;
+		keep_protocol(c, h);
 		vector_close(c, protocol);
 	}
 	vector_close(c, list);
@@ -352,6 +365,28 @@ tls_hello_parse(struct tls_scan *scan, const uint8_t *b, size_t len, size_t max,
 	if (c.bad)
 		return refuse(why, REASON_MALFORMED, what, "a hello whose lengths contradict each other");
 	return PARSE_DONE;
+}
+
+void
+tls_alpn_text(const struct tls_hello *h, char *dst, size_t size)
+{
+	static const char more[] = "...", comma[] = ", ";
+	char one[4 * TLS_ALPN_MAX];
+	size_t used = 0, n;
+
+	dst[0] = '\0';
+	for (size_t at = 0; at < h->alpn_len; at += 1u + h->alpn[at]) {
+		text_escape(one, sizeof(one), &h->alpn[at + 1], h->alpn[at]);
+		n = strlen(one) + (used > 0 ? sizeof(comma) - 1 : 0);
+		/* Room for what says that there is more. */
+		if (used + n + sizeof(comma) - 1 + sizeof(more) > size) {
+			snprintf(dst + used, size - used, "%s%s", used > 0 ? comma : "", more);
+			return;
+		}
+		used += (size_t)snprintf(dst + used, size - used, "%s%s", used > 0 ? comma : "", one);
+	}
+	if (h->alpn_more)
+		snprintf(dst + used, size - used, "%s%s", used > 0 ? comma : "", more);
 }
 
 void

@@ -12,6 +12,7 @@
 enum {
 	TLS_RECORD_HANDSHAKE = 22,	/* the first byte of every TLS connection */
 	TLS_ALERT_SIZE = 7,
+	TLS_ALPN_MAX = 48,
 };
 
 /* How far the records of a hello were walked; all zero at the start. */
@@ -23,12 +24,14 @@ struct tls_scan {
 
 struct tls_hello {
 	bool		has_name;
-	bool		ech;		/* Encrypted Client Hello, real or GREASE */
+	bool		ech;		/* Encrypted Client Hello, real or GREASE: made so
+					 * that nobody in between can tell them apart */
 	uint16_t	version;	/* the highest offered */
 	size_t		name_len;	/* at most GH_NAME_SIZE - 1 of it are kept */
 	uint8_t		name[GH_NAME_SIZE];	/* as sent: any bytes at all */
+	bool		alpn_more;	/* protocols that did not fit */
 	uint8_t		alpn_len;
-	uint8_t		alpn[15];	/* of the first protocol, cut to what fits */
+	uint8_t		alpn[TLS_ALPN_MAX];	/* protocols offered, a length before each */
 };
 
 /*
@@ -39,6 +42,10 @@ struct tls_hello {
  */
 enum parse	 tls_hello_parse(struct tls_scan *, const uint8_t *, size_t len, size_t max,
 		    struct tls_hello *, enum reason *why, const char **what);
+
+/* The protocols as text: "h2, http/1.1", with bytes that are none of it escaped,
+ * and "..." where there are more than fit. */
+void		 tls_alpn_text(const struct tls_hello *, char *dst, size_t size);
 
 /* The fatal alert that fits a refusal (RFC 8446 section 6.2). */
 void		 tls_alert(uint8_t dst[TLS_ALERT_SIZE], enum reason);

@@ -6,8 +6,9 @@
  *	session.c   one connection of a guest: its states and its end
  *	request.c   the name in its first bytes, the verdict
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
- *	dial.c      from a name to a connected socket
+ *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
+ *	lowat.c     big streams, with fewer wake-ups
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
  *	stats.c     what the engine is told
@@ -27,6 +28,7 @@
 #include "dns/resolver.h"
 #include "proxy/buf.h"
 #include "proxy/http.h"
+#include "proxy/owner.h"
 #include "proxy/pipe.h"
 #include "proxy/poller.h"
 #include "proxy/proxy.h"
@@ -38,13 +40,15 @@ struct event;
 struct dial;
 
 enum {
+	PROXY_WORKERS_MAX = 16,
 	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
+	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of one worker */
 	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
-enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM };
+enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM, CONN_SPARE };
 
 /* A socket, as the poller hands it back. */
 struct conn {
@@ -56,7 +60,13 @@ struct conn {
 	bool		 eof : 1;	/* and it did */
 	bool		 shut : 1;	/* we ended our side */
 	bool		 watched : 1;	/* known to the poller */
+	bool		 watched_out : 1;	/* for writing too */
+	bool		 sent : 1;	/* upstream: the first bytes */
+	bool		 prompt : 1;	/* and TCP_NODELAY was set for the rest */
+	bool		 lowat : 1;	/* reports itself only with many bytes */
 	uint8_t		 bulk;		/* full reads in a row */
+	uint32_t	 streamed;	/* bytes without a pause; with lowat: since the last look */
+	uint32_t	 moved;		/* when the last ones were: low half of milliseconds */
 	struct buf	*in;		/* received, not yet sent to the other side */
 	struct pipe	*pipe;		/* the same, of a big stream */
 };
@@ -96,6 +106,7 @@ struct session {
 	LIST_ENTRY(session)	 link;		/* in proxy->sessions, or dead */
 	STAILQ_ENTRY(session)	 run_link;
 	LIST_ENTRY(session)	 flow_link;
+	LIST_ENTRY(session)	 lowat_link;	/* if either socket has lowat */
 	struct timer		 timer;
 	struct source		*source;
 	char			*name;		/* canonical; NULL: not yet known. Of a tunnel: its own */
@@ -106,12 +117,15 @@ struct session {
 	uint64_t		 up, down;	/* bytes not yet told to the engine */
 	uint32_t		 entry;
 	uint32_t		 hit_guest;	/* the guest's id as its hit told it */
+	uint32_t		 ends;		/* monotonic seconds, whatever it does; 0: open */
 	uint16_t		 guest_port, port;
 	struct addr		 wanted;
 	uint8_t			 state;		/* enum session_state */
 	uint8_t			 protocol;	/* enum protocol */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
+	bool			 heard : 1;	/* the server has sent something */
+	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 	bool			 raw : 1;	/* to what an entry lists with this very port: no
@@ -119,6 +133,17 @@ struct session {
 };
 
 LIST_HEAD(session_list, session);
+SLIST_HEAD(dial_list, dial);
+
+/* What all workers share. Nothing of it is locked on the way of a byte. */
+struct proxy_shared {
+	_Atomic uint64_t	 next_id;
+	_Atomic uint32_t	 nopen;		/* sessions, of max-connections */
+	struct source_counts	 counts;
+	unsigned		 workers;
+	/* Where the first worker listens; the others follow. 0: as configured. */
+	uint16_t		 port, explicit_port;
+};
 
 struct proxy {
 	struct event_base	*base;
@@ -126,25 +151,30 @@ struct proxy {
 	const struct conf	*conf;
 	struct proxy_sink	 sink;
 	struct poller		*poller;
-	struct event		*tick;
+	struct event		*tick, *look;
 	struct wheel		 wheel;
 	struct buf_pool		 pool;
 	struct pipe_pool	 pipes;
 	struct sources		 sources;
-	struct allow_image	*allow;
+	struct proxy_shared	*shared;
+	const struct allow_image *allow;
 	struct conn		 listeners[PROXY_LISTENERS];
 	uint16_t		 port, explicit_port;	/* the latter 0: none */
 	bool			 running;
 	bool			 paused;	/* accept waits for a free descriptor */
 	bool			 ticking;
-	uint32_t		 max_open;	/* by descriptors */
-	uint32_t		 nopen;
-	struct session_list	 sessions, dead, flows;
+	uint32_t		 max_open;	/* by descriptors, of all workers */
+	uint32_t		 nopen;		/* of this one */
+	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
+	struct session_list	 sessions, dead, flows, lowats;
+	struct dial_list	 dials;		/* over, to be freed */
 	STAILQ_HEAD(, session)	 run;
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
 	uint64_t		 flows_told;	/* when, milliseconds */
-	uint64_t		 next_id;
+	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
 	struct proxy_stats	 stats;
+	char			 chain_cause[GH_CAUSE_SIZE];	/* why the upstream proxy is of no use */
+	const struct owner	*owner;		/* NULL: the kernel does not tell */
 	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
 };
 
@@ -160,9 +190,11 @@ void		 listener_close(struct proxy *);
 void		 listener_accept(struct proxy *);
 
 /* session.c */
-/* wanted NULL: it is for us, on our port for clients that ask a proxy. */
-struct session	*session_new(struct proxy *, int fd, struct source *, uint16_t guest_port,
-		    const struct addr *wanted, uint16_t port);
+/* Counted as open already by listener.c, which takes that back if this gives
+ * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
+ * a user of this host, it came from ::1. */
+struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
+		    uint16_t guest_port, const struct addr *wanted, uint16_t port);
 /* Goes on as far as its sockets allow. */
 void		 session_run(struct session *);
 /* Runs it again after everyone else had a turn. */
@@ -171,11 +203,13 @@ void		 session_queue(struct session *);
  * so that both sides notice and nothing queued still leaves. */
 enum session_end {
 	SESSION_END_DONE, SESSION_END_REFUSED, SESSION_END_IDLE, SESSION_END_ERROR,
-	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_COUNT
+	SESSION_END_BROKEN, SESSION_END_REVOKED, SESSION_END_STOPPED, SESSION_END_SILENT,
+	SESSION_END_OLD, SESSION_END_COUNT
 };
 void		 session_close(struct session *, enum session_end);
 void		 session_due(struct timer *, void *proxy);
-/* Idle from now on means from now on. */
+/* Idle from now on means from now on. Neither this nor a deadline outlasts
+ * [proxy] max-lifetime. */
 void		 session_touch(struct session *);
 void		 session_deadline(struct session *, uint32_t seconds);
 /* May whoever is behind the session have the name, or the address in its
@@ -187,6 +221,8 @@ void		 session_reap(struct proxy *);
 
 void		 conn_init(struct conn *, enum conn_kind);
 bool		 conn_watch(struct proxy *, struct conn *);
+/* It took no more just now. */
+void		 conn_blocked(struct proxy *, struct conn *);
 /* Closes the socket and gives its buffer back. */
 void		 conn_close(struct proxy *, struct conn *, bool abort);
 
@@ -212,6 +248,10 @@ void		 tunnel_connected(struct session *);
 /* Takes the hit's details over; ends in session_connected() or a refusal. */
 void		 dial_start(struct session *, const struct hit *);
 void		 dial_abandon(struct dial *);
+/* Frees those that were abandoned. */
+void		 dials_reap(struct proxy *);
+/* Whose a socket of CONN_SPARE is; NULL: nobody's any more. */
+struct session	*dial_session(struct conn *);
 void		 dial_ready(struct session *);
 void		 dial_timeout(struct session *);
 /* The hit that waits for its connection. */
@@ -226,6 +266,13 @@ enum io		 conn_flush(struct session *, struct conn *from, struct conn *to);
 bool		 conn_shutdown(struct conn *);
 void		 relay_start(struct session *);
 void		 relay_run(struct session *);
+
+/* lowat.c */
+/* Bytes were relayed in one turn. */
+void		 lowat_moved(struct session *, struct conn *, size_t bytes);
+/* Each few milliseconds, while there are such streams. */
+void		 lowat_look(struct proxy *);
+void		 lowat_end(struct session *);
 
 /* exchange.c */
 void		 exchange_start(struct session *);

@@ -71,6 +71,10 @@ fill(void)
 
 	inventory_merge(engine->inventory, &s, 1, now_wall());
 	model_hit(engine->model, &h, 1, "agent-1");
+	h = (struct hit){ .id = 1ull << 32 | 2, .time = 1000000, .port = 443, .name = "new.example",
+		.verdict = VERDICT_ALLOW, .reason = REASON_LEARNED };
+	model_hit(engine->model, &h, 1, "agent-1");
+	model_hit(engine->model, &h, 0, "10.77.0.99");
 	model_drop(engine->model, &d, 1, "agent-1");
 }
 
@@ -92,7 +96,7 @@ setup(void)
 	engine = engine_new(base, &conf, sv[0], lost);
 	inventory_free(engine->inventory);
 	engine->inventory = inventory_new(NULL, &conf, guests_changed, engine);
-	free(engine_start(engine, false));
+	engine_start(engine, false);
 	fill();
 	atexit(clean);
 }

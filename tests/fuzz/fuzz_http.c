@@ -4,12 +4,14 @@
  * inside it.  The first input byte says whose bytes they are (even: a
  * request's), the second where they are cut.  A request to a proxy is also
  * turned into its server's: that one is for the same host, and framed alike.
+ * A response is also read as an upstream proxy's to CONNECT.
  */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/chain.h"
 #include "proxy/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -92,6 +94,38 @@ check_forward(const uint8_t *b, size_t len, const struct http_request *asked)
 	free(head);
 }
 
+static enum parse
+chain_in_steps(const uint8_t *b, size_t len, size_t step, unsigned *status, size_t *end)
+{
+	struct chain_scan scan = { .at = 0 };
+	enum parse result = PARSE_MORE;
+	const char *what = NULL;
+
+	*status = 0;
+	*end = 0;
+	for (size_t at = step; at < len && result == PARSE_MORE; at += step)
+		result = chain_answer(&scan, b, at, LIMIT, status, end, &what);
+	if (result == PARSE_MORE)
+		result = chain_answer(&scan, b, len, LIMIT, status, end, &what);
+	if (result == PARSE_REFUSE && what == NULL)
+		abort();
+	return result;
+}
+
+/* As an upstream proxy's answer to CONNECT, with interim ones before it. */
+static void
+check_chain(const uint8_t *b, size_t len, size_t step)
+{
+	unsigned status, status_steps;
+	size_t end, end_steps;
+	enum parse result = chain_in_steps(b, len, len + 1, &status, &end);
+
+	if (chain_in_steps(b, len, step, &status_steps, &end_steps) != result ||
+	    status != status_steps || end != end_steps || end > len ||
+	    (result == PARSE_DONE && (status < 200 || end == 0)))
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -105,6 +139,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	step = data[1] % 61 + 1u;
 	http_detect(data + 2, len - 2);
+	if (data[0] % 2 == 1)
+		check_chain(data + 2, len - 2, step);
 	result = scan_in_steps(data + 2, len - 2, len, &head, &why);
 	if (scan_in_steps(data + 2, len - 2, step, &head_steps, &why_steps) != result ||
 	    head != head_steps || why != why_steps)

@@ -11,6 +11,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum { LIMIT = 16 << 10 };
 
+/* As text it stays within any room for it. */
+static bool
+alpn_fits(const struct tls_hello *hello)
+{
+	char text[GH_ALPN_SIZE], small[8];
+
+	tls_alpn_text(hello, text, sizeof(text));
+	tls_alpn_text(hello, small, sizeof(small));
+	for (const char *s = text; *s != '\0'; s++) {
+		if (*s < ' ' || *s > '~')
+			return false;
+	}
+	return strlen(text) < sizeof(text) && strlen(small) < sizeof(small);
+}
+
 static enum parse
 parse_to(struct tls_scan *scan, const uint8_t *data, size_t len, struct tls_hello *hello,
     enum reason *why)
@@ -22,7 +37,7 @@ parse_to(struct tls_scan *scan, const uint8_t *data, size_t len, struct tls_hell
 	    (*why != REASON_MALFORMED && *why != REASON_TOO_LARGE)))
 		abort();
 	if (result == PARSE_DONE && (hello->name_len >= GH_NAME_SIZE ||
-	    hello->alpn_len > sizeof(hello->alpn) || (hello->has_name && hello->name_len == 0)))
+	    hello->alpn_len > sizeof(hello->alpn) || !alpn_fits(hello) || (hello->has_name && hello->name_len == 0)))
 		abort();
 	return result;
 }

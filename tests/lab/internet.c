@@ -7,11 +7,12 @@
  *
  *	internet DIRECTORY	writes DIRECTORY/ca.pem once it serves
  *
- * GET /bytes/N answers N bytes, /stream a line each 100 ms without end, any
- * other path a line naming what was asked.  One thread per connection: clear,
- * and quick enough for three guests.
+ * What HTTP/1 answers says web.c; names that begin with "h2." speak HTTP/2 in
+ * TLS.  One thread per connection: clear, and quick enough for three guests.
  */
 #include "config.h"
+
+#include "web.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -34,10 +34,8 @@
 
 enum {
 	PORT_ECHO = 7,
-	HEAD_SIZE = 16 << 10,
 	STACK_SIZE = 256 << 10,
 	VALID_SECONDS = 7 * 24 * 3600,
-	STREAM_MICROSECONDS = 100000,
 	BACKLOG = 1024,
 };
 
@@ -46,15 +44,10 @@ struct server {
 	void	*(*serve)(void *);
 };
 
-/* One open connection; ssl is NULL in clear text. */
-struct peer {
-	int	fd;
-	SSL	*ssl;
-};
-
 static EVP_PKEY	*key;	/* one for all certificates: only the lab trusts it */
 static X509	*authority;
 static SSL_CTX	*context;
+static const char *directory;
 
 static _Noreturn void
 die(const char *what)
@@ -136,10 +129,12 @@ static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
     const unsigned char *in, unsigned inlen, void *arg)
 {
-	static const unsigned char http[] = "\x08http/1.1";
+	static const unsigned char http[] = "\x02h2\x08http/1.1";
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const unsigned skip = name != NULL && strncmp(name, "h2.", 3) == 0 ? 0 : 3;
 	unsigned char *chosen;
 
-	if (SSL_select_next_proto(&chosen, outlen, http, sizeof(http) - 1, in, inlen) !=
+	if (SSL_select_next_proto(&chosen, outlen, http + skip, sizeof(http) - 1 - skip, in, inlen) !=
 	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK;
 	*out = chosen;
@@ -171,161 +166,12 @@ publish_authority(const char *dir)
 		die(path);
 }
 
-static ssize_t
-peer_read(struct peer *peer, void *bytes, size_t len)
-{
-	int n;
-
-	if (peer->ssl == NULL)
-		return read(peer->fd, bytes, len);
-	n = SSL_read(peer->ssl, bytes, (int)len);
-	return n > 0 ? n : -1;
-}
-
-static bool
-peer_write(struct peer *peer, const void *bytes, size_t len)
-{
-	const char *at = bytes;
-	ssize_t n;
-
-	while (len > 0) {
-		n = peer->ssl != NULL ? SSL_write(peer->ssl, at, (int)len) :
-		                        write(peer->fd, at, len);
-		if (n <= 0)
-			return false;
-		at += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* The value of a header as text, "" without one. */
-static void
-header_value(const char *head, const char *name, char *value, size_t size)
-{
-	size_t len = strlen(name), n;
-	const char *line;
-
-	*value = '\0';
-	for (line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
-		line += 2;
-		if (strncasecmp(line, name, len) != 0 || line[len] != ':')
-			continue;
-		line += len + 1;
-		line += strspn(line, " \t");
-		n = strcspn(line, "\r\n");
-		snprintf(value, size, "%.*s", (int)(n < size ? n : size - 1), line);
-		return;
-	}
-}
-
-static bool
-answer_bytes(struct peer *peer, unsigned long long left)
-{
-	static const char filler[16 << 10] = { 'x' };
-	char head[128];
-	int n = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n",
-	    left);
-
-	if (!peer_write(peer, head, (size_t)n))
-		return false;
-	for (size_t some; left > 0; left -= some) {
-		some = left < sizeof(filler) ? (size_t)left : sizeof(filler);
-		if (!peer_write(peer, filler, some))
-			return false;
-	}
-	return true;
-}
-
-static bool
-answer_stream(struct peer *peer)
-{
-	static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-	static const char line[] = "5\r\ntick\n\r\n";
-
-	if (!peer_write(peer, head, sizeof(head) - 1))
-		return false;
-	while (peer_write(peer, line, sizeof(line) - 1))
-		usleep(STREAM_MICROSECONDS);
-	return false;
-}
-
-static bool
-answer_line(struct peer *peer, const char *method, const char *host, const char *path)
-{
-	char body[1024], head[256];
-	int blen = snprintf(body, sizeof(body), "%s %.255s %.512s\n", method, host, path);
-	int hlen = snprintf(head, sizeof(head),
-	    "HTTP/1.1 200 OK\r\nServer: gatehouse-lab\r\nContent-Type: text/plain\r\n"
-	    "Content-Length: %d\r\n\r\n", blen);
-
-	return peer_write(peer, head, (size_t)hlen) &&
-	    (strcmp(method, "HEAD") == 0 || peer_write(peer, body, (size_t)blen));
-}
-
-/* One request whose head is all there; false ends the connection. */
-static bool
-answer(struct peer *peer, const char *head)
-{
-	char method[16], path[1024], host[256], connection[64];
-	unsigned long long n;
-
-	if (sscanf(head, "%15s %1023s", method, path) != 2)
-		return false;
-	header_value(head, "Host", host, sizeof(host));
-	header_value(head, "Connection", connection, sizeof(connection));
-	if (strcmp(path, "/stream") == 0)
-		return answer_stream(peer);
-	if (sscanf(path, "/bytes/%llu", &n) == 1 ? !answer_bytes(peer, n) :
-	                                           !answer_line(peer, method, host, path))
-		return false;
-	return strcasecmp(connection, "close") != 0;
-}
-
-/* Requests one after the other until the peer or an answer ends it. */
-static void
-serve_requests(struct peer *peer)
-{
-	char head[HEAD_SIZE + 1], length[32], *end;
-	unsigned long long body;
-	size_t have = 0, used, some;
-	ssize_t n;
-
-	for (;;) {
-		head[have] = '\0';
-		while ((end = strstr(head, "\r\n\r\n")) == NULL) {
-			if (have == HEAD_SIZE ||
-			    (n = peer_read(peer, head + have, HEAD_SIZE - have)) <= 0)
-				return;
-			have += (size_t)n;
-			head[have] = '\0';
-		}
-		used = (size_t)(end - head) + 4;
-		*end = '\0';
-		header_value(head, "Content-Length", length, sizeof(length));
-		if (!answer(peer, head))
-			return;
-		have -= used;
-		memmove(head, head + used, have);
-		for (body = strtoull(length, NULL, 10); body > 0; body -= some) {
-			if (have == 0) {
-				if ((n = peer_read(peer, head, HEAD_SIZE)) <= 0)
-					return;
-				have = (size_t)n;
-			}
-			some = body < have ? (size_t)body : have;
-			have -= some;
-			memmove(head, head + some, have);
-		}
-	}
-}
-
 static void *
 serve_http(void *arg)
 {
 	struct peer peer = { .fd = (int)(intptr_t)arg };
 
-	serve_requests(&peer);
+	web_serve(&peer, directory);
 	close(peer.fd);
 	return NULL;
 }
@@ -334,10 +180,16 @@ static void *
 serve_tls(void *arg)
 {
 	struct peer peer = { .fd = (int)(intptr_t)arg, .ssl = SSL_new(context) };
+	const unsigned char *protocol;
+	unsigned len;
 
 	if (peer.ssl != NULL && SSL_set_fd(peer.ssl, peer.fd) == 1 &&
 	    SSL_accept(peer.ssl) == 1) {
-		serve_requests(&peer);
+		SSL_get0_alpn_selected(peer.ssl, &protocol, &len);
+		if (len == 2)
+			http2_serve(&peer);
+		else
+			web_serve(&peer, directory);
 		SSL_shutdown(peer.ssl);
 	}
 	SSL_free(peer.ssl);
@@ -426,13 +278,14 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: internet DIRECTORY\n");
 		return 2;
 	}
+	directory = argv[1];
 	signal(SIGPIPE, SIG_IGN);
 	echo = bind_port(SOCK_DGRAM, PORT_ECHO);
 	serve(80, serve_http);
 	serve(PORT_ECHO, serve_echo);
 	make_authority();
 	serve(443, serve_tls);
-	publish_authority(argv[1]);
+	publish_authority(directory);
 	for (;;) {
 		len = sizeof(from);
 		n = recvfrom(echo, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &len);

@@ -26,6 +26,19 @@ if [ -z "${LAB_DIR-}" ]; then
 fi
 
 set -u
+
+# jq -e of version 1.6 takes no input at all for a yes, as from a command that
+# failed: not in a story.
+story_jq=$(command -v jq)
+cat >$LAB_DIR/bin/jq <<EOF
+#!/bin/bash
+[ -p /dev/stdin ] || exec $story_jq "\$@"
+IFS= read -r -d '' input
+[ -n "\$input" ] || exit 4
+$story_jq "\$@" <<<"\$input"
+EOF
+chmod 755 $LAB_DIR/bin/jq
+
 story_count=0 story_failed=0 story_started=${EPOCHREALTIME/[.,]/}
 
 story_result() {	# status, sentence, what else to say

@@ -60,6 +60,27 @@ allow_lookup_addr(const struct allow_image *image, const struct addr *addr, uint
 	return a;
 }
 
+struct allow_answer
+allow_lookup_name(const struct allow_image *image, const char *name, size_t len, const char *guest,
+    int64_t now)
+{
+	return allow_lookup(image, name, len, 443, guest, now);
+}
+
+size_t
+allow_pinned_ports(const struct allow_image *image, const char *name, size_t len,
+    const char *guest, int64_t now, struct allow_port *ports, size_t max)
+{
+	(void)image;
+	(void)name;
+	(void)len;
+	(void)guest;
+	(void)now;
+	(void)ports;
+	(void)max;
+	return 0;
+}
+
 void
 allow_image_close(struct allow_image *image)
 {
@@ -68,43 +89,77 @@ allow_image_close(struct allow_image *image)
 
 /* ---- DNS ---- */
 
+static const struct {
+	const char	*name, *addrs[RIG_ADDRS], *addr6;
+} zone[] = {
+	{ "private.example", { "10.1.2.3" }, NULL },
+	{ "mixed.example", { "10.1.2.3", "127.0.0.1" }, NULL },
+	{ "dead.example", { "127.0.0.77", "127.0.0.1" }, NULL },
+	{ "down.example", { "127.0.0.77" }, NULL },
+	{ "nowhere.example", { NULL }, NULL },
+	{ "dual.example", { "127.0.0.1" }, "::1" },
+	{ "late.example", { "127.0.0.1" }, "::1" },
+	/* The test makes 127.0.0.9N swallow what is sent there. */
+	{ "slow.example", { "127.0.0.91", "127.0.0.1" }, NULL },
+	{ "slower.example", { "127.0.0.91", "127.0.0.92" }, NULL },
+	{ "slowest.example", { "127.0.0.91", "127.0.0.92", "127.0.0.93", "127.0.0.94" }, NULL },
+};
+
+static int
+zone_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(zone) / sizeof(zone[0]); i++) {
+		if (strcasecmp(zone[i].name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* One by one: libevent would put all into one record. */
+static void
+answer_addrs(struct evdns_server_request *q, const char *const *addrs)
+{
+	struct in_addr in[RIG_ADDRS];
+
+	for (int i = 0; i < RIG_ADDRS && addrs[i] != NULL; i++) {
+		inet_pton(AF_INET, addrs[i], &in[i]);
+		evdns_server_request_add_a_reply(q, q->questions[0]->name, 1, &in[i], 60);
+	}
+}
+
 static void
 dns_answer(struct evdns_server_request *q, void *arg)
 {
-	static const struct {
-		const char	*name, *addrs[2];
-	} zone[] = {
-		{ "private.example", { "10.1.2.3", NULL } },
-		{ "mixed.example", { "10.1.2.3", "127.0.0.1" } },
-		{ "dead.example", { "127.0.0.77", "127.0.0.1" } },
-		{ "down.example", { "127.0.0.77", NULL } },
-		{ "nowhere.example", { NULL, NULL } },
-	};
+	static const char *const local[RIG_ADDRS] = { "127.0.0.1" };
 	const struct evdns_server_question *ask = q->questions[0];
-	const char *const *addrs = NULL;
-	static const char *const local[2] = { "127.0.0.1", NULL };
-	struct in_addr in[2];
-	int n = 0;
+	const int i = zone_find(ask->name);
+	const char *const *addrs = i == -1 ? local : zone[i].addrs;
+	struct in6_addr in6;
 
 	(void)arg;
-	for (size_t i = 0; i < sizeof(zone) / sizeof(zone[0]); i++) {
-		if (strcasecmp(zone[i].name, ask->name) == 0)
-			addrs = zone[i].addrs;
-	}
+	world.secrets += strcasestr(ask->name, "secret") != NULL;
 	if (strcasecmp(ask->name, "silent.example") == 0) {
 		evdns_server_request_drop(q);
 		return;
 	}
-	if (addrs == NULL)
-		addrs = local;
-	while (n < 2 && addrs[n] != NULL) {
-		inet_pton(AF_INET, addrs[n], &in[n]);
-		n++;
+	if (ask->type == EVDNS_TYPE_A) {
+		answer_addrs(q, addrs);
+	} else if (ask->type == EVDNS_TYPE_AAAA && i != -1 && zone[i].addr6 != NULL) {
+		inet_pton(AF_INET6, zone[i].addr6, &in6);
+		evdns_server_request_add_aaaa_reply(q, ask->name, 1, &in6, 60);
+		if (strcasecmp(ask->name, "late.example") == 0) {
+			world.held = q;
+			return;
+		}
 	}
-	/* One by one: libevent would put both into one record. */
-	for (int i = 0; i < n && ask->type == EVDNS_TYPE_A; i++)
-		evdns_server_request_add_a_reply(q, ask->name, 1, &in[i], 60);
-	evdns_server_request_respond(q, n == 0 ? DNS_ERR_NOTEXIST : 0);
+	evdns_server_request_respond(q, addrs[0] == NULL ? DNS_ERR_NOTEXIST : 0);
+}
+
+void
+rig_dns_release(void)
+{
+	evdns_server_request_respond(world.held, 0);
+	world.held = NULL;
 }
 
 /* ---- the world around the proxy ---- */
@@ -115,6 +170,8 @@ fake_original(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 	(void)fd;
 	(void)family;
 	*addr = (struct addr){ .family = 4, .bytes = { 203, 0, 113, 9 } };
+	if (world.wanted6)
+		addr->family = 6;
 	*port = world.port;
 	return world.redirected;
 }
@@ -143,8 +200,8 @@ on_flow(const struct flow *f, void *arg)
 }
 
 /* One that nobody uses, and no client is given while the proxy is stopped. */
-static uint16_t
-free_port(void)
+uint16_t
+rig_free_port(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	uint16_t port = (uint16_t)(10000 + getpid() % 20000);
@@ -192,16 +249,18 @@ rig_setup(void **state)
 	listen(r->origin, 16);
 	conf_defaults(&r->conf);
 	r->conf.proxy_port = 0;
-	r->conf.explicit_port = free_port();
+	r->conf.explicit_port = rig_free_port();
 	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
-	r->conf.nreach = 1;
+	snprintf(r->conf.reach[1], sizeof(r->conf.reach[1]), "::1/128");
+	r->conf.nreach = 2;
 	r->conf.upstreams[0].addr = (struct addr){ .family = 4, .bytes = { 127, 0, 0, 1 } };
 	r->conf.upstreams[0].port = dns_port;
 	r->conf.nupstreams = 1;
 	r->resolver = resolver_new(r->base, &r->conf, &cause);
 	if (r->resolver == NULL)
 		return -1;
-	r->proxy = proxy_new(r->base, r->resolver, &r->conf, 7, &sink, &cause);
+	r->shared = proxy_shared_new(7, 1);
+	r->proxy = proxy_new(r->base, r->resolver, &r->conf, r->shared, &sink, &cause);
 	if (r->proxy == NULL)
 		return -1;
 	r->proxy->original = fake_original;
@@ -217,6 +276,9 @@ rig_teardown(void **state)
 	struct rig *r = *state;
 
 	proxy_free(r->proxy);
+	proxy_shared_free(r->shared);
+	if (world.held != NULL)
+		rig_dns_release();
 	for (int i = 0; i < 4; i++)
 		event_base_loop(r->base, EVLOOP_NONBLOCK);
 	resolver_free(r->resolver);

@@ -11,12 +11,13 @@
 
 #include "proxy/worker.h"
 
-enum { RIG_HITS = 64, RIG_LISTED = 8, RIG_BUF = 64 << 10 };
+enum { RIG_HITS = 64, RIG_LISTED = 8, RIG_BUF = 64 << 10, RIG_ADDRS = 4 };
 
 struct rig {
 	struct event_base	*base;
 	struct resolver		*resolver;
 	struct evdns_server_port *dns_server;
+	struct proxy_shared	*shared;
 	struct proxy		*proxy;
 	struct conf		 conf;
 	int			 origin;		/* listening */
@@ -33,12 +34,16 @@ struct rig_world {
 	const char	*listed[RIG_LISTED];
 	uint16_t	 port;		/* where guests meant to go */
 	bool		 redirected;
-	const char	*queried;	/* the last name that DNS was asked for */
+	bool		 wanted6;	/* and that by IPv6 */
+	struct evdns_server_request *held;	/* late.example's AAAA, until released */
+	unsigned	 secrets;	/* times that DNS was asked for a name with "secret" in it */
 };
 extern struct rig_world world;
 
 int	 rig_setup(void **);
 int	 rig_teardown(void **);
+/* Lets DNS answer what it held back. */
+void	 rig_dns_release(void);
 /* One turn of the event loop, and a moment for the kernel. */
 void	 rig_turn(struct rig *);
 /* Turns until cond holds; the test fails after a few seconds. */
@@ -56,6 +61,8 @@ int	 rig_connect(struct rig *);
 int	 rig_connect_explicit(struct rig *);	/* to the port for those who ask a proxy */
 int	 rig_accept(struct rig *);		/* the origin's end */
 bool	 rig_origin_waits(struct rig *);	/* someone reached the origin */
+/* One that nobody listens on, TCP or UDP. */
+uint16_t rig_free_port(void);
 /* Text in which "PORT" stands for the origin's; holds until the next call. */
 const char *rig_ported(const char *);
 void	 rig_send(struct rig *, int fd, const void *, size_t);

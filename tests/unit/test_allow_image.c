@@ -242,6 +242,65 @@ an_entry_ends_on_the_second_without_a_new_image(void **state)
 }
 
 static void
+while_learning_only_what_no_entry_names_is_let_through(void **state)
+{
+	static const struct {
+		const char	*name;
+		uint16_t	 port;
+		const char	*guest;
+		uint8_t		 verdict, reason;
+	} cases[] = {
+		{ "new.example", 443, "", VERDICT_ALLOW, REASON_LEARNED },
+		{ "new.example", 80, "agent-1", VERDICT_ALLOW, REASON_LEARNED },
+		{ "npmjs.org", 443, "", VERDICT_ALLOW, REASON_LEARNED },
+		{ "pypi.org", 443, "other", VERDICT_ALLOW, REASON_LEARNED },
+		{ "github.com", 443, "", VERDICT_ALLOW, REASON_LISTED },
+		/* Everything else stays as it is. */
+		{ "new.example", 8443, "", VERDICT_DENY, REASON_NOT_LISTED },
+		{ "new.example", 22, "", VERDICT_DENY, REASON_NOT_LISTED },
+		{ "gist.github.com", 443, "", VERDICT_DENY, REASON_DENY_ENTRY },
+		{ "docker.io", 443, "", VERDICT_DENY, REASON_DISABLED },
+		{ "old.example", 443, "", VERDICT_DENY, REASON_EXPIRED },
+		{ "github.com", 8443, "", VERDICT_DENY, REASON_PORT },
+		{ "only443.example", 80, "", VERDICT_DENY, REASON_PORT },
+		{ "x.deep.example", 443, "", VERDICT_DENY, REASON_DENY_ENTRY },
+		{ "", 443, "", VERDICT_DENY, REASON_NOT_LISTED },
+	};
+	struct allowlist *l = parse(LIST);
+	struct allow_image *im = compile(l);
+	struct allow_port port;
+	struct addr addr;
+
+	assert_int_equal(ask(im, "new.example", 443, "").verdict, VERDICT_DENY);
+	allow_image_learn(im, true);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct allow_answer a = ask(im, cases[i].name, cases[i].port, cases[i].guest);
+
+		if (a.verdict != cases[i].verdict || a.reason != cases[i].reason)
+			fail_msg("%s:%u for \"%s\": %s %s", cases[i].name, cases[i].port,
+			    cases[i].guest, verdict_name((enum verdict)a.verdict),
+			    reason_name((enum reason)a.reason));
+		assert_true(a.reason != REASON_LEARNED || a.entry == 0);
+	}
+	assert_int_equal(allow_lookup_name(im, "new.example", 11, "", NOW).reason, REASON_LEARNED);
+	assert_int_equal(allow_lookup_name(im, "gist.github.com", 15, "", NOW).verdict,
+	    VERDICT_DENY);
+	/* The web's ports are those of TCP, and no address is a name. */
+	assert_int_equal(allow_lookup_port(im, "new.example", 11, IPPROTO_UDP, 443, "", NOW).verdict,
+	    VERDICT_DENY);
+	assert_int_equal(allow_pinned_ports(im, "new.example", 11, "", NOW, &port, 1), 0);
+	assert_true(addr_parse("8.8.8.8", &addr));
+	assert_int_equal(allow_lookup_addr(im, &addr, IPPROTO_TCP, 443, "", NOW).verdict,
+	    VERDICT_DENY);
+	allow_image_learn(im, false);
+	assert_int_equal(ask(im, "new.example", 443, "").verdict, VERDICT_DENY);
+	allow_image_learn(NULL, true);
+	assert_int_equal(ask(NULL, "new.example", 443, "").verdict, VERDICT_DENY);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
 nothing_is_listed_without_a_list(void **state)
 {
 	struct allowlist *l = parse("");
@@ -743,6 +802,70 @@ open_bytes(const void *bytes, size_t size, const char **why)
 	return im;
 }
 
+/* An entry said to decide nothing decides nothing: without it every answer is
+ * what it was. */
+static void
+what_is_warned_of_as_needless_is(void **state)
+{
+	static const char *const targets[] = { "a.com", ".a.com", "*.a.com", "x.a.com", ".x.a.com",
+		"*.x.a.com", "y.x.a.com", "a.com:80", ".x.a.com:443" };
+	static const char *const vms[] = { "", "", " vm=g1", " vm=g*", " vm=g?", " vm=*" };
+	static const char *const untils[] = { "", "", " until=2095-01-01T00:00Z",
+		" until=2096-01-01T00:00Z" };
+	static const char *const names[] = { "a.com", "x.a.com", "y.x.a.com", "z.y.x.a.com",
+		"w.a.com" };
+	static const char *const guests[] = { "", "g1", "g2", "g12", "h" };
+	static const int64_t times[] = { NOW, 3960000000, 4000000000 };
+	unsigned draws = 11, needless = 0;
+
+	for (int round = 0; round < 4000; round++) {
+		char text[6][80], whole[480] = "", rest[480] = "";
+		size_t n = (size_t)(rand_r(&draws) % 5) + 2;
+		struct allow_entry e;
+		struct allowlist *l, *m;
+		struct allow_image *im, *without;
+		char *warning;
+
+		for (size_t i = 0; i < n; i++) {
+			snprintf(text[i], sizeof(text[i]), "%s%s%s%s\n", rand_r(&draws) % 3 == 0 ? "!" : "",
+			    targets[(size_t)rand_r(&draws) % COUNT(targets)],
+			    vms[(size_t)rand_r(&draws) % COUNT(vms)],
+			    untils[(size_t)rand_r(&draws) % COUNT(untils)]);
+			strncat(whole, text[i], sizeof(whole) - strlen(whole) - 1);
+			if (i > 0)
+				strncat(rest, text[i], sizeof(rest) - strlen(rest) - 1);
+		}
+		l = parse(whole);
+		allowlist_entry(l, 0, &e);
+		warning = allowlist_warning(l, &e);
+		if (warning == NULL) {
+			allowlist_free(l);
+			continue;
+		}
+		needless++;
+		m = parse(rest);
+		im = compile(l);
+		without = compile(m);
+		for (size_t i = 0; i < COUNT(names) * COUNT(guests) * COUNT(times) * 2; i++) {
+			const char *name = names[i / 2 % COUNT(names)];
+			const char *guest = guests[i / 2 / COUNT(names) % COUNT(guests)];
+			const int64_t now = times[i / 2 / COUNT(names) / COUNT(guests)];
+			const uint16_t port = i % 2 != 0 ? 80 : 443;
+
+			if (allow_lookup(im, name, strlen(name), port, guest, now).verdict !=
+			    allow_lookup(without, name, strlen(name), port, guest, now).verdict)
+				fail_msg("%s:%u for \"%s\" at %lld, with and without line 1 (%s) of\n%s",
+				    name, port, guest, (long long)now, warning, whole);
+		}
+		allow_image_close(im);
+		allow_image_close(without);
+		allowlist_free(l);
+		allowlist_free(m);
+		free(warning);
+	}
+	assert_true(needless > 400);
+}
+
 static void
 images_that_lie_are_refused(void **state)
 {
@@ -864,10 +987,12 @@ main(void)
 		cmocka_unit_test(ranges_are_what_the_prefixes_let_through),
 		cmocka_unit_test(ranges_and_verdicts_agree),
 		cmocka_unit_test(an_entry_ends_on_the_second_without_a_new_image),
+		cmocka_unit_test(while_learning_only_what_no_entry_names_is_let_through),
 		cmocka_unit_test(nothing_is_listed_without_a_list),
 		cmocka_unit_test(names_of_every_length_and_depth_are_found),
 		cmocka_unit_test(every_name_of_a_long_list_is_found),
 		cmocka_unit_test(random_lists_give_the_verdicts_of_a_naive_matcher),
+		cmocka_unit_test(what_is_warned_of_as_needless_is),
 		cmocka_unit_test(images_that_lie_are_refused),
 		cmocka_unit_test(an_image_that_can_still_change_is_refused),
 		cmocka_unit_test(every_cut_of_an_image_is_refused),

@@ -46,20 +46,25 @@ assert_text(const struct allowlist *l, const char *want)
 	free(text);
 }
 
+/* Its text, until the next call. */
+static const char *
+text_of(const struct allowlist *l)
+{
+	static char kept[4096];
+	size_t len;
+	char *text = allowlist_text(l, &len);
+
+	assert_true(len < sizeof(kept));
+	memcpy(kept, text, len + 1);
+	free(text);
+	return kept;
+}
+
 static void
 assert_done(char *cause)
 {
 	if (cause != NULL)
 		fail_msg("%s", cause);
-}
-
-static void
-assert_cause(char *cause, const char *part)
-{
-	assert_non_null(cause);
-	if (strstr(cause, part) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", cause, part);
-	free(cause);
 }
 
 static uint32_t
@@ -403,21 +408,46 @@ ids_stay_with_what_an_entry_says(void **state)
 }
 
 static void
-an_entry_is_named_by_number_or_text(void **state)
+an_entry_is_named_exactly_by_text_id_or_line(void **state)
 {
-	struct allowlist *l = parse(".a.com vm=x\n.b.com\n.c.com vm=x\n.c.com vm=y\n.d.com\n.D.com\n");
+	struct allowlist *l = parse("# c\n.a.com vm=x\n.b.com\n.c.com vm=x\n.c.com vm=y\n.d.com\n.D.com\n");
 	struct allow_entry e;
 
-	assert_int_equal(id_of(l, "2"), 2);
+	assert_int_equal(id_of(l, "id=2"), 2);
+	assert_int_equal(id_of(l, "line=2"), 1);
 	assert_int_equal(id_of(l, " .B.com "), 2);
-	assert_int_equal(id_of(l, ".a.com"), 1);
 	assert_int_equal(id_of(l, ".c.com vm=y"), 4);
-	assert_cause(allowlist_named(l, ".c.com", &e), "2 entries");
-	assert_cause(allowlist_named(l, ".d.com", &e), "2 entries");
-	assert_cause(allowlist_named(l, "b.com", &e), "no such entry");
+	/* A bare number will do where it can be only one of the two. */
+	assert_int_equal(id_of(l, "1"), 1);
+	assert_int_equal(id_of(l, "7"), 6);
+	assert_cause(allowlist_named(l, "2", &e), "the id of one entry");
+	assert_cause(allowlist_named(l, "2", &e), "\n  id=2  line=3  .b.com\n  id=1  line=2  .a.com vm=x");
 	assert_cause(allowlist_named(l, "99", &e), "no entry 99");
+	assert_cause(allowlist_named(l, "line=1", &e), "no entry line=1");
+	assert_cause(allowlist_named(l, "id=x", &e), "not a number");
 	assert_cause(allowlist_named(l, "", &e), "not an entry");
 	assert_cause(allowlist_named(l, "a b", &e), "not an option");
+	allowlist_free(l);
+}
+
+static void
+what_names_several_entries_or_none_is_answered_with_those_near_it(void **state)
+{
+	struct allowlist *l = parse(".a.com vm=x\n#off b.com\n.c.com vm=x\n.c.com vm=y\n.d.com\n.D.com\n"
+	    ".pypi.org\n");
+	struct allow_entry e;
+
+	assert_cause(allowlist_named(l, ".d.com", &e), "2 entries");
+	assert_cause(allowlist_named(l, ".d.com", &e), "\n  id=5  line=5  .d.com\n  id=6  line=6  .d.com");
+	/* The same name is not the same entry: neither its form, nor its guests. */
+	assert_cause(allowlist_named(l, ".a.com", &e), "no such entry");
+	assert_cause(allowlist_named(l, ".a.com", &e), "\n  id=1  line=1  .a.com vm=x");
+	assert_cause(allowlist_named(l, ".c.com", &e), "vm=x\n  id=4  line=4  .c.com vm=y");
+	assert_cause(allowlist_named(l, ".b.com", &e), "\n  id=2  line=2  #off b.com");
+	assert_cause(allowlist_named(l, "files.pypi.org", &e), "id=7");
+	assert_cause(allowlist_named(l, ".pypy.org", &e), "id=7");
+	assert_cause(allowlist_named(l, ".pipy.org", &e), "id=7");
+	assert_cause(allowlist_named(l, ".example.org", &e), "\"gatehouse entries\" shows them");
 	allowlist_free(l);
 }
 
@@ -427,18 +457,18 @@ static void
 edits_keep_every_other_byte(void **state)
 {
 	static const struct {
-		const char	*before, *disabled, *removed;
+		const char	*named, *before, *disabled, *removed;
 	} cases[] = {
-		{ "# c\r\n\r\n  .a.com\t vm=x   # why\r\n.b.com\r\n",
+		{ ".a.com vm=x", "# c\r\n\r\n  .a.com\t vm=x   # why\r\n.b.com\r\n",
 		    "# c\r\n\r\n  #off .a.com\t vm=x   # why\r\n.b.com\r\n", "# c\r\n\r\n.b.com\r\n" },
-		{ ".b.com\n\n\n.a.com", ".b.com\n\n\n#off .a.com", ".b.com\n\n\n" },
-		{ "\xef\xbb\xbf.a.com", "\xef\xbb\xbf#off .a.com", "" },
-		{ ".a.com\n#x", "#off .a.com\n#x", "#x" },
+		{ ".a.com", ".b.com\n\n\n.a.com", ".b.com\n\n\n#off .a.com", ".b.com\n\n\n" },
+		{ ".a.com", "\xef\xbb\xbf.a.com", "\xef\xbb\xbf#off .a.com", "" },
+		{ ".a.com", ".a.com\n#x", "#off .a.com\n#x", "#x" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct allowlist *l = parse(cases[i].before);
-		const uint32_t id = id_of(l, ".a.com");
+		const uint32_t id = id_of(l, cases[i].named);
 		char *what;
 
 		assert_done(allowlist_set(l, id, false));
@@ -454,7 +484,7 @@ edits_keep_every_other_byte(void **state)
 		assert_done(allowlist_undo(l, &what));
 		free(what);
 		assert_text(l, cases[i].before);
-		assert_int_equal(id_of(l, ".a.com"), id);
+		assert_int_equal(id_of(l, cases[i].named), id);
 		allowlist_free(l);
 	}
 }
@@ -747,6 +777,56 @@ undo_never_leaves_half_a_line(void **state)
 	allowlist_free(l);
 }
 
+static void
+several_entries_are_added_and_taken_back_as_one(void **state)
+{
+	static const char *const some[] = { ".b.com", "c.com vm=x", "d.com" };
+	static const char *const bad[] = { ".e.com", "under_score.com" };
+	static const char *const doubled[] = { ".e.com", ".a.com" };
+	static const struct {
+		const char	*before, *after;
+	} cases[] = {
+		{ ".a.com\n", ".a.com\n.b.com\nc.com vm=x\nd.com\n" },
+		{ ".a.com", ".a.com\n.b.com\nc.com vm=x\nd.com" },
+		{ ".a.com\r\n# x\r\n", ".a.com\r\n# x\r\n.b.com\r\nc.com vm=x\r\nd.com\r\n" },
+	};
+	char *what;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct allowlist *l = parse(cases[i].before), *m;
+		uint32_t id;
+
+		assert_done(allowlist_add_all(l, some, COUNT(some), "added them"));
+		assert_text(l, cases[i].after);
+		assert_int_equal(allowlist_count(l), 4);
+		assert_int_equal(id_of(l, ".b.com"), 2);
+		assert_int_equal(id_of(l, "c.com vm=x"), 3);
+		assert_int_equal(id_of(l, "d.com"), 4);
+		/* Nothing is added where one of them cannot be. */
+		assert_cause(allowlist_add_all(l, bad, COUNT(bad), "x"), "under_score");
+		assert_cause(allowlist_add_all(l, doubled, COUNT(doubled), "x"), "there already");
+		assert_cause(allowlist_add_all(l, some, 0, "x"), "nothing to add");
+		assert_text(l, cases[i].after);
+		/* Another edit, a reload, and both go back. */
+		assert_done(allowlist_add(l, "z.com", &id));
+		assert_int_equal(id, 5);
+		assert_done(allowlist_set(l, 3, false));
+		m = parse_after(text_of(l), l);
+		allowlist_free(l);
+		for (int k = 0; k < 2; k++) {
+			assert_done(allowlist_undo(m, &what));
+			free(what);
+		}
+		assert_text(m, cases[i].after);
+		assert_done(allowlist_undo(m, &what));
+		assert_string_equal(what, "added them");
+		free(what);
+		assert_text(m, cases[i].before);
+		assert_int_equal(allowlist_count(m), 1);
+		allowlist_free(m);
+	}
+}
+
 /* ---- ends ---- */
 
 static void
@@ -810,6 +890,46 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		{ "a.com:443\na.com\n", "changes nothing: a.com on line 2 covers it" },
 		{ "a.com\na.com:443\n", NULL },
 		{ "#off api.a.com\n.a.com\n", NULL },
+		/* Whatever stands beside, what covers it is enough: */
+		{ ".a.com vm=x\n.a.com vm=y\n.a.com\n", "changes nothing: .a.com on line 3 covers it" },
+		{ "x.y.a.com\n.y.a.com vm=q\n.a.com\n", "changes nothing: .a.com on line 3 covers it" },
+		{ "x.a.com\n.a.com\n!.a.com vm=x\n", NULL },
+		{ "x.a.com\n.a.com\n!.a.com:80\n", NULL },
+		{ "x.a.com\n.a.com\n!.a.com:22\n", "changes nothing: .a.com on line 2 covers it" },
+		{ "!x.a.com:22\nx.a.com\n!.a.com\n", "changes nothing: !.a.com on line 3 covers it" },
+		{ "!x.a.com\nx.a.com:22\n!.a.com\n", NULL },
+		{ "!x.a.com\n.x.a.com:22\n!.a.com\n", NULL },
+		{ "a.com vm=x\na.com\n!a.com vm=y\n", "changes nothing: a.com on line 2 covers it" },
+		/* for guests that a glob fits, */
+		{ "a.com vm=agent-1\n.a.com vm=agent-*\n",
+		    "changes nothing: .a.com vm=agent-* on line 2 covers it" },
+		{ "a.com vm=agent-*\n.a.com vm=agent-1\n", NULL },
+		{ "a.com vm=agent-1*\na.com vm=agent-*\n",
+		    "changes nothing: a.com vm=agent-* on line 2 covers it" },
+		{ "a.com vm=a*\na.com vm=a?\n", NULL },
+		{ "a.com vm=a?\na.com vm=a?*\n", "changes nothing: a.com vm=a?* on line 2 covers it" },
+		{ "a.com\na.com vm=*\n", NULL },
+		{ "a.com vm=x\na.com vm=*\n", "changes nothing: a.com vm=* on line 2 covers it" },
+		/* for as long, */
+		{ "a.com until=2095-01-01T00:00Z\na.com until=2096-01-01T00:00Z\n",
+		    "changes nothing: a.com until=2096-01-01T00:00:00Z on line 2 covers it" },
+		{ "a.com until=2096-01-01T00:00Z\na.com until=2095-01-01T00:00Z\n", NULL },
+		{ "a.com until=2096-01-01T00:00Z\n.a.com\n",
+		    "changes nothing: .a.com on line 2 covers it" },
+		{ "a.com vm=x until=2095-01-01T00:00Z\n.a.com vm=* until=2096-01-01T00:00Z\n",
+		    "changes nothing: .a.com vm=* until=2096-01-01T00:00:00Z on line 2 covers it" },
+		/* and of what is forbidden the same. */
+		{ "!x.a.com\n!.a.com\n", "changes nothing: !.a.com on line 2 covers it" },
+		{ "!x.a.com\n!.a.com\n.a.com\n", "changes nothing: !.a.com on line 2 covers it" },
+		{ "!x.a.com\n!.a.com vm=y\n.a.com\n", NULL },
+		{ "!a.com vm=x\n!a.com vm=*\na.com\n", "changes nothing: !a.com vm=* on line 2 covers it" },
+		{ "!x.y.a.com\n.y.a.com\n!.a.com\n", NULL },
+		{ "a.com vm=x\n!a.com\n", "has no effect: !a.com on line 2 forbids the same" },
+		{ "a.com\n!a.com vm=x\n", NULL },
+		{ "*.a.com\n!.a.com\n", "has no effect: !.a.com on line 2 forbids the same" },
+		{ ".a.com\n!*.a.com\n", NULL },
+		{ "a.com\n!.a.com\n", NULL },
+		{ "a.com\n!*.a.com\n.a.com\n", "changes nothing: .a.com on line 3 covers it" },
 	};
 	struct allow_entry e;
 
@@ -827,6 +947,36 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		}
 		free(warning);
 		allowlist_free(l);
+	}
+}
+
+/* An entry is told, whether what covers it stands before or behind. */
+static void
+the_order_of_lines_does_not_matter_for_warnings(void **state)
+{
+	static const struct {
+		const char	*narrow, *wide;
+	} cases[] = {
+		{ "api.a.com", ".a.com" }, { "*.a.com", ".a.com" }, { "a.com vm=x", "a.com" },
+		{ "a.com until=2096-01-01T00:00Z", "a.com" }, { "a.com:443", "a.com" },
+		{ "!api.a.com", "!.a.com" }, { "a.com vm=agent-1", "a.com vm=agent-?" },
+	};
+	struct allow_entry e;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (size_t first = 0; first < 2; first++) {
+			char *text = xasprintf("%s\n%s\n", first == 0 ? cases[i].narrow : cases[i].wide,
+			    first == 0 ? cases[i].wide : cases[i].narrow), *warning;
+			struct allowlist *l = parse(text);
+
+			assert_true(allowlist_entry(l, first, &e));
+			warning = allowlist_warning(l, &e);
+			assert_cause(warning, "changes nothing: ");
+			assert_true(allowlist_entry(l, 1 - first, &e));
+			assert_null(allowlist_warning(l, &e));
+			free(text);
+			allowlist_free(l);
+		}
 	}
 }
 
@@ -1109,7 +1259,8 @@ main(void)
 		cmocka_unit_test(bounds_are_told_with_their_line),
 		cmocka_unit_test(no_more_entries_than_the_bound_are_taken),
 		cmocka_unit_test(ids_stay_with_what_an_entry_says),
-		cmocka_unit_test(an_entry_is_named_by_number_or_text),
+		cmocka_unit_test(an_entry_is_named_exactly_by_text_id_or_line),
+		cmocka_unit_test(what_names_several_entries_or_none_is_answered_with_those_near_it),
 		cmocka_unit_test(edits_keep_every_other_byte),
 		cmocka_unit_test(enabling_takes_off_whatever_stands_before_the_entry),
 		cmocka_unit_test(adding_follows_the_line_endings_of_the_file),
@@ -1125,8 +1276,10 @@ main(void)
 		cmocka_unit_test(undo_refuses_where_the_file_was_changed),
 		cmocka_unit_test(an_edit_taken_back_otherwise_is_forgotten),
 		cmocka_unit_test(undo_never_leaves_half_a_line),
+		cmocka_unit_test(several_entries_are_added_and_taken_back_as_one),
 		cmocka_unit_test(the_next_end_is_the_nearest_that_is_on),
 		cmocka_unit_test(warnings_say_what_an_entry_does_not_do),
+		cmocka_unit_test(the_order_of_lines_does_not_matter_for_warnings),
 		cmocka_unit_test(the_later_of_two_doubles_is_told),
 		cmocka_unit_test(public_suffixes_are_warned_about),
 		cmocka_unit_test(names_that_answer_dns_over_https_are_warned_about),

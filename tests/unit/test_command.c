@@ -24,7 +24,7 @@ request_of(const char *line)
 	    w = strtok_r(NULL, " ", &save))
 		words[n++] = w;
 	words[n] = NULL;
-	c = command_find(words[0]);
+	c = command_of(n, words);
 	assert_non_null(c);
 	cause = c->to_request(n, words, &params);
 	if (cause != NULL) {
@@ -62,10 +62,21 @@ words_become_requests(void **state)
 		{ "freeze agent-1", "{\"vm\":\"agent-1\"}" },
 		{ "proxy start", "{\"action\":\"start\"}" },
 		{ "proxy", "! proxy: a word is missing" },
-		{ "proxy sideways", "! proxy: say start or stop, not sideways" },
+		{ "proxy sideways", "! proxy: say start, stop, learn or enforce, not sideways" },
 		{ "allow .pypi.org --vm agent-* --for 30m",
 		    "{\"for\":\"30m\",\"text\":\".pypi.org\",\"vm\":\"agent-*\"}" },
 		{ "allow", "! allow: a word is missing" },
+		{ "proxy learn", "{\"action\":\"learn\"}" },
+		{ "proxy learn --for 30m", "{\"action\":\"learn\",\"for\":\"30m\"}" },
+		{ "proxy enforce", "{\"action\":\"enforce\"}" },
+		{ "proxy start --for 30m", "! proxy: --for goes with learn, not with start" },
+		{ "entries --learned", "{}" },
+		{ "entries --vm agent-* --learned", "{\"vm\":\"agent-*\"}" },
+		{ "entries --learned npm", "! entries: one word too many: npm" },
+		{ "entries -- --learned", "{\"filter\":\"--learned\"}" },
+		{ "allow --learned", "{\"dry_run\":false}" },
+		{ "allow --learned --vm a --dry-run", "{\"dry_run\":true,\"vm\":\"a\"}" },
+		{ "allow --learned .pypi.org", "! allow: one word too many: .pypi.org" },
 		{ "disable .docker.io", "{\"entry\":\".docker.io\",\"state\":\"off\"}" },
 		{ "enable 7", "{\"entry\":\"7\",\"state\":\"on\"}" },
 		{ "remove .docker.io", "{\"entry\":\".docker.io\"}" },
@@ -123,6 +134,32 @@ results_become_text_and_never_crash_on_odd_ones(void **state)
 }
 
 static void
+what_was_learned_is_told_as_entries(void **state)
+{
+	json_t *j = json_loads("{\"mode\":\"learn\",\"left\":0,\"forgotten\":2,\"entries\":["
+	    "{\"text\":\".example.org vm=a\",\"asked\":12,\"names\":4,\"guests\":[\"a\"],"
+	    "\"covers\":[\"x.example.org\",\"y.example.org\"]},"
+	    "{\"text\":\"dns.google\",\"asked\":1,\"names\":1,\"guests\":[],"
+	    "\"covers\":[\"dns.google\"],\"warning\":\"it answers\"}]}", 0, NULL);
+	char *text = command_find("entries --learned")->to_text(j);
+
+	assert_string_equal(text, ".example.org vm=a\n"
+	    "  asked for 12 times by a; covers x.example.org, y.example.org and 2 more\n"
+	    "dns.google\n  asked for 1 time\n"
+	    "  warning, so it is not taken with the others: it answers\n"
+	    "2 learned names were forgotten, for more were asked for than can be kept\n\n"
+	    "\"gatehouse allow --learned\" adds them, \"gatehouse undo\" takes that back\n");
+	free(text);
+	json_decref(j);
+	j = json_loads("{\"added\":[\"a.com\"],\"left_out\":[{\"text\":\"b.com\",\"warning\":"
+	    "\"so\"}],\"dry_run\":false}", 0, NULL);
+	text = command_find("allow --learned")->to_text(j);
+	assert_string_equal(text, "added a.com\nleft out b.com: so; add it by name if it is needed\n");
+	free(text);
+	json_decref(j);
+}
+
+static void
 a_verdict_is_told_with_the_entry_that_decided(void **state)
 {
 	json_t *j = json_loads("{\"verdict\":\"allow\",\"name\":\"registry.npmjs.org\",\"port\":443,"
@@ -133,6 +170,60 @@ a_verdict_is_told_with_the_entry_that_decided(void **state)
 	    "  by .npmjs.org (line 5 of the allowlist)\n  An entry.\n");
 	free(text);
 	json_decref(j);
+	j = json_loads("{\"verdict\":\"allow\",\"name\":\"registry.npmjs.org\",\"port\":443,"
+	    "\"reason\":\"listed\",\"entry\":\".npmjs.org\",\"line\":5,\"advice\":\"An entry.\","
+	    "\"file\":\"/etc/list\",\"last\":{\"id\":\"3-7\",\"guest\":\"agent-1\",\"verdict\":"
+	    "\"allow\",\"reason\":\"listed\",\"dialled\":\"198.51.100.7\"}}", 0, NULL);
+	text = command_find("check")->to_text(j);
+	assert_string_equal(text, "allow registry.npmjs.org:443: listed\n"
+	    "  by .npmjs.org (line 5 of /etc/list)\n  An entry.\n"
+	    "  last asked for by agent-1: allow, listed, dialled 198.51.100.7 (3-7)\n");
+	free(text);
+	json_decref(j);
+}
+
+static void
+what_opens_or_ends_something_is_asked_about_and_nothing_else(void **state)
+{
+	static const struct {
+		const char	*method, *params, *question;	/* NULL: not asked */
+		bool		 typed;
+	} rows[] = {
+		{ "flush", "{}", "Flush: 3 running guests will reach anything, unfiltered.", true },
+		{ "apply", "{\"profile\":\"observe\"}",
+		    "Observe: 3 running guests will reach anything, only logged.", true },
+		{ "apply", "{\"profile\":\"observe\",\"dry_run\":true}", NULL, false },
+		{ "apply", "{\"profile\":\"filtered\"}", NULL, false },
+		{ "apply", "{}", NULL, false },
+		{ "apply", "{\"profile\":\"lockdown\"}",
+		    "Lockdown: no guest reaches anything, 7 open connections end.", false },
+		{ "proxy", "{\"action\":\"stop\"}",
+		    "Stop the proxy: no name is let through, 7 open connections end.", false },
+		{ "proxy", "{\"action\":\"start\"}", NULL, false },
+		{ "freeze", "{}", "Freeze all: no packet of 3 running guests passes.", false },
+		{ "freeze", "{\"vm\":\"agent-1\"}", NULL, false },
+		{ "entry.set", "{\"entry\":1,\"state\":\"off\"}", NULL, false },
+	};
+	json_t *status = json_pack("{s:{s:i}, s:{s:i}}", "counts", "running", 3, "proxy",
+	    "connections", 7);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *params = json_loads(rows[i].params, 0, NULL);
+		bool typed = !rows[i].typed;
+		char *question = command_danger(status, rows[i].method, params, &typed);
+
+		if (rows[i].question == NULL)
+			assert_null(question);
+		else
+			assert_string_equal(question, rows[i].question);
+		assert_int_equal(typed, rows[i].typed);
+		free(question);
+		question = command_danger(NULL, rows[i].method, params, &typed);
+		assert_int_equal(question != NULL, rows[i].question != NULL);
+		free(question);
+		json_decref(params);
+	}
+	json_decref(status);
 }
 
 int
@@ -140,8 +231,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_become_requests),
+		cmocka_unit_test(what_opens_or_ends_something_is_asked_about_and_nothing_else),
 		cmocka_unit_test(every_command_has_help_and_fits_its_row),
 		cmocka_unit_test(results_become_text_and_never_crash_on_odd_ones),
+		cmocka_unit_test(what_was_learned_is_told_as_entries),
 		cmocka_unit_test(a_verdict_is_told_with_the_entry_that_decided),
 	};
 

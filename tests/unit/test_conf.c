@@ -198,6 +198,22 @@ slips_are_named_with_line_and_remedy(void **state)
 		{ "[dns]\nupstream = dns.example\n", "named by its address" },
 		{ "[dns]\nupstream = 192.0.2.1:0\n", "too small" },
 		{ "[dns]\nupstream = 2001:db8::1:x\n", "not an IPv4 or IPv6 address" },
+		{ "[proxy]\nupstream = proxy.example:3128\n", "does not start with http://" },
+		{ "[proxy]\nupstream = https://proxy.example:3128\n", "does not start with http://" },
+		{ "[proxy]\nupstream = http://proxy.example\n", "has no port" },
+		{ "[proxy]\nupstream = http://proxy.example:0\n", "has no port" },
+		{ "[proxy]\nupstream = http://:3128\n", "neither an address nor a host name" },
+		{ "[proxy]\nupstream = http://a_b:3128\n", "neither an address nor a host name" },
+		{ "[proxy]\nupstream = http://127.1:3128\n", "neither an address nor a host name" },
+		{ "[proxy]\nupstream = http://[1.2.3.4]:3128\n", "not an IPv6 address" },
+		{ "[proxy]\nupstream = http://2001:db8::1:3128\n", "neither an address nor a host name" },
+		{ "[proxy]\nupstream = http://me:secret@proxy.example:3128\n",
+		    "x.conf:2: upstream: a user and password stand where anyone can read them" },
+		{ "[proxy]\nupstream = http://proxy.example:3128/path\n", "has no port" },
+		{ "[proxy]\nno-upstream = a..example\n", "not a host name" },
+		{ "[proxy]\nno-upstream = *.example\n", "not a host name" },
+		{ "[proxy]\nupstream-auth-file = secret\n", "not an absolute path" },
+		{ "[proxy]\nmax-lifetime = 400d\n", "not a duration from 0s to 365d" },
 		{ "[daemon]\nuser = a b\n", "not a user's name" },
 		{ "[daemon]\ngroup =\n", "a group's name has" },
 		{ "[daemon]\ncontrol = /\x01\n", "x.conf:2: byte 0x01" },
@@ -226,6 +242,10 @@ what_contradicts_itself_is_refused(void **state)
 		{ "[guard]\nblock-tcp = 8643\n", "no guest would reach the proxy" },
 		{ "[guard]\nblock-udp = 8653\n", "could resolve" },
 		{ "[guard]\nbridge =\n", "nothing would be guarded" },
+		{ "[proxy]\nupstream = http://127.0.0.1:3128\n", "is this proxy itself" },
+		{ "[proxy]\nupstream = http://[::1]:3128\n", "is this proxy itself" },
+		{ "[proxy]\nupstream = http://localhost:3128\n", "is this proxy itself" },
+		{ "[proxy]\nupstream-auth-file = /etc/secret\n", "upstream-auth-file without upstream" },
 		{ "[proxy]\nmax-connections = 5\n", "max-per-guest (512) is more" },
 		{ "[daemon]\nuser = nobody\n[guard]\nuid = nobody: 1\n", "the proxy runs as" },
 		{ "[daemon]\ncontrol = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -339,6 +359,40 @@ printed(const struct conf *c)
 		conf_sample(f);
 	fclose(f);
 	return text;
+}
+
+static void
+an_upstream_proxy_is_a_host_and_a_port(void **state)
+{
+	static const struct {
+		const char	*value, *host, *printed;
+		uint16_t	 port;
+	} rows[] = {
+		{ "http://Proxy.Corp.Example:3128/", "proxy.corp.example", "http://proxy.corp.example:3128", 3128 },
+		{ "http://10.1.2.3:80", "10.1.2.3", "http://10.1.2.3:80", 80 },
+		{ "http://[fd00::1]:8080", "fd00::1", "http://[fd00::1]:8080", 8080 },
+		{ "http://127.0.0.1:3129", "127.0.0.1", "http://127.0.0.1:3129", 3129 },
+	};
+	char text[512], *out;
+	struct conf c;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "[proxy]\nupstream = %s\nno-upstream = .corp.example, git.example\n"
+		    "upstream-auth-file = /etc/gatehouse/upstream\n", rows[i].value);
+		expect(&c, text, NULL);
+		assert_string_equal(c.chain_host, rows[i].host);
+		assert_int_equal(c.chain_port, rows[i].port);
+		assert_int_equal(c.nchain_direct, 2);
+		assert_string_equal(c.chain_direct[0], ".corp.example");
+		out = printed(&c);
+		snprintf(text, sizeof(text), "\nupstream = %s\nupstream-auth-file = /etc/gatehouse/upstream\n"
+		    "no-upstream = .corp.example\nno-upstream = git.example\n", rows[i].printed);
+		assert_non_null(strstr(out, text));
+		free(out);
+	}
+	expect(&c, "[proxy]\nupstream =\nno-upstream =\nupstream-auth-file =\n", NULL);
+	assert_string_equal(c.chain_host, "");
+	assert_int_equal(c.nchain_direct, 0);
 }
 
 static void
@@ -456,6 +510,7 @@ main(void)
 		cmocka_unit_test(lists_add_up_and_the_rest_stands_once),
 		cmocka_unit_test(slips_are_named_with_line_and_remedy),
 		cmocka_unit_test(what_contradicts_itself_is_refused),
+		cmocka_unit_test(an_upstream_proxy_is_a_host_and_a_port),
 		cmocka_unit_test(a_line_too_long_is_an_error_and_never_cut),
 		cmocka_unit_test(a_refused_file_changes_nothing),
 		cmocka_unit_test(root_takes_no_file_that_anyone_can_write),

@@ -69,8 +69,13 @@ a_row_that_went_leaves_the_cursor_in_its_place(void **state)
 	view_resize(&v, 10);
 	take(&v, window("d", 0, 5, 5), true);
 	view_select(&v, 4);
+	assert_true(v.chosen);
+	take(&v, window("d", 0, 5, 5), true);
+	assert_true(v.chosen);
 	take(&v, window("e", 0, 3, 3), true);
 	assert_int_equal(v.cursor, 2);
+	/* Nobody went to that one. */
+	assert_false(v.chosen);
 	assert_string_equal(current_name(&v), "e-2");
 	take(&v, window("e", 0, 0, 0), true);
 	assert_null(view_current(&v));
@@ -96,6 +101,7 @@ an_untouched_live_pane_follows_its_newest_row(void **state)
 	view_first(&v);
 	take(&v, window("newer", 0, 8, 11), true);
 	assert_string_equal(current_name(&v), "newer-0");
+	assert_false(v.chosen);
 	view_clear(&v);
 }
 
@@ -335,6 +341,50 @@ text_that_does_not_fit_is_marked_as_cut(void **state)
 }
 
 static void
+what_tells_a_text_from_others_is_not_cut(void **state)
+{
+	static const struct {
+		enum cut	 cut;
+		int		 width;
+		const char	*text, *shown;
+	} rows[] = {
+		{ CUT_NAME, 22, "registry.npmjs.org.evil.example", "~pmjs.org.evil.example" },
+		{ CUT_NAME, 31, "registry.npmjs.org.evil.example", "registry.npmjs.org.evil.example" },
+		{ CUT_NAME, 16, "off .registry.npmjs.org", "off .~.npmjs.org" },
+		{ CUT_NAME, 14, "!*.gist.github.com", "!*.~github.com" },
+		{ CUT_NAME, 16, "crates.io  until=2026-11-22T17:34Z", "crates.io  unti~" },
+		{ CUT_NAME, 9, "crates.io  until=2026-11-22T17:34Z", "~ates.io~" },
+		{ CUT_NAME, 14, "off .docker.io vm=agent-*", "off .~cker.io~" },
+		{ CUT_NAME, 4, "example.org", "exa~" },
+		{ CUT_NAME, 1, "example.org", "~" },
+		{ CUT_ADDRESS, 20, "tcp [2001:db8:0:1::77]:4444", "tcp [2001:d~77]:4444" },
+		{ CUT_ADDRESS, 20, "icmp6 2001:2::7777 echo-request", "icmp6 2001:2::7777 ~" },
+		{ CUT_MIDDLE, 20, "meta l4proto tcp -> reject", "meta l4proto ~reject" },
+		{ CUT_END, 6, "example.org", "examp~" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct canvas *c = text_canvas_new(1, 40, false);
+		char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		assert_int_equal(draw_cut(c, 0, 3, rows[i].width, INK_NORMAL, rows[i].text, rows[i].cut),
+		    strlen(rows[i].shown));
+		/* At the edge, what is left counts; outside, nothing is drawn. */
+		draw_cut(c, 0, 38, 30, INK_NORMAL, "", rows[i].cut);
+		draw_cut(c, 0, 45, 30, INK_NORMAL, rows[i].text, rows[i].cut);
+		draw_cut(c, 7, 0, 4, INK_NORMAL, rows[i].text, rows[i].cut);
+		text_canvas_print(c, out);
+		fclose(out);
+		text[len - 1] = '\0';
+		assert_string_equal(text + 3, rows[i].shown);
+		free(text);
+		text_canvas_free(c);
+	}
+}
+
+static void
 rows_of_nonsense_are_drawn_without_harm(void **state)
 {
 	static const char nonsense[] = "{\"total\":7,\"offset\":0,\"rows\":[null,{},[],\"x\",3,"
@@ -432,6 +482,7 @@ main(void)
 		cmocka_unit_test(a_dead_connection_is_never_shown_as_enforcing),
 		cmocka_unit_test(guest_bytes_become_harmless_and_are_escaped_once),
 		cmocka_unit_test(text_that_does_not_fit_is_marked_as_cut),
+		cmocka_unit_test(what_tells_a_text_from_others_is_not_cut),
 		cmocka_unit_test(rows_of_nonsense_are_drawn_without_harm),
 		cmocka_unit_test(popup_text_is_wrapped_at_spaces),
 		cmocka_unit_test(every_key_has_one_row_and_each_row_is_told),

@@ -206,15 +206,6 @@ turn(struct rig *r)
 	usleep(500);
 }
 
-#define until(r, cond) do {						\
-	int turns_ = 0;							\
-	while (!(cond)) {						\
-		if (turns_++ > 4000)					\
-			fail_msg("never came: %s", #cond);		\
-		turn(r);						\
-	}								\
-} while (0)
-
 static struct sockaddr_in
 server_address(const struct rig *r)
 {
@@ -422,6 +413,37 @@ an_entry_for_one_guest_holds_for_its_addresses(void **state)
 	dns_server_guests_begin(r->server);
 	dns_server_guests_end(r->server);
 	assert_int_equal(ask(r, "b.scoped.test", DNS_TYPE_A), DNS_NXDOMAIN);
+}
+
+static void
+while_learning_an_unlisted_name_is_looked_up_and_told_once(void **state)
+{
+	struct rig *r = *state;
+
+	allow_image_learn(r->image, true);
+	assert_int_equal(ask(r, "www.other", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(answers(r), 1);
+	assert_int_equal(ask(r, "www.other", DNS_TYPE_AAAA), DNS_NOERROR);
+	assert_int_equal(r->nhits, 1);
+	assert_int_equal(r->hits[0].verdict, VERDICT_ALLOW);
+	assert_int_equal(r->hits[0].reason, REASON_LEARNED);
+	assert_int_equal(r->hits[0].via, VIA_DNS);
+	assert_string_equal(r->hits[0].name, "www.other");
+	/* What is listed is no hit, and what is refused stays so. */
+	assert_int_equal(ask(r, "www.example", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(r->nhits, 1);
+	assert_int_equal(ask(r, "bad.example", DNS_TYPE_A), DNS_NXDOMAIN);
+	assert_int_equal(r->hits[1].reason, REASON_DENY_ENTRY);
+	assert_int_equal(ask(r, "private.other", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(answers(r), 0);
+	assert_int_equal(r->hits[3].reason, REASON_PRIVATE_ADDRESS);
+	/* A type that nobody is asked for is no look-up. */
+	assert_int_equal(ask(r, "mail.other", 15), DNS_NOERROR);
+	assert_int_equal(ask(r, "_https._tcp.mail.other", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(r->nhits, 4);
+	assert_int_equal(r->asked, 4);
+	dns_server_set_guest(r->server, &loopback, 3, "agent-1", true);
+	assert_int_equal(ask(r, "ww.other", DNS_TYPE_A), DNS_REFUSED);
 }
 
 static void
@@ -767,6 +789,7 @@ main(void)
 		server_test(private_addresses_are_not_given_out),
 		server_test(a_listed_name_that_does_not_exist_is_told_as_unresolvable),
 		server_test(an_entry_for_one_guest_holds_for_its_addresses),
+		server_test(while_learning_an_unlisted_name_is_looked_up_and_told_once),
 		server_test(a_frozen_guest_is_refused),
 		server_test(without_a_list_every_query_fails),
 		server_test(what_cannot_be_read_gets_an_error_or_nothing),

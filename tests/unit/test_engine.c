@@ -169,6 +169,59 @@ a_new_net_is_told_everything(void **state)
 }
 
 static void
+a_limit_that_refuses_is_an_alert_for_a_while(void **state)
+{
+	struct rig *r = *state;
+	struct msg_net_state m = { .proxy_up = 1, .capture_up = 1, .dns_up = 1, .limited = 0 };
+	json_t *j;
+
+	rig_net(r, 1);
+	engine_proxy(r->engine, true, NULL);
+	m.allow_generation = r->engine->policy.generation;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_false(has_alert(r, "limit"));
+	m.limited = 12;
+	m.accept_paused = 1;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_true(has_alert(r, "refused by a limit"));
+	assert_true(has_alert(r, "out of descriptors"));
+	j = rig_call(r, "status", NULL);
+	assert_int_equal(num(json_object_get(j, "proxy"), "limited"), 12);
+	assert_true(json_is_true(json_object_get(json_object_get(j, "proxy"), "accept_paused")));
+	json_decref(j);
+	/* Nobody was refused any more since. */
+	r->engine->limited_last -= 31 * UINT64_C(1000000);
+	m.accept_paused = 0;
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_false(has_alert(r, "refused by a limit"));
+	assert_false(has_alert(r, "out of descriptors"));
+}
+
+/* A user of this host has no address that would tell it. */
+static void
+net_is_told_of_users_by_their_number(void **state)
+{
+	struct rig *r = *state;
+	struct sighting s = { .provider = "uid", .kind = GUEST_UID, .state = GUEST_RUNNING, .uid = 1234 };
+	struct rig_frame *f;
+
+	copy_string(s.name, "builder", sizeof(s.name));
+	rig_net(r, 1);
+	rig_forget(r);
+	rig_guests(r, &s, 1);
+	f = rig_net_got(r, FRAME_GUEST);
+	assert_non_null(f);
+	assert_int_equal(f->body.guest.is_user, 1);
+	assert_int_equal(f->body.guest.uid, 1234);
+	assert_int_equal(f->body.guest.addr.family, 0);
+	assert_int_not_equal(f->body.guest.guest_id, 0);
+	assert_string_equal(f->body.guest.name, "builder");
+}
+
+static void
 a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 {
 	struct rig *r = *state;
@@ -1124,6 +1177,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_net_is_told_everything),
+		TEST(net_is_told_of_users_by_their_number),
+		TEST(a_limit_that_refuses_is_an_alert_for_a_while),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),

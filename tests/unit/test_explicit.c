@@ -247,12 +247,22 @@ a_listed_address_is_not_listed_on_other_ports(void **state)
 static void
 this_hosts_own_addresses_are_not_to_be_had(void **state)
 {
+	/* "This host" by another name; one that the operator lists, wrapped up. */
+	static const char *const own[] = { "0.0.0.0", "::", "64:ff9b::7f00:1", "2002:7f00:1::" };
 	struct rig *r = *state;
-	int guest = rig_connect_explicit(r);
 
-	world.listed[1] = "::1";
-	rig_say(r, guest, rig_ported("CONNECT [::1]:PORT HTTP/1.1\r\nHost: [::1]:PORT\r\n\r\n"));
-	expect_page(r, guest, "private-address");
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		int guest = rig_connect_explicit(r);
+
+		world.listed[1] = own[i];
+		snprintf(text, sizeof(text), "CONNECT [%s]:PORT HTTP/1.1\r\nHost: [%s]:PORT\r\n\r\n",
+		    own[i], own[i]);
+		if (strchr(own[i], ':') == NULL)
+			snprintf(text, sizeof(text), "CONNECT %s:PORT HTTP/1.1\r\n"
+			    "Host: %s:PORT\r\n\r\n", own[i], own[i]);
+		rig_say(r, guest, rig_ported(text));
+		expect_page(r, guest, "private-address");
+	}
 }
 
 static void
@@ -537,6 +547,102 @@ without_the_port_nobody_is_served_there(void **state)
 	free(cause);
 }
 
+/* ---- users of this host ---- */
+
+static void
+ask_as_user(struct rig *r, const char *name, const char *status)
+{
+	int guest = rig_connect_explicit(r), origin = -1;
+	char request[256];
+
+	snprintf(request, sizeof(request), "GET http://%s:%u/ HTTP/1.1\r\nHost: %s:%u\r\n\r\n", name,
+	    world.port, name, world.port);
+	rig_say(r, guest, request);
+	if (strcmp(status, "200") == 0) {
+		origin = rig_accept(r);
+		close(origin);
+	} else {
+		bool reset;
+
+		rig_read_all(r, guest, got, sizeof(got), &reset);
+		assert_non_null(strstr(got, status));
+	}
+	close(guest);
+}
+
+static void
+a_guarded_user_is_told_by_its_connection(void **state)
+{
+	struct rig *r = *state;
+	struct owner *owner;
+	char *cause;
+
+	owner = owner_open(&cause);
+	assert_non_null(owner);
+	world.listed[2] = "scoped.example";	/* for agent-1 alone */
+	/* Nobody is guarded: it is a stranger. */
+	ask_as_user(r, "scoped.example", "403");
+	assert_int_equal(r->hits[0].guest_id, 0);
+	proxy_set_owner(r->proxy, owner);
+	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 7, "agent-1", false);
+	ask_as_user(r, "scoped.example", "200");
+	assert_int_equal(r->hits[1].guest_id, 7);
+	assert_int_equal(r->hits[1].guest.family, 4);
+	assert_int_equal(r->hits[1].guest.bytes[0], 127);
+	/* Frozen, like any guest. */
+	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 7, "agent-1", true);
+	ask_as_user(r, "a.example", "403");
+	assert_int_equal(r->hits[2].reason, REASON_FROZEN);
+	assert_int_equal(r->hits[2].guest_id, 7);
+	/* Another user is guarded: this one is a stranger again. */
+	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 0, "", false);
+	proxy_set_uid(r->proxy, (uint32_t)geteuid() + 1, 8, "agent-2", false);
+	ask_as_user(r, "a.example", "200");
+	assert_int_equal(r->hits[3].guest_id, 0);
+	rig_until(r, r->proxy->nopen == 0);
+	proxy_set_owner(r->proxy, NULL);
+	owner_free(owner);
+}
+
+static void
+expect_closed(struct rig *r, int guest)
+{
+	bool reset;
+
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+	close(guest);
+	assert_int_equal(r->nhits, 0);
+	assert_int_equal(r->proxy->nopen, 0);
+}
+
+/* Whoever cannot be told is nobody: what holds for a user would not hold. */
+static void
+who_cannot_be_told_is_not_served(void **state)
+{
+	struct rig *r = *state;
+	struct owner *owner;
+	char *cause;
+	int guest;
+
+	/* The kernel does not say. */
+	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 7, "agent-1", false);
+	guest = rig_connect_explicit(r);
+	rig_say(r, guest, "GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	expect_closed(r, guest);
+	/* Its socket is gone by the time it is asked for. */
+	owner = owner_open(&cause);
+	proxy_set_owner(r->proxy, owner);
+	guest = rig_connect_explicit(r);
+	send(guest, "GET http://a.example/ HTTP/1.1\r\n", 32, 0);
+	close(guest);
+	for (int i = 0; i < 200; i++)
+		rig_turn(r);
+	assert_int_equal(r->nhits, 0);
+	assert_int_equal(r->proxy->nopen, 0);
+	proxy_set_owner(r->proxy, NULL);
+	owner_free(owner);
+}
+
 #define rig_test(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
@@ -564,6 +670,8 @@ main(void)
 		rig_test(tls_to_the_proxy_itself_is_refused),
 		rig_test(revoking_ends_a_tunnel_before_and_after_its_hello),
 		rig_test(without_the_port_nobody_is_served_there),
+		rig_test(a_guarded_user_is_told_by_its_connection),
+		rig_test(who_cannot_be_told_is_not_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

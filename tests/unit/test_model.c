@@ -49,6 +49,91 @@ hit_names(struct model *m, uint64_t id, unsigned from, unsigned to)
 	}
 }
 
+static struct hit
+learned_hit(uint64_t id, const char *name)
+{
+	struct hit h = hit_of(id, name, VERDICT_ALLOW);
+
+	h.reason = REASON_LEARNED;
+	return h;
+}
+
+static void
+what_was_learned_is_told_with_the_guests_that_asked(void **state)
+{
+	struct model *m = *state;
+	struct hit h = learned_hit(1, "new.example");
+	const struct domain *d;
+	char name[32];
+
+	model_hit(m, &h, 1, "agent-1");
+	model_hit(m, &h, 2, "agent-2");
+	model_hit(m, &h, 1, "agent-1");
+	h = hit_of(2, "new.example", VERDICT_ALLOW);
+	model_hit(m, &h, 3, "agent-3");
+	d = model_find_domain(m, "new.example");
+	assert_int_equal(d->allowed, 4);
+	assert_int_equal(d->learned, 3);
+	assert_int_equal(d->nlearners, 2);
+	assert_string_equal(model_learner_name(m, &d->learners[0]), "agent-1");
+	assert_int_equal(d->learners[0].count, 2);
+	assert_string_equal(model_learner_name(m, &d->learners[1]), "agent-2");
+	assert_int_equal(d->learned_by_others, 0);
+	/* Nobody we know, though somebody calls itself so, and more than are told apart. */
+	h = learned_hit(3, "new.example");
+	model_hit(m, &h, 0, "10.77.0.99");
+	model_hit(m, &h, 4, "10.77.0.99");
+	assert_int_equal(d->nlearners, 4);
+	assert_true(d->learners[2].by_address);
+	assert_false(d->learners[3].by_address);
+	assert_string_equal(model_learner_name(m, &d->learners[2]), "10.77.0.99");
+	assert_int_equal(d->learned_by_others, 0);
+	for (unsigned i = 0; i < LEARNERS_MAX; i++) {
+		snprintf(name, sizeof(name), "build-%u", i);
+		model_hit(m, &h, 10 + i, name);
+	}
+	assert_int_equal(d->nlearners, LEARNERS_MAX);
+	assert_int_equal(d->learned_by_others, 4);
+	assert_int_equal(d->learned, 5 + LEARNERS_MAX);
+}
+
+static void
+learned_names_that_are_forgotten_are_counted(void **state)
+{
+	struct model *m = *state;
+	struct hit h = learned_hit(1, "first.example");
+
+	model_hit(m, &h, 1, "agent-1");
+	hit_names(m, 2, 0, 7);
+	assert_int_equal(model_learned_evicted(m), 0);
+	hit_names(m, 20, 7, 20);
+	assert_null(model_find_domain(m, "first.example"));
+	assert_int_equal(model_learned_evicted(m), 1);
+	assert_int_equal(model_domains_evicted(m), 13);
+}
+
+static void
+a_look_up_that_was_answered_is_a_row_but_counts_as_nothing(void **state)
+{
+	struct model *m = *state;
+	struct hit h = learned_hit(1, "new.example");
+	const struct domain *d;
+
+	h.via = VIA_DNS;
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
+	d = model_find_domain(m, "new.example");
+	assert_non_null(d);
+	assert_int_equal(d->allowed, 0);
+	assert_int_equal(d->learned, 0);
+	assert_int_equal(d->last_reason, REASON_LEARNED);
+	assert_int_equal(model_guest(m, 1)->allowed, 0);
+	h = learned_hit(2, "new.example");
+	h.via = VIA_TLS;
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), MODEL_FIRST_ALLOW);
+	assert_int_equal(d->allowed, 1);
+	assert_int_equal(model_guest(m, 1)->allowed, 1);
+}
+
 static void
 a_hit_counts_for_its_domain_its_guest_and_its_entry(void **state)
 {
@@ -306,13 +391,15 @@ versions_move_with_what_they_stand_for(void **state)
 }
 
 static void
-a_hit_without_a_name_makes_no_domain(void **state)
+hits_without_a_name_share_a_row(void **state)
 {
 	struct model *m = *state;
 	struct hit h = hit_of(1, "", VERDICT_DENY);
 
 	model_hit(m, &h, 1, "guest");
-	assert_int_equal(model_count(m, VIEW_DOMAINS), 0);
+	assert_int_equal(model_count(m, VIEW_DOMAINS), 1);
+	assert_int_equal(model_find_domain(m, model_no_name)->denied, 1);
+	assert_int_equal(model_find_domain(m, model_no_name)->last_id, 1);
 	assert_int_equal(model_guest(m, 1)->denied, 1);
 	assert_non_null(model_find_hit(m, 1));
 }
@@ -324,6 +411,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_hit_counts_for_its_domain_its_guest_and_its_entry),
+		TEST(what_was_learned_is_told_with_the_guests_that_asked),
+		TEST(learned_names_that_are_forgotten_are_counted),
+		TEST(a_look_up_that_was_answered_is_a_row_but_counts_as_nothing),
 		TEST(the_name_not_seen_for_longest_makes_room),
 		TEST(domains_come_newest_first),
 		TEST(only_the_latest_hits_are_remembered),
@@ -337,7 +427,7 @@ main(void)
 		TEST(forgetting_some_keeps_the_counts_of_the_rest),
 		TEST(a_guest_may_say_only_so_much_in_a_minute),
 		TEST(versions_move_with_what_they_stand_for),
-		TEST(a_hit_without_a_name_makes_no_domain),
+		TEST(hits_without_a_name_share_a_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,10 @@ struct world {
 	struct net		*net;
 	struct msg_channel	*priv, *engine;
 	unsigned		 ready, states, lost;
-	struct msg_net_state	 state;
+	struct msg_net_state	 state, first_state;	/* latest, and first of an engine */
+	bool			 first;			/* there was one */
+	uint32_t		 learn;			/* for send_allow() */
+	uint64_t		 learn_for;
 };
 
 static void
@@ -36,6 +39,9 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 	if (type == FRAME_NET_STATE) {
 		w->states++;
 		memcpy(&w->state, body, sizeof(w->state));
+		if (!w->first)
+			w->first_state = w->state;
+		w->first = true;
 	}
 }
 
@@ -70,6 +76,7 @@ start_engine(struct world *w)
 	int sv[2];
 
 	msg_channel_free(w->engine);
+	w->first = false;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	w->engine = msg_channel_new(w->base, sv[0], ROLE_ENGINE, ROLE_NET, on_frame, on_error, w);
 	assert_true(msg_send(w->priv, FRAME_PEER, &peer, sv[1]));
@@ -91,7 +98,7 @@ setup(void **state)
 	w->resolver = resolver_new(w->base, &w->conf, &cause);
 	w->conf.proxy_port = w->conf.explicit_port = w->conf.dns_port = 0;
 	w->priv = msg_channel_new(w->base, sv[0], ROLE_PRIV, ROLE_NET, on_frame, on_error, w);
-	w->net = net_new(w->base, w->resolver, &w->conf, sv[1], NULL, "no log device here", on_lost, w);
+	w->net = net_new(w->base, w->resolver, &w->conf, NULL, sv[1], NULL, "no log device here", on_lost, w);
 	start_engine(w);
 	*state = w;
 	return 0;
@@ -115,7 +122,8 @@ static void
 send_allow(struct world *w, uint32_t generation, size_t lie)
 {
 	static const char text[] = ".github.com\n";
-	struct msg_allow allow = { .generation = generation };
+	struct msg_allow allow = { .generation = generation, .learn = w->learn,
+		.learn_for = w->learn_for };
 	struct allowlist *list;
 	size_t size;
 	char *cause;
@@ -192,6 +200,73 @@ what_is_in_force_stays_when_the_engine_dies(void **state)
 }
 
 static void
+send_learn(struct world *w, uint32_t generation, uint32_t learn, uint64_t learn_for)
+{
+	w->learn = learn;
+	w->learn_for = learn_for;
+	send_allow(w, generation, 0);
+	w->learn = 0;
+	w->learn_for = 0;
+}
+
+static void
+it_learns_as_long_as_the_engine_that_said_so_is_there(void **state)
+{
+	struct world *w = *state;
+
+	send_learn(w, 5, 1, 0);
+	assert_true(w->state.learning);
+	assert_false(w->state.learn_lost);
+	send_allow(w, 6, 0);
+	assert_false(w->state.learning);
+	send_learn(w, 7, 1, 0);
+	msg_channel_free(w->engine);
+	w->engine = NULL;
+	turn(w);
+	/* The next one hears of it once, and that the list is as it was. */
+	start_engine(w);
+	assert_true(w->first);
+	assert_true(w->first_state.learn_lost);
+	assert_false(w->first_state.learning);
+	assert_int_equal(w->state.allow_generation, 7);
+	send_allow(w, 8, 0);
+	assert_false(w->state.learn_lost);
+	/* Also when the new one comes before the old one's end was seen. */
+	send_learn(w, 9, 1, 0);
+	start_engine(w);
+	assert_true(w->first_state.learn_lost);
+	assert_false(w->state.learning);
+}
+
+static void
+it_ends_learning_by_itself_when_the_time_is_over(void **state)
+{
+	struct world *w = *state;
+
+	send_learn(w, 5, 1, 200000);
+	assert_true(w->state.learning);
+	/* The engine says no more. */
+	for (int i = 0; i < 30 && w->state.learning; i++) {
+		usleep(100000);
+		turn(w);
+	}
+	assert_false(w->state.learning);
+	assert_false(w->state.learn_lost);
+}
+
+static void
+a_list_that_lies_does_not_keep_it_learning(void **state)
+{
+	struct world *w = *state;
+
+	send_learn(w, 5, 1, 0);
+	send_allow(w, 6, 4096);
+	assert_int_equal(w->state.allow_generation, 5);
+	send_run(w, 1);
+	assert_false(w->state.learning);
+}
+
+static void
 a_guest_that_cannot_be_one_is_ignored(void **state)
 {
 	struct world *w = *state;
@@ -226,6 +301,9 @@ main(void)
 		net_test(it_listens_only_with_an_allowlist_and_when_told),
 		net_test(an_allowlist_that_lies_changes_nothing),
 		net_test(what_is_in_force_stays_when_the_engine_dies),
+		net_test(it_learns_as_long_as_the_engine_that_said_so_is_there),
+		net_test(it_ends_learning_by_itself_when_the_time_is_over),
+		net_test(a_list_that_lies_does_not_keep_it_learning),
 		net_test(a_guest_that_cannot_be_one_is_ignored),
 		net_test(without_priv_it_ends),
 	};

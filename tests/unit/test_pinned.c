@@ -216,7 +216,7 @@ what_is_no_longer_listed_is_taken_away(void **state)
 	assert_asked(r, "");
 	json_decref(rig_call(r, "entry.add", "{'text':'!git.example.org'}"));
 	assert_asked(r, "-10.77.0.11 8.8.8.8 udp 9418\n");
-	json_decref(rig_call(r, "entry.remove", "{'entry':'vm.example.org:22'}"));
+	json_decref(rig_call(r, "entry.remove", "{'entry':'vm.example.org:22 vm=agent-1'}"));
 	assert_asked(r, "-10.77.0.11 9.9.9.9 tcp 22\n");
 }
 

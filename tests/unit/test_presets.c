@@ -103,15 +103,6 @@ list_of(struct dirs *d, const char *text)
 	return l;
 }
 
-static void
-assert_cause(char *cause, const char *part)
-{
-	assert_non_null(cause);
-	if (strstr(cause, part) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", cause, part);
-	free(cause);
-}
-
 static struct allow_image *
 compile(const struct allowlist *l)
 {
@@ -372,6 +363,53 @@ the_line_of_a_preset_that_decided_is_found(void **state)
 	allowlist_free(l);
 }
 
+/* ---- suggesting ---- */
+
+/* "@one: a b\n" of what is suggested. */
+static void
+suggested(struct dirs *d, const char *const *names, size_t n, size_t max, const char *want)
+{
+	const char *const dirs[] = { d->own, d->shipped };
+	struct preset_hint hints[8];
+	char got[512] = "";
+	size_t used = 0, found = presets_suggest(dirs, 2, names, n, hints, max);
+
+	for (size_t i = 0; i < found; i++) {
+		used += (size_t)snprintf(got + used, sizeof(got) - used, "%s:", hints[i].preset);
+		for (size_t k = 0; k < hints[i].nnames; k++)
+			used += (size_t)snprintf(got + used, sizeof(got) - used, " %s",
+			    names[hints[i].name[k]]);
+		used += (size_t)snprintf(got + used, sizeof(got) - used, "\n");
+	}
+	preset_hints_free(hints, found);
+	assert_string_equal(got, want);
+}
+
+static void
+presets_that_list_the_names_needed_are_suggested(void **state)
+{
+	static const char *const names[] = { "registry.npmjs.org", "pypi.org", "unknown.example",
+		"files.pythonhosted.org", "old.npmjs.org", "test.pypi.org" };
+	struct dirs *d = *state;
+
+	suggested(d, names, 6, 8,
+	    "@pypi: pypi.org files.pythonhosted.org\n@npm: registry.npmjs.org\n");
+	suggested(d, names, 6, 1, "@pypi: pypi.org files.pythonhosted.org\n");
+	suggested(d, names + 2, 1, 8, "");
+	suggested(d, names, 0, 8, "");
+	/* One that lists all of it is enough; of equals the smaller, of those the first. */
+	write_preset(d->own, "all", ".npmjs.org\n.pypi.org\n.pythonhosted.org\n.b.example\n");
+	suggested(d, names, 4, 8, "@all: registry.npmjs.org pypi.org files.pythonhosted.org\n");
+	suggested(d, names, 1, 8, "@npm: registry.npmjs.org\n");
+	write_preset(d->own, "abc", "!old.npmjs.org\n.npmjs.org\na.example\n");
+	suggested(d, names, 1, 8, "@abc: registry.npmjs.org\n");
+	/* The file that is in force counts; one with a mistake, or no preset, does not. */
+	write_preset(d->own, "npm", "other.example\n");
+	write_preset(d->own, "abc", "no name!\n");
+	write_preset(d->own, "abc~", "registry.npmjs.org\n");
+	suggested(d, names, 1, 8, "@all: registry.npmjs.org\n");
+}
+
 /* ---- lint ---- */
 
 static char *
@@ -586,6 +624,7 @@ main(void)
 		TEST(a_change_on_disk_is_seen_but_not_mixed_in),
 		TEST(a_preset_is_explained_by_its_number_and_first_names),
 		TEST(the_line_of_a_preset_that_decided_is_found),
+		TEST(presets_that_list_the_names_needed_are_suggested),
 		TEST(what_a_preset_lists_already_is_told),
 		TEST(wide_names_in_a_preset_are_told_with_their_line),
 		cmocka_unit_test(every_shipped_preset_is_sound_and_says_what_it_is_for),

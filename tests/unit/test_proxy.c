@@ -5,9 +5,11 @@
 #include "proxy_rig.h"
 
 #include <sys/resource.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,7 +76,8 @@ a_listed_tls_host_is_reached_and_both_sides_may_close_halves(void **state)
 	expect_hit(r, VIA_TLS, VERDICT_ALLOW, REASON_LISTED, "a.example");
 	h = last_hit(r);
 	assert_int_equal(h->tls_version, 0x0304);
-	assert_string_equal(h->alpn, "h2");
+	assert_string_equal(h->alpn, "h2, http/1.1");
+	assert_int_equal(h->ech, 0);
 	assert_int_equal(h->wanted.bytes[0], 203);
 	assert_true(addr_equal(&h->dialled, &loopback));
 	rig_say(r, guest, "up");
@@ -118,6 +121,25 @@ an_unlisted_tls_host_gets_an_alert_at_once(void **state)
 	expect_alert(r, guest, 49);
 	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_NOT_LISTED, "evil.example");
 	assert_int_equal(r->proxy->nopen, 0);
+}
+
+static void
+the_rest_of_a_refused_hello_does_not_overtake_its_alert(void **state)
+{
+	static const uint8_t begun[] = { 22, 3, 1, 0, 4, 2, 0, 0, 0 };
+	struct rig *r = *state;
+	int guest = rig_connect(r);
+	bool reset;
+
+	rig_send(r, guest, begun, sizeof(begun));
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_MALFORMED, "");
+	/* A socket closed now would answer what still comes with a reset. */
+	rig_say(r, guest, "more of it");
+	assert_int_equal(r->proxy->nopen, 1);
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	assert_false(reset);
+	close(guest);
+	rig_until(r, r->proxy->nopen == 0);
 }
 
 static void
@@ -181,6 +203,70 @@ a_hello_is_put_together_from_single_bytes_and_records(void **state)
 	assert_memory_equal(got, wire.b, wire.len);
 	close(guest);
 	close(origin);
+}
+
+/* Real or GREASE, the outer name is judged like any other. */
+static void
+a_hello_with_ech_is_judged_by_its_outer_name_and_recorded(void **state)
+{
+	static struct bytes message, wire;
+	static const struct {
+		const char	*name;
+		enum verdict	 verdict;
+	} cases[] = { { "a.example", VERDICT_ALLOW }, { "evil.example", VERDICT_DENY } };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct hello_spec spec = { .name = cases[i].name, .ech = 200, .supported = 0x0304 };
+		int guest = rig_connect(r);
+
+		hello_message(&message, &spec);
+		hello_records(&wire, &message, 16384);
+		rig_send(r, guest, wire.b, wire.len);
+		rig_until(r, r->nhits == i + 1);
+		assert_int_equal(r->hits[i].verdict, cases[i].verdict);
+		assert_string_equal(r->hits[i].name, cases[i].name);
+		assert_int_equal(r->hits[i].ech, 1);
+		assert_int_equal(r->hits[i].tls_version, 0x0304);
+		close(guest);
+	}
+}
+
+/* Post-quantum size, many records, one byte at a time: within the limits. */
+static void
+a_hello_that_never_ends_meets_a_limit(void **state)
+{
+	static struct bytes message, wire;
+	const struct hello_spec large = { .name = "a.example", .padding = 9000 };
+	struct rig *r = *state;
+	const uint64_t start = now_mono();
+	int guest = rig_connect(r);
+	size_t i;
+
+	r->conf.hello_bytes = 8192;
+	hello_message(&message, &large);
+	hello_records(&wire, &message, 100);
+	for (i = 0; i < wire.len && r->nhits == 0; i++) {
+		if (send(guest, wire.b + i, 1, MSG_NOSIGNAL) == -1)
+			break;
+		if (i % 64 == 0)
+			rig_turn(r);
+	}
+	rig_until(r, r->nhits > 0);
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_TOO_LARGE, "");
+	close(guest);
+	/* Bytes that keep coming do not move the deadline. */
+	r->conf.hello_bytes = 65536;
+	r->conf.head_seconds = 1;
+	guest = rig_connect(r);
+	for (i = 0; i < wire.len && r->nhits == 1; i++) {
+		send(guest, wire.b + i, 1, MSG_NOSIGNAL);
+		rig_turn(r);
+		assert_true(now_mono() - start < 8000000);
+	}
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_TIMEOUT, "");
+	assert_true(i < wire.len);
+	close(guest);
 }
 
 #define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
@@ -381,6 +467,41 @@ bodies_and_special_responses_pass_untouched(void **state)
 	assert_false(rig_origin_waits(r));
 	close(guest);
 	close(origin);
+}
+
+static void
+a_body_that_breaks_the_rules_is_refused_and_told(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static const char begun[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+	struct rig *r = *state;
+	bool reset;
+
+	for (int answered = 0; answered < 2; answered++) {
+		int guest = rig_connect(r), origin;
+
+		rig_say(r, guest, head);
+		origin = rig_accept(r);
+		rig_hear(r, origin, head);
+		if (answered) {
+			rig_say(r, origin, begun);
+			rig_hear(r, guest, begun);
+		}
+		rig_say(r, guest, "ffffffffffffffff5\r\nhello\r\n");
+		/* Where the answer has begun, a page would be a part of it. */
+		if (answered)
+			assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+		else
+			expect_page(r, guest, "403", "malformed");
+		expect_hit(r, VIA_HTTP, VERDICT_DENY, REASON_MALFORMED, "a.example");
+		rig_read_all(r, origin, got, sizeof(got), &reset);
+		assert_true(reset);
+		assert_null(strstr(got, "hello"));
+		close(origin);
+		if (answered)
+			close(guest);
+	}
+	rig_until(r, r->proxy->nopen == 0);
 }
 
 static void
@@ -668,10 +789,12 @@ addresses_of_nobody_share_one_limit(void **state)
 {
 	struct addr addr[3] = { loopback, loopback, loopback };
 	struct source *s[3];
+	struct source_counts counts;
 	struct sources t;
 
 	(void)state;
-	sources_init(&t);
+	source_counts_init(&counts);
+	sources_init(&t, &counts);
 	for (unsigned i = 0; i < 3; i++) {
 		addr[i].bytes[3] = (uint8_t)(i + 2);
 		s[i] = source_open(&t, &addr[i]);
@@ -686,8 +809,9 @@ addresses_of_nobody_share_one_limit(void **state)
 	assert_int_equal(source_load(s[0]), 2);
 	source_close(s[0]);
 	source_close(s[1]);
-	assert_int_equal(t.strangers, 0);
+	assert_int_equal(counts.strangers, 0);
 	sources_free(&t);
+	source_counts_free(&counts);
 }
 
 static void
@@ -756,6 +880,169 @@ out_of_descriptors_accept_waits_and_goes_on_when_one_closes(void **state)
 	close(origin_b);
 }
 
+/* The kernel's own limit, and nothing of ours before it. */
+static void
+when_the_kernel_gives_no_descriptor_what_is_open_goes_on(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit limit, none;
+	struct proxy_stats stats;
+	int a, b, origin_a, origin_b;
+	bool reset;
+
+	origin_a = open_tls(r, "a.example", &a);
+	b = rig_connect(r);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){ (rlim_t)b + 1, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rig_send_hello(r, b, "a.example");
+	rig_until(r, (proxy_stats(r->proxy, &stats), stats.accept_paused));
+	assert_int_equal(stats.connections, 1);
+	rig_say(r, a, "goes on");
+	rig_hear(r, origin_a, "goes on");
+	rig_say(r, origin_a, "both ways");
+	rig_hear(r, a, "both ways");
+	/* One is enough for the guest's side and not for the server's. */
+	none.rlim_cur++;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(rig_read_all(r, b, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	expect_hit(r, VIA_TLS, VERDICT_DENY, REASON_LIMIT, "a.example");
+	close(b);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	rig_say(r, a, "still");
+	rig_hear(r, origin_a, "still");
+	origin_b = open_tls(r, "a.example", &b);
+	rig_until(r, (proxy_stats(r->proxy, &stats), !stats.accept_paused));
+	close(a);
+	close(b);
+	close(origin_a);
+	close(origin_b);
+}
+
+/* Connections that are closed at once, without a word. */
+static unsigned
+knock(struct rig *r, unsigned times)
+{
+	unsigned refused = 0;
+	struct proxy_stats before, after;
+
+	for (unsigned i = 0; i < times; i++) {
+		int guest = rig_connect(r);
+		bool reset;
+
+		proxy_stats(r->proxy, &before);
+		rig_say(r, guest, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+		rig_read_all(r, guest, got, sizeof(got), &reset);
+		proxy_stats(r->proxy, &after);
+		refused += after.limited > before.limited;
+		close(guest);
+	}
+	return refused;
+}
+
+static void
+new_connections_come_at_a_rate_and_a_burst(void **state)
+{
+	struct rig *r = *state;
+	uint64_t start = now_mono();
+	unsigned refused, hits = 0, folded = 0;
+	struct proxy_stats stats;
+
+	r->conf.max_new_per_guest = 5;
+	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false);
+	/* Two seconds' worth at once, and what comes while we try. */
+	refused = knock(r, 30);
+	assert_in_range(refused, 30 - 12 - 5 * (now_mono() - start) / 1000000, 19);
+	for (unsigned i = 0; i < r->nhits; i++) {
+		if (r->hits[i].reason != REASON_LIMIT)
+			continue;
+		hits++;
+		folded += r->hits[i].folded;
+		assert_int_equal(r->hits[i].guest_id, 7);
+	}
+	/* A hit a second, not one each; all of them counted. */
+	assert_in_range(hits, 1, 1 + (now_mono() - start) / 1000000);
+	proxy_stats(r->proxy, &stats);
+	assert_int_equal(stats.limited, refused);
+	assert_int_equal(stats.denied, 30);
+	/* The next to be told stands for those. */
+	usleep(1100000);
+	r->conf.max_per_guest = 0;
+	assert_int_equal(knock(r, 1), 1);
+	assert_int_equal(last_hit(r)->folded, refused - hits - folded);
+	r->conf.max_per_guest = 100;
+	/* After a while as many again. */
+	assert_int_equal(knock(r, 4), 0);
+}
+
+static void
+one_guests_rate_is_not_anothers_but_all_share_one(void **state)
+{
+	struct rig *r = *state;
+	const struct addr other = { .family = 4, .bytes = { 127, 0, 0, 2 } };
+
+	r->conf.max_new_per_guest = 1;
+	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false);
+	assert_true(knock(r, 8) >= 4);
+	/* The same address under another guest: with a rate of its own. */
+	proxy_set_guest(r->proxy, &loopback, 8, "agent-2", false);
+	assert_int_equal(knock(r, 1), 0);
+	/* A second address brings no second rate. */
+	proxy_set_guest(r->proxy, &other, 8, "agent-2", false);
+	assert_true(knock(r, 8) >= 4);
+	r->conf.max_new_per_guest = 0;
+	assert_int_equal(knock(r, 8), 0);
+	r->conf.max_new_in_all = 1;
+	assert_true(knock(r, 8) >= 4);
+}
+
+static void
+a_tls_server_that_says_nothing_is_given_up(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin;
+	bool reset;
+
+	r->conf.handshake_seconds = 1;
+	origin = open_tls(r, "a.example", &guest);
+	/* The guest's own bytes are no answer. */
+	rig_say(r, guest, "early data");
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_true(reset);
+	assert_int_equal(r->proxy->nopen, 0);
+	close(guest);
+	close(origin);
+	/* One that has answered may be silent as long as any. */
+	origin = open_tls(r, "a.example", &guest);
+	rig_say(r, origin, "hello");
+	rig_hear(r, guest, "hello");
+	for (int i = 0; i < 1500; i++)
+		rig_turn(r);
+	assert_int_equal(r->proxy->nopen, 1);
+	close(guest);
+	close(origin);
+}
+
+static void
+a_connection_ends_at_its_lifetime_however_busy(void **state)
+{
+	struct rig *r = *state;
+	const uint64_t start = now_mono();
+	int guest, origin;
+
+	r->conf.lifetime_seconds = 1;
+	origin = open_tls(r, "a.example", &guest);
+	while (r->proxy->nopen == 1) {
+		send(origin, "x", 1, MSG_NOSIGNAL);
+		rig_turn(r);
+		(void)!read(guest, got, sizeof(got));
+		assert_true(now_mono() - start < 4000000);
+	}
+	assert_true(now_mono() - start >= 1000000);
+	close(guest);
+	close(origin);
+}
+
 static void
 who_was_not_redirected_is_not_served(void **state)
 {
@@ -811,6 +1098,69 @@ static char
 pattern(size_t at)
 {
 	return (char)(at * 31 + (at >> 11));
+}
+
+/* Sends and receives so many bytes of the pattern, from a place on. */
+static void
+stream(struct rig *r, int origin, int guest, size_t from, size_t len)
+{
+	const uint64_t limit = now_mono() + 10 * 1000000;
+	size_t sent = from, received = from;
+	ssize_t n;
+
+	while (received < from + len) {
+		size_t part = from + len - sent < sizeof(got) ? from + len - sent : sizeof(got);
+
+		if (now_mono() > limit)
+			fail_msg("%zu bytes never came", from + len - received);
+		for (size_t i = 0; i < part; i++)
+			got[i] = pattern(sent + i);
+		n = part > 0 ? send(origin, got, part, MSG_NOSIGNAL) : 0;
+		sent += n > 0 ? (size_t)n : 0;
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
+		while ((n = recv(guest, got, sizeof(got), 0)) > 0) {
+			for (size_t i = 0; i < (size_t)n; i++) {
+				if (got[i] != pattern(received + i))
+					fail_msg("byte %zu is wrong", received + i);
+			}
+			received += (size_t)n;
+		}
+	}
+}
+
+static void
+a_big_stream_wakes_us_less_and_a_pause_in_it_holds_nothing_back(void **state)
+{
+	enum { BIG = 16 << 20, FLIGHT = 1000 };
+	struct rig *r = *state;
+	const struct session *s;
+	size_t at = 0;
+	int guest, origin, value = 0;
+	socklen_t len = sizeof(value);
+
+	origin = open_tls(r, "a.example", &guest);
+	s = LIST_FIRST(&r->proxy->sessions);
+	while (!s->upstream.lowat && at < 8 * (size_t)BIG) {
+		stream(r, origin, guest, at, BIG);
+		at += BIG;
+	}
+	assert_true(s->upstream.lowat);
+	assert_int_equal(getsockopt(s->upstream.fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len), 0);
+	assert_true(value > FLIGHT);
+	/* Less than that arrives all the same, now and after a while. */
+	for (int i = 0; i < 20; i++) {
+		stream(r, origin, guest, at, FLIGHT);
+		at += FLIGHT;
+		usleep(2000);
+	}
+	rig_until(r, !s->upstream.lowat);
+	assert_int_equal(getsockopt(s->upstream.fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len), 0);
+	assert_int_equal(value, 1);
+	assert_true(LIST_EMPTY(&r->proxy->lowats));
+	stream(r, origin, guest, at, BIG);
+	close(origin);
+	rig_until(r, recv(guest, got, sizeof(got), 0) == 0);
+	close(guest);
 }
 
 static void
@@ -911,6 +1261,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		rig_test(a_listed_tls_host_is_reached_and_both_sides_may_close_halves),
 		rig_test(an_unlisted_tls_host_gets_an_alert_at_once),
+		rig_test(the_rest_of_a_refused_hello_does_not_overtake_its_alert),
 		rig_test(hellos_that_name_no_proper_host_are_refused),
 		rig_test(a_hello_is_put_together_from_single_bytes_and_records),
 		rig_test(every_request_of_a_connection_is_judged),
@@ -920,6 +1271,7 @@ main(void)
 		rig_test(what_is_neither_tls_nor_http_is_closed_at_once),
 		rig_test(silence_and_slowness_end_at_the_deadline),
 		rig_test(bodies_and_special_responses_pass_untouched),
+		rig_test(a_body_that_breaks_the_rules_is_refused_and_told),
 		rig_test(a_guest_may_wait_for_100_continue),
 		rig_test(a_response_may_end_with_its_connection),
 		rig_test(a_websocket_becomes_a_plain_relay),
@@ -939,9 +1291,17 @@ main(void)
 		rig_test(out_of_descriptors_accept_waits_and_goes_on_when_one_closes),
 		rig_test(who_was_not_redirected_is_not_served),
 		rig_test(a_stopped_proxy_ends_all_and_its_port_is_closed),
+		rig_test(a_big_stream_wakes_us_less_and_a_pause_in_it_holds_nothing_back),
 		rig_test(a_slow_reader_holds_back_the_sender_and_loses_nothing),
 		rig_test(an_idle_relay_holds_no_buffer),
 		rig_test(bytes_are_told_each_second_and_again_if_not_taken),
+		rig_test(when_the_kernel_gives_no_descriptor_what_is_open_goes_on),
+		rig_test(new_connections_come_at_a_rate_and_a_burst),
+		rig_test(one_guests_rate_is_not_anothers_but_all_share_one),
+		rig_test(a_tls_server_that_says_nothing_is_given_up),
+		rig_test(a_connection_ends_at_its_lifetime_however_busy),
+		rig_test(a_hello_with_ech_is_judged_by_its_outer_name_and_recorded),
+		rig_test(a_hello_that_never_ends_meets_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

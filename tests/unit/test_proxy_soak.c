@@ -1,16 +1,17 @@
 /*
- * The whole proxy, both its ports, under guests and servers that do anything
- * at any moment: valid and broken requests, bytes in any pieces, half-closes,
- * resets, the list and the guest changing under them.  Whatever happens, no
- * server gets a byte of a name that is not listed or of what was for the
- * proxy alone, every session ends, and (under the sanitizers) nothing is
- * leaked or touched after its end.
+ * The whole of net, the proxy with both its ports and the guests' DNS, under
+ * guests and servers that do anything at any moment: valid and broken requests,
+ * bytes in any pieces, half-closes, resets, the list and the guest changing
+ * under them.  Whatever happens, no server gets a byte of a name that is not
+ * listed or of what was for the proxy alone, no name server is asked for such a
+ * name, every session ends, and (under the sanitizers) nothing is leaked or
+ * touched after its end.
  *
- * SOAK_SECONDS (2) says how long, SOAK_SEED which world.
+ * SOAK_SECONDS (2, where CI is set 60) says how long, SOAK_SEED which world.
  */
 #include "config.h"
 
-#include "proxy_rig.h"
+#include "soak.h"
 
 #include <sys/socket.h>
 
@@ -72,8 +73,8 @@ struct peer {
 	size_t	len, at;
 };
 
-static uint32_t
-dice(uint32_t n)
+uint32_t
+soak_dice(uint32_t n)
 {
 	uint64_t z = (seed += 0x9e3779b97f4a7c15u);
 
@@ -95,17 +96,17 @@ static void
 guest_script(struct peer *p)
 {
 	static struct bytes message, wire;
-	struct hello_spec spec = { .name = dice(3) != 0 ? "a.example" : "SECRET.example" };
+	struct hello_spec spec = { .name = soak_dice(3) != 0 ? "a.example" : "SECRET.example" };
 
-	if (dice(3) == 0) {
+	if (soak_dice(3) == 0) {
 		hello_message(&message, &spec);
-		hello_records(&wire, &message, 20 + dice(200));
+		hello_records(&wire, &message, 20 + soak_dice(200));
 		append(p, wire.b, wire.len);
 		append(p, "bytes of a session", 18);
 		return;
 	}
-	for (uint32_t n = dice(5) + 1; n > 0; n--) {
-		const char *text = said[dice(sizeof(said) / sizeof(said[0]))];
+	for (uint32_t n = soak_dice(5) + 1; n > 0; n--) {
+		const char *text = said[soak_dice(sizeof(said) / sizeof(said[0]))];
 
 		append(p, text, strlen(text));
 		/* What follows an upgrade is between the two of them. */
@@ -120,18 +121,18 @@ explicit_script(struct peer *p)
 	const char *text;
 
 	do {
-		text = rig_ported(asked[dice(sizeof(asked) / sizeof(asked[0]))]);
+		text = rig_ported(asked[soak_dice(sizeof(asked) / sizeof(asked[0]))]);
 		append(p, text, strlen(text));
-	} while (text[0] != 'C' && dice(3) != 0);
-	if (dice(4) != 0)
+	} while (text[0] != 'C' && soak_dice(3) != 0);
+	if (soak_dice(4) != 0)
 		guest_script(p);
 }
 
 static void
 server_script(struct peer *p)
 {
-	for (uint32_t n = dice(4) + 1; n > 0; n--) {
-		const char *text = answered[dice(sizeof(answered) / sizeof(answered[0]))];
+	for (uint32_t n = soak_dice(4) + 1; n > 0; n--) {
+		const char *text = answered[soak_dice(sizeof(answered) / sizeof(answered[0]))];
 
 		append(p, text, strlen(text));
 	}
@@ -144,7 +145,7 @@ peer_close(struct peer *p)
 
 	if (p->fd == -1)
 		return;
-	if (dice(3) == 0)
+	if (soak_dice(3) == 0)
 		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	close(p->fd);
 	p->fd = -1;
@@ -161,13 +162,13 @@ peer_act(struct peer *p)
 
 	if (p->fd == -1)
 		return false;
-	switch (dice(8)) {
+	switch (soak_dice(8)) {
 	case 0:
-		if (dice(4) == 0)
+		if (soak_dice(4) == 0)
 			shutdown(p->fd, SHUT_WR);
 		return false;
 	case 1:
-		if (dice(4) == 0)
+		if (soak_dice(4) == 0)
 			peer_close(p);
 		return false;
 	case 2:
@@ -180,7 +181,7 @@ peer_act(struct peer *p)
 		n = p->len - p->at;
 		if (n == 0)
 			return false;
-		n = dice(3) == 0 ? n : dice((uint32_t)n) + 1;
+		n = soak_dice(3) == 0 ? n : soak_dice((uint32_t)n) + 1;
 		len = send(p->fd, p->script + p->at, n, MSG_NOSIGNAL);
 		if (len > 0)
 			p->at += (size_t)len;
@@ -191,20 +192,20 @@ peer_act(struct peer *p)
 static void
 world_act(struct rig *r)
 {
-	switch (dice(200)) {
+	switch (soak_dice(200)) {
 	case 0:
 		world.listed[1] = world.listed[1] == NULL ? "b.example" : NULL;
 		proxy_set_allow(r->proxy, NULL);
 		break;
 	case 1:
-		proxy_set_guest(r->proxy, &loopback, dice(3), "agent-1", dice(4) == 0);
+		proxy_set_guest(r->proxy, &loopback, soak_dice(3), "agent-1", soak_dice(4) == 0);
 		break;
 	case 2:
 		assert_null(proxy_run(r->proxy, false));
 		assert_null(proxy_run(r->proxy, true));
 		break;
 	case 3:
-		r->proxy->max_open = dice(2) == 0 ? 8 : 1000;
+		r->proxy->max_open = soak_dice(2) == 0 ? 8 : 1000;
 		break;
 	case 4:
 		proxy_guests_begin(r->proxy);
@@ -219,10 +220,10 @@ static void
 peers_act(struct rig *r, struct peer *guests, struct peer *servers)
 {
 	for (unsigned i = 0; i < PEERS; i++) {
-		if (guests[i].fd == -1 && dice(8) == 0) {
+		if (guests[i].fd == -1 && soak_dice(8) == 0) {
 			guests[i].fd = rig_connect_explicit(r);
 			explicit_script(&guests[i]);
-		} else if (guests[i].fd == -1 && dice(4) == 0) {
+		} else if (guests[i].fd == -1 && soak_dice(4) == 0) {
 			guests[i].fd = rig_connect(r);
 			guest_script(&guests[i]);
 		}
@@ -240,7 +241,7 @@ whatever_happens_nothing_slips_through_and_nothing_stays(void **state)
 {
 	static struct peer guests[PEERS], servers[PEERS];
 	const char *seconds = getenv("SOAK_SECONDS"), *chosen = getenv("SOAK_SEED");
-	time_t end = time(NULL) + (seconds != NULL ? atoi(seconds) : 2);
+	time_t end = time(NULL) + (seconds != NULL ? atoi(seconds) : getenv("CI") != NULL ? 60 : 2);
 	struct rig *r = *state;
 
 	seed = chosen != NULL ? strtoull(chosen, NULL, 10) : (uint64_t)time(NULL);
@@ -248,9 +249,11 @@ whatever_happens_nothing_slips_through_and_nothing_stays(void **state)
 	r->conf.head_seconds = r->conf.connect_seconds = 1;
 	for (unsigned i = 0; i < PEERS; i++)
 		guests[i].fd = servers[i].fd = -1;
+	soak_dns_open(r);
 	while (time(NULL) < end) {
 		world_act(r);
 		peers_act(r, guests, servers);
+		soak_dns_act();
 		for (int i = 0; i < 3; i++)
 			event_base_loop(r->base, EVLOOP_NONBLOCK);
 	}
@@ -261,6 +264,8 @@ whatever_happens_nothing_slips_through_and_nothing_stays(void **state)
 	r->proxy->max_open = 1000;
 	/* Also those that reached the origin and were never accepted there. */
 	rig_until(r, !rig_origin_waits(r) && r->proxy->nopen == 0);
+	soak_dns_close(r);
+	assert_int_equal(world.secrets, 0);
 	assert_true(r->proxy->stats.allowed > 0 && r->proxy->stats.denied > 0);
 	print_message("%llu connections, %llu allowed, %llu denied\n",
 	    (unsigned long long)r->proxy->stats.accepted, (unsigned long long)r->proxy->stats.allowed,

@@ -112,15 +112,6 @@ turn(struct rig *r)
 	usleep(1000);
 }
 
-#define until(r, cond) do {						\
-	int turns_ = 0;							\
-	while (!(cond)) {						\
-		if (turns_++ > 4000)					\
-			fail_msg("never came: %s", #cond);		\
-		turn(r);						\
-	}								\
-} while (0)
-
 static bool
 asks(struct rig *r, struct asker *k, const char *name, uint16_t type)
 {
@@ -302,6 +293,28 @@ addresses_that_must_not_be_dialled_are_left_out(void **state)
 	assert_int_equal(k.answer.naddrs, 1);
 	assert_memory_equal(k.answer.addrs[0].bytes, "\1\2\3\4", 4);
 	assert_true(k.answer.refused);
+}
+
+/* Of a host that the operator named; kept apart from what a guest may ask for. */
+static void
+the_operators_hosts_may_have_any_address(void **state)
+{
+	struct rig *r = *state;
+	struct server *s = &r->servers[0];
+	struct asker k = { .told = 0 }, guest = { .told = 0 };
+
+	assert_true(asks(r, &k, "www.example", DNS_TYPE_A | RESOLVE_OPERATORS));
+	until(r, asked(s));
+	SAYS(s, OK, 1, PRIVATE);
+	until(r, k.told == 1);
+	assert_int_equal(k.answer.naddrs, 1);
+	assert_false(k.answer.refused);
+	assert_true(asks(r, &guest, "www.example", DNS_TYPE_A));
+	until(r, asked(s));
+	SAYS(s, OK, 1, PRIVATE);
+	until(r, guest.told == 1);
+	assert_int_equal(guest.answer.naddrs, 0);
+	assert_true(guest.answer.refused);
 }
 
 static void
@@ -525,6 +538,7 @@ main(void)
 		resolver_test(each_query_has_an_id_and_a_port_of_its_own),
 		resolver_test(what_is_not_the_answer_is_waited_out),
 		resolver_test(addresses_that_must_not_be_dialled_are_left_out),
+		resolver_test(the_operators_hosts_may_have_any_address),
 		resolver_test(that_there_is_none_is_kept_too),
 		resolver_test(a_server_that_fails_makes_room_for_another_at_once),
 		resolver_test(a_silent_server_is_left_for_the_next_one),

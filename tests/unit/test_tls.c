@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <stdio.h>
+
 #include "hello.h"
 #include "proxy/tls.h"
 
@@ -54,6 +56,7 @@ check_hello(size_t i, struct tls_scan *scan, const uint8_t *b, size_t n)
 	enum reason why = REASON_NONE;
 	enum parse result = parse(scan, b, n, h, &why);
 	const struct hello_spec *s = &cases[i].spec;
+	char alpn[GH_ALPN_SIZE], want[GH_ALPN_SIZE];
 	size_t len = cases[i].name_len != 0 ? cases[i].name_len : s->name != NULL ? strlen(s->name) : 0;
 
 	if (result != cases[i].result)
@@ -67,7 +70,10 @@ check_hello(size_t i, struct tls_scan *scan, const uint8_t *b, size_t n)
 	assert_memory_equal(h->name, s->name != NULL ? s->name : "", len);
 	assert_int_equal(h->ech, s->ech != 0);
 	assert_int_equal(h->version, s->supported != 0 ? s->supported : 0x0303);
-	assert_int_equal(h->alpn_len, s->alpn != NULL ? strlen(s->alpn) : 0);
+	snprintf(want, sizeof(want), "%s%s", s->alpn != NULL ? s->alpn : "",
+	    s->alpn != NULL ? ", http/1.1" : "");
+	tls_alpn_text(h, alpn, sizeof(alpn));
+	assert_string_equal(alpn, want);
 }
 
 static void
@@ -232,6 +238,42 @@ a_hello_above_the_limit_is_refused_before_it_is_read(void **state)
 }
 
 static void
+offered_protocols_are_told_as_far_as_they_fit(void **state)
+{
+	static const struct {
+		struct tls_hello	 hello;
+		const char		*text;
+	} lists[] = {
+		{ { .alpn_len = 0 }, "" },
+		{ { .alpn_len = 3, .alpn = "\2h2" }, "h2" },
+		{ { .alpn_len = 12, .alpn = "\2h2\10http/1.1" }, "h2, http/1.1" },
+		{ { .alpn_len = 9, .alpn = "\2\x0a\x0a\2h2\2h3" }, "\\x0a\\x0a, h2, h3" },
+		{ { .alpn_len = 3, .alpn = "\2h2", .alpn_more = true }, "h2, ..." },
+		{ { .alpn_more = true }, "..." },
+		{ { .alpn_len = 15, .alpn = "\16\1\2\3\4\5\6\7\1\2\3\4\5\6\7" },
+		    "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x01\\x02\\x03\\x04\\x05\\x06\\x07" },
+		{ { .alpn_len = 18, .alpn = "\2h2\16\1\2\3\4\5\6\7\1\2\3\4\5\6\7" }, "h2, ..." },
+	};
+	const struct hello_spec spec = { .name = "a.com",
+		.alpn = "a-protocol-that-is-longer-than-what-is-kept-of-all-of-them" };
+	char text[GH_ALPN_SIZE];
+	struct tls_scan scan = { 0 };
+	struct tls_hello h;
+	enum reason why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		tls_alpn_text(&lists[i].hello, text, sizeof(text));
+		assert_string_equal(text, lists[i].text);
+	}
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, RECORD);
+	assert_int_equal(parse(&scan, wire.b, wire.len, &h, &why), PARSE_DONE);
+	tls_alpn_text(&h, text, sizeof(text));
+	assert_string_equal(text, "...");
+}
+
+static void
 a_name_longer_than_any_host_is_cut_not_overrun(void **state)
 {
 	static char name[1000];
@@ -279,6 +321,7 @@ main(void)
 		cmocka_unit_test(an_empty_record_is_refused),
 		cmocka_unit_test(another_record_inside_the_hello_is_refused),
 		cmocka_unit_test(a_hello_above_the_limit_is_refused_before_it_is_read),
+		cmocka_unit_test(offered_protocols_are_told_as_far_as_they_fit),
 		cmocka_unit_test(a_name_longer_than_any_host_is_cut_not_overrun),
 		cmocka_unit_test(every_refusal_has_a_fatal_alert),
 	};

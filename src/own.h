@@ -1,0 +1,23 @@
+/*
+ * Which addresses are this host's own, as the kernel's routing tables say:
+ * those of every interface (secondary ones and those that came a moment ago
+ * too), the broadcast addresses of its networks, and what else is routed to
+ * the host itself.  The sockets are opened before a role gives up the right
+ * to open any.
+ */
+#ifndef OWN_H
+#define OWN_H
+
+#include "gatehouse.h"
+
+struct own;
+/* NULL and a cause (caller frees). */
+struct own	*own_open(char **cause);
+void		 own_free(struct own *);
+/* True also where it cannot be told, as without sockets (NULL). */
+bool		 own_has(const struct own *, const struct addr *);
+/* Readable once an interface got or lost an address; own_drain() takes note. */
+int		 own_fd(const struct own *);
+void		 own_drain(const struct own *);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * Linux: rtnetlink(7).  A question is RTM_GETROUTE for the one address, which
+ * the kernel has answered when send() returns: the type of the route tells,
+ * whereas the source address that a socket would get does not (for a secondary
+ * address of an interface it is the first one).
+ */
+#include "config.h"
+
+#include "own.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xmalloc.h"
+
+enum { ANSWER_SIZE = 4096, ANSWERS_MAX = 8 };
+
+struct own {
+	int	ask, changes;
+};
+
+struct question {
+	struct nlmsghdr	head;
+	struct rtmsg	route;
+	struct rtattr	attr;
+	uint8_t		dst[16];
+};
+
+static int
+route_socket(uint32_t groups)
+{
+	const struct sockaddr_nl sa = { .nl_family = AF_NETLINK, .nl_groups = groups };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), error;
+
+	if (fd != -1 && bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+struct own *
+own_open(char **cause)
+{
+	struct own *o = xcalloc(1, sizeof(*o));
+
+	*cause = NULL;
+	o->changes = -1;
+	o->ask = route_socket(0);
+	if (o->ask != -1)
+		o->changes = route_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	if (o->changes == -1) {
+		*cause = xasprintf("cannot ask the kernel for this host's addresses: %s",
+		    strerror(errno));
+		own_free(o);
+		return NULL;
+	}
+	return o;
+}
+
+void
+own_free(struct own *o)
+{
+	if (o == NULL)
+		return;
+	if (o->ask != -1)
+		close(o->ask);
+	if (o->changes != -1)
+		close(o->changes);
+	free(o);
+}
+
+int
+own_fd(const struct own *o)
+{
+	return o->changes;
+}
+
+void
+own_drain(const struct own *o)
+{
+	uint8_t buf[ANSWER_SIZE];
+
+	/* ENOBUFS: there was more than there was room for, which says no less. */
+	while (recv(o->changes, buf, sizeof(buf), MSG_TRUNC) > 0 || errno == ENOBUFS)
+		errno = 0;
+}
+
+/* Nothing is asked about two addresses at once, but an answer may be a late one. */
+static bool
+own_ask(const struct own *o, const struct addr *a, uint32_t seq)
+{
+	const size_t len = a->family == 4 ? 4 : 16;
+	struct question q = {
+		.head = { .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = seq },
+		.route = { .rtm_family = a->family == 4 ? AF_INET : AF_INET6,
+		    .rtm_dst_len = (uint8_t)(len * 8) },
+		.attr = { .rta_type = RTA_DST, .rta_len = (uint16_t)(RTA_LENGTH(0) + len) },
+	};
+
+	q.head.nlmsg_len = (uint32_t)(offsetof(struct question, dst) + len);
+	memcpy(q.dst, a->bytes, len);
+	return send(o->ask, &q, q.head.nlmsg_len, 0) == (ssize_t)q.head.nlmsg_len;
+}
+
+static bool
+type_is_own(uint8_t type)
+{
+	return type == RTN_LOCAL || type == RTN_BROADCAST || type == RTN_ANYCAST ||
+	    type == RTN_MULTICAST;
+}
+
+/* An address that there is no way to is not ours. */
+static bool
+error_is_own(int error)
+{
+	return error != ENETUNREACH && error != EHOSTUNREACH && error != ENETDOWN &&
+	    error != EAFNOSUPPORT && error != EOPNOTSUPP && error != EACCES;
+}
+
+/* The one message of an answer. */
+static bool
+answer_is_own(const uint8_t *buf, size_t len)
+{
+	struct nlmsghdr head;
+	struct rtmsg route;
+	int error;
+
+	memcpy(&head, buf, sizeof(head));
+	if (head.nlmsg_type == RTM_NEWROUTE && len >= NLMSG_LENGTH(sizeof(route))) {
+		memcpy(&route, buf + NLMSG_HDRLEN, sizeof(route));
+		return type_is_own(route.rtm_type);
+	}
+	if (head.nlmsg_type == NLMSG_ERROR && len >= NLMSG_LENGTH(sizeof(error))) {
+		memcpy(&error, buf + NLMSG_HDRLEN, sizeof(error));
+		return error_is_own(-error);
+	}
+	return true;
+}
+
+static bool
+own_look(const struct own *o, const struct addr *a, uint32_t seq)
+{
+	_Alignas(8) uint8_t buf[ANSWER_SIZE];
+	struct nlmsghdr head;
+	ssize_t n;
+
+	if (!own_ask(o, a, seq))
+		return true;
+	for (int i = 0; i < ANSWERS_MAX; i++) {
+		n = recv(o->ask, buf, sizeof(buf), 0);
+		if (n < (ssize_t)sizeof(head))
+			return true;
+		memcpy(&head, buf, sizeof(head));
+		if (head.nlmsg_seq == seq)
+			return answer_is_own(buf, (size_t)n);
+	}
+	return true;
+}
+
+bool
+own_has(const struct own *o, const struct addr *a)
+{
+	/* Workers share the socket, and an answer must reach who asked. It takes
+	 * microseconds, and nothing is asked for each connection. */
+	static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+	static uint32_t seq;
+	bool has;
+
+	if (o == NULL)
+		return true;
+	pthread_mutex_lock(&asking);
+	has = own_look(o, a, ++seq);
+	pthread_mutex_unlock(&asking);
+	return has;
+}

@@ -1,0 +1,97 @@
+/*
+ * A dial through an upstream proxy, once that one took the connection: it gets
+ * its CONNECT, and until the head of its answer is there nobody is told
+ * anything.  No byte of the guest's goes to it before.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <stdio.h>
+
+#include "proxy/chain.h"
+#include "proxy/dial.h"
+
+enum { STATUS_WANTS_PASSWORD = 407 };
+
+void
+chain_fail(struct session *s, bool any, const char *what)
+{
+	struct proxy *p = s->proxy;
+
+	if (any)
+		snprintf(p->chain_cause, sizeof(p->chain_cause), "the upstream proxy %s:%u %s",
+		    p->conf->chain_host, p->conf->chain_port, what);
+	dial_refuse(s, REASON_UPSTREAM, what);
+}
+
+void
+chain_ask(struct session *s)
+{
+	char request[CHAIN_REQUEST_MAX];
+	const size_t len = chain_request(s->proxy->conf, s->name, s->port, request);
+
+	/* The first bytes of a connection always fit. */
+	if (send(s->upstream.fd, request, len, MSG_NOSIGNAL) != (ssize_t)len)
+		chain_fail(s, true, "does not take a request");
+	else
+		s->dial->asked = true;
+}
+
+/* The answer's head is there: the connection, or what it says instead. */
+static void
+chain_answered(struct session *s, unsigned status, size_t end)
+{
+	struct buf *b = s->upstream.in;
+	char what[128];
+
+	s->dial->hit.upstream = (uint16_t)status;
+	if (status == STATUS_WANTS_PASSWORD) {
+		chain_fail(s, true, s->proxy->conf->chain_auth[0] != '\0' ?
+		    "answered 407: it does not take the user and password of upstream-auth-file" :
+		    "answered 407: it wants a user and password, see upstream-auth-file");
+		return;
+	}
+	s->proxy->chain_cause[0] = '\0';
+	if (status / 100 != 2) {
+		snprintf(what, sizeof(what), "answered %u to a CONNECT for this host and port", status);
+		chain_fail(s, false, what);
+		return;
+	}
+	/* What came along is the server's. */
+	b->start = b->pass = b->start + (uint32_t)end;
+	if (b->start == b->end) {
+		buf_put(&s->proxy->pool, b);
+		s->upstream.in = NULL;
+	}
+	dial_done(s);
+}
+
+void
+chain_read(struct session *s)
+{
+	unsigned status;
+	const char *bad;
+	char what[128];
+	struct buf *b;
+	enum io io;
+	size_t end;
+
+	while ((io = conn_fill(s, &s->upstream, BUF_SMALL)) == IO_DONE) {
+		b = s->upstream.in;
+		switch (chain_answer(&s->dial->scan, b->data + b->start, b->end - b->start,
+		    s->proxy->conf->head_bytes, &status, &end, &bad)) {
+		case PARSE_MORE:
+			continue;
+		case PARSE_DONE:
+			chain_answered(s, status, end);
+			return;
+		case PARSE_REFUSE:
+			snprintf(what, sizeof(what), "does not answer as a proxy does: it sent %s", bad);
+			chain_fail(s, true, what);
+			return;
+		}
+	}
+	if (io != IO_BLOCKED)
+		chain_fail(s, true, "hangs up when it is asked");
+}
