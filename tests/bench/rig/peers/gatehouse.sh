@@ -23,6 +23,8 @@ peer_conf() {
 	reach = 10.99.2.0/24
 	max-connections = 20000
 	max-per-guest = 20000
+	max-new-per-second = 0
+	max-new-in-all = 0
 	idle-timeout = 1h
 	$GATEHOUSE_CONF
 	E
