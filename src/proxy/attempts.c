@@ -172,8 +172,7 @@ still_allowed(struct dial *d, const struct addr *a)
 {
 	const struct resolver *r = d->session->proxy->resolver;
 
-	if (d->chained || d->generation == resolver_generation(r) ||
-	    (d->listed ? !resolver_is_own(r, a) : resolver_allows(r, a)))
+	if (d->chained || d->generation == resolver_generation(r) || resolver_allows(r, a))
 		return true;
 	d->refused = true;
 	return false;

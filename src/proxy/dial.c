@@ -17,7 +17,7 @@
  * resolves it, and which addresses it may lead to is in the proxy's hands.
  *
  * Who asked for an address that an entry lists gets that one, though no name
- * may lead to it.
+ * may lead to it: it is dialled in the turn in which it was judged.
  *
  * An ordinary dial has one socket, the session's, and costs what it did
  * without all that: the sockets of later attempts, their timer and the
@@ -231,7 +231,6 @@ dial_resolve(struct dial *d, const char *name)
 		struct family *f = &d->families[addr.family == 6];
 
 		f->addrs[f->n++] = addr;
-		d->listed = !d->chained;
 		return;
 	}
 	for (unsigned i = 0; i < FAMILIES; i++)

@@ -42,7 +42,6 @@ struct dial {
 	unsigned	 turn;		/* which family is next */
 	bool		 waited;	/* long enough for the preferred family */
 	bool		 refused;	/* an address was one we must not dial */
-	bool		 listed;	/* the address itself is, and no name */
 	bool		 chained;	/* through the upstream proxy */
 	bool		 asked;		/* which got its CONNECT */
 	struct chain_scan scan;		/* of its answer */
