@@ -210,3 +210,81 @@ addr_special(const struct addr *a)
 		what = "reserved";
 	return what;
 }
+
+/* What addr_special() knows without a table: blocks that embed IPv4 addresses,
+ * and the eighths of the address space that are not 2000::/3. */
+static const struct special blocks6[] = {
+	{ { [10] = 0xff, [11] = 0xff }, 96, NULL },
+	{ { 0x00, 0x64, 0xff, 0x9b }, 96, NULL },
+	{ { 0x20, 0x02 }, 16, NULL },
+	{ { 0x00 }, 3, NULL },
+	{ { 0x40 }, 3, NULL },
+	{ { 0x60 }, 3, NULL },
+	{ { 0x80 }, 3, NULL },
+	{ { 0xa0 }, 3, NULL },
+	{ { 0xc0 }, 3, NULL },
+	{ { 0xe0 }, 3, NULL },
+};
+
+bool
+addr_special_block(uint8_t family, size_t i, struct addr *net, unsigned *bits)
+{
+	const size_t n4 = sizeof(special4) / sizeof(special4[0]);
+	const size_t n6 = sizeof(special6) / sizeof(special6[0]);
+	const struct special *s;
+
+	if (family == 4 && i < n4)
+		s = &special4[i];
+	else if (family == 6 && i < n6)
+		s = &special6[i];
+	else if (family == 6 && i < n6 + sizeof(blocks6) / sizeof(blocks6[0]))
+		s = &blocks6[i - n6];
+	else
+		return false;
+	*net = (struct addr){ .family = family };
+	memcpy(net->bytes, s->bytes, sizeof(net->bytes));
+	*bits = s->bits;
+	return true;
+}
+
+int
+addr_special_bits(const struct addr *a)
+{
+	struct addr net;
+	unsigned bits;
+	int most = -1;
+
+	for (size_t i = 0; addr_special_block(a->family, i, &net, &bits); i++) {
+		if ((int)bits > most && addr_in_prefix(a, &net, bits))
+			most = (int)bits;
+	}
+	return most;
+}
+
+void
+addr_last(const struct addr *net, unsigned bits, struct addr *last)
+{
+	const unsigned width = net->family == 4 ? 32 : 128;
+
+	*last = *net;
+	for (unsigned i = bits; i < width; i++)
+		last->bytes[i / 8] |= (uint8_t)(0x80u >> i % 8);
+}
+
+bool
+addr_next(struct addr *a)
+{
+	for (unsigned i = a->family == 4 ? 4 : 16; i-- > 0;) {
+		if (++a->bytes[i] != 0)
+			return true;
+	}
+	return false;
+}
+
+int
+addr_compare(const struct addr *a, const struct addr *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}

@@ -32,5 +32,18 @@ socklen_t	 addr_to_sockaddr(const struct addr *, uint16_t port, struct sockaddr_
 const char	*addr_special(const struct addr *);
 /* Whether an IPv6 address stands for an IPv4 one in such a way; then which. */
 bool		 addr_embedded(const struct addr *, struct addr *v4);
+/*
+ * The same blocks as blocks: how many bits the smallest one around the address
+ * has, -1 for none.  One whose addresses embed IPv4 ones counts whole.
+ */
+int		 addr_special_bits(const struct addr *);
+/* The i-th such block of a family; false past the last. */
+bool		 addr_special_block(uint8_t family, size_t i, struct addr *net, unsigned *bits);
+/* The last address of a prefix. */
+void		 addr_last(const struct addr *net, unsigned bits, struct addr *last);
+/* The one after it; false after the last of all. */
+bool		 addr_next(struct addr *);
+/* By family, then by value: negative, 0 or positive. */
+int		 addr_compare(const struct addr *, const struct addr *);
 
 #endif

@@ -294,13 +294,25 @@ disable_request(int argc, char **argv, json_t **params)
 	return cause;
 }
 
+/* Takes "/udp" or "/tcp" off a port, and sets "proto". */
+static void
+check_proto(char *port, json_t *params)
+{
+	char *slash = port != NULL ? strchr(port, '/') : NULL;
+
+	if (slash == NULL || (strcmp(slash, "/udp") != 0 && strcmp(slash, "/tcp") != 0))
+		return;
+	*slash = '\0';
+	set_string(params, "proto", slash + 1);
+}
+
 /* HOST, HOST:PORT, ADDRESS, [ADDRESS] or [ADDRESS]:PORT. */
 static char *
 check_request(int argc, char **argv, json_t **params)
 {
-	const char *target = NULL, *vm = NULL, *why, *port = NULL;
+	const char *target = NULL, *vm = NULL, *why;
 	const struct arg args[] = { { NULL, &target, NULL, true }, { "--vm", &vm, NULL, false } };
-	char *cause = ARGS_PARSE(argc, argv, args), *host, *end;
+	char *cause = ARGS_PARSE(argc, argv, args), *host, *end, *port = NULL;
 	uint64_t number;
 
 	if (cause != NULL)
@@ -316,6 +328,7 @@ check_request(int argc, char **argv, json_t **params)
 	*params = json_object();
 	set_string(*params, "host", host);
 	set_string(*params, "vm", vm);
+	check_proto(port, *params);
 	if (strstr(target, "://") != NULL) {
 		cause = xasprintf("check: %s: write the host alone, without http:// or a path",
 		    target);
@@ -382,7 +395,7 @@ const struct command command_table[] = {
 	{ "remove", "ENTRY", "remove an entry", "entry.remove", entry_request, remove_text },
 	{ "undo", "", "take the latest change of the allowlist back", "entry.undo", no_request,
 	    undo_text },
-	{ "check", "HOST[:PORT] [--vm VM]", "would it be let through, and why", "check", check_request,
+	{ "check", "HOST[:PORT[/udp]] [--vm VM]", "would it be let through, and why", "check", check_request,
 	    check_text },
 	{ "why", "ID", "why something was allowed or refused", "why", why_request, why_text },
 	{ "reload", "", "read configuration and allowlist again", "reload", no_request, reload_text },

@@ -338,6 +338,26 @@ add_entry(char **t, const json_t *r)
 		    (unsigned)num(preset, "line"), str(preset, "file"));
 }
 
+/* How a port or an address that is not for the proxy is opened. */
+static void
+add_open(char **t, const json_t *r)
+{
+	const json_t *open = json_object_get(r, "open"), *item;
+	size_t i;
+
+	if (!json_is_true(json_object_get(r, "pinned")))
+		return;
+	if (!json_is_array(open))
+		add(t, "  The packet filter lets the guest through by itself.\n");
+	else if (json_array_size(open) == 0)
+		add(t, "  It opens to the addresses that the guest looks up; none is open now.\n");
+	else {
+		json_array_foreach(open, i, item)
+			add(t, "%s%s", i > 0 ? ", " : "  Open now: ", json_string_value(item));
+		add(t, "\n");
+	}
+}
+
 /* "  last asked for by agent-1: allow, dialled 198.51.100.7 (3-1042)" */
 static void
 add_last(char **t, const json_t *last)
@@ -354,13 +374,16 @@ add_last(char **t, const json_t *last)
 char *
 check_text(const json_t *r)
 {
+	const bool six = strchr(str(r, "name"), ':') != NULL;
 	char *t = NULL;
 
-	add(&t, "%s %s%s%u: %s%s%s\n", str(r, "verdict"), str(r, "name"),
-	    str(r, "name")[0] != '\0' ? ":" : "port ", (unsigned)num(r, "port"), str(r, "reason"),
+	add(&t, "%s %s%s%s%s%u%s: %s%s%s\n", str(r, "verdict"), six ? "[" : "", str(r, "name"),
+	    six ? "]" : "", str(r, "name")[0] != '\0' ? ":" : "port ", (unsigned)num(r, "port"),
+	    strcmp(str(r, "proto"), "udp") == 0 ? "/udp" : "", str(r, "reason"),
 	    str(r, "detail")[0] != '\0' ? ", " : "", str(r, "detail"));
 	add_entry(&t, r);
 	add(&t, "  %s\n", str(r, "advice"));
+	add_open(&t, r);
 	add_last(&t, json_object_get(r, "last"));
 	if (json_is_false(json_object_get(r, "vm_known")))
 		add(&t, "  No guest of that name is known now.\n");

@@ -266,6 +266,9 @@ net_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_PACKET:
 		tee_packet(e, body);
 		break;
+	case FRAME_PIN:
+		pinned_asked(e, body);
+		break;
 	default:
 		break;
 	}
@@ -353,6 +356,15 @@ role_changed(struct engine *e, const struct msg_role *m)
 	    role_name(m->role), r->last_exit, m->delay_ms);
 }
 
+/* What cannot be read reaches nothing that is not the internet's. */
+static void
+reach_taken(char *cause)
+{
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
+}
+
 /* What priv took up, we take up too. */
 static char *
 conf_take(struct engine *e)
@@ -367,6 +379,7 @@ conf_take(struct engine *e)
 	/* The socket stays where it was bound. */
 	copy_string(fresh.control, e->conf.control, sizeof(fresh.control));
 	e->conf = fresh;
+	reach_taken(reach_reconf(&e->reach, &e->conf));
 	inventory_reconf(e->inventory, &e->conf);
 	control_reconf(e->control, &e->conf);
 	return NULL;
@@ -437,7 +450,11 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 		fw_status(e, body);
 		break;
 	case FRAME_FW_RESULT:
-		rules_result(e, body);
+		if (!pinned_result(e, body))
+			rules_result(e, body);
+		break;
+	case FRAME_FW_PINNED:
+		pinned_told(e, body);
 		break;
 	case FRAME_FW_TEXT:
 		rules_text(e, body);
@@ -478,6 +495,7 @@ on_tick(int fd, short what, void *arg)
 	learn_poll(e);
 	policy_poll(e);
 	rules_expire(e);
+	pinned_tick(e);
 	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);
 	proxy_look(e);
 	alerts_update(e);
@@ -522,6 +540,7 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 
 	e->base = base;
 	e->conf = *conf;
+	reach_taken(reach_init(&e->reach, &e->conf));
 	e->lost = lost;
 	e->policy.fd = -1;
 	e->started = now_wall();
@@ -565,6 +584,9 @@ engine_free(struct engine *e)
 	policy_stop(e);
 	guests_free(e);
 	freeze_free(e);
+	pinned_free(e);
+	addresses_free(e);
+	reach_free(&e->reach);
 	msg_channel_free(e->net);
 	msg_channel_free(e->priv);
 	model_free(e->model);

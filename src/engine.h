@@ -9,6 +9,8 @@
  *	guests.c	who is who, and telling net
  *	learn.c		letting unlisted names through, and what that has shown
  *	freeze.c	freezing and thawing
+ *	pinned.c	ports of names that guests reach beyond the proxy
+ *	addresses.c	addresses that they do
  *	rules.c		requests to priv, and the kernel's listing
  *	events.c	what goes into the timeline, and what is wrong now
  *	views.c		rows of views
@@ -34,11 +36,14 @@
 #include "inventory/inventory.h"
 #include "model.h"
 #include "msg.h"
+#include "reach.h"
 
 struct engine;
 struct event;
 struct event_base;
+struct addresses;
 struct frozen;
+struct pinned;
 struct seen_guest;
 struct subscriber;
 struct tee;
@@ -162,6 +167,10 @@ struct engine {
 	bool			 frozen_all;
 	uint32_t		 freeze_turn;	/* counts decisions about all */
 
+	struct reach		 reach;		/* of pins */
+	struct pinned		*pinned;	/* NULL: nothing yet */
+	struct addresses	*addresses;	/* NULL: priv was not told yet */
+
 	struct alert		 alerts[ALERTS_MAX];
 	size_t			 nalerts;
 	char			*reload_error;
@@ -254,6 +263,28 @@ void	 freeze_again(struct engine *);
 void	 freeze_adopt(struct engine *, const struct fw_guest *, int n, bool all);
 void	 freeze_free(struct engine *);
 
+/* ---- pinned.c ---- */
+/* net is about to give a guest addresses. */
+void	 pinned_asked(struct engine *, const struct msg_pin *);
+/* priv has a pin, or has one no more. */
+void	 pinned_told(struct engine *, const struct msg_fw_pinned *);
+/* False: the result is not of a pin. */
+bool	 pinned_result(struct engine *, const struct msg_fw_result *);
+/* After the allowlist, the guests or who is frozen changed. */
+void	 pinned_judge(struct engine *);
+void	 pinned_tick(struct engine *);
+/* The addresses that are open by a name's port now; guest "": to any. */
+json_t	*pinned_json(const struct engine *, const char *name, uint8_t proto, uint16_t port,
+	    const char *guest);
+void	 pinned_free(struct engine *);
+
+/* ---- addresses.c ---- */
+/* pinned_judge() calls it. */
+void	 addresses_judge(struct engine *);
+/* How many ranges there would be; 0: there is room for all. */
+size_t	 addresses_too_many(const struct engine *);
+void	 addresses_free(struct engine *);
+
 /* ---- rules.c ---- */
 /* Sends a request; false: too many are waiting, nothing was sent. */
 bool	 rules_request(struct engine *, const struct msg_fw_request *,
@@ -274,6 +305,8 @@ void	 event_note(struct engine *, enum event_kind, enum event_severity, const ch
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void	 event_of_hit(struct engine *, const struct hit *, const struct guest *, unsigned found);
 void	 event_of_drop(struct engine *, const struct drop_record *);
+/* Ports were opened to a guest, all by one name. */
+void	 event_of_pins(struct engine *, const struct fw_pin *, size_t n);
 /* Sees what is wrong now; what begins or ends goes into the timeline. */
 void	 alerts_update(struct engine *);
 /* "root (0)", as an event names who did something; buffer is filled. */

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,32 @@ event_of_drop(struct engine *e, const struct drop_record *d)
 	/* One line for a scan: the text is that of its latest packet. */
 	snprintf(key, sizeof(key), "d|%s|%s|%u", d->guest, d->drop.label, d->drop.proto);
 	if (model_guest_may_speak(e->model, d->drop.guest_id, GUEST_EVENTS_MAX * 4, d->drop.last))
+		model_event(e->model, &r, key, strlen(key));
+	else
+		event_overflow(e, &r);
+}
+
+void
+event_of_pins(struct engine *e, const struct fw_pin *pins, size_t n)
+{
+	struct event_record r = { .kind = EVENT_RULES, .severity = EVENT_INFO, .time = now_wall(),
+		.count = 1 };
+	const struct fw_pin *p = pins;
+	const struct guest *g = inventory_by_name(e->inventory, p->guest);
+	char key[GH_GUEST_SIZE + GH_NAME_SIZE + 32];
+	size_t addrs = 0, ports = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		addrs += addr_equal(&pins[i].src, &p->src) && pins[i].port == p->port &&
+		    pins[i].proto == p->proto;
+		ports += addr_equal(&pins[i].src, &p->src) && addr_equal(&pins[i].dst, &p->dst);
+	}
+	guest_label(r.guest, g, &p->src);
+	snprintf(r.text, sizeof(r.text), "opened %s:%u%s%s, %zu address%s", p->name, p->port,
+	    p->proto == IPPROTO_UDP ? "/udp" : "", ports > 1 ? " and other ports" : "", addrs,
+	    addrs == 1 ? "" : "es");
+	snprintf(key, sizeof(key), "p|%s|%s|%u|%u", r.guest, p->name, p->port, p->proto);
+	if (model_guest_may_speak(e->model, g != NULL ? g->id : 0, GUEST_EVENTS_MAX, r.time))
 		model_event(e->model, &r, key, strlen(key));
 	else
 		event_overflow(e, &r);
@@ -269,6 +296,32 @@ bridge_alerts(const struct engine *e, struct alert_list *l)
 	    "\"bridge\" in section [guard] of %s names the bridges", names, e->conf.path);
 }
 
+/* Whether the kernel passes packets from one interface to another; not knowing is
+ * no reason to cry. */
+static bool
+host_forwards(void)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_forward", "re");
+	int c = f != NULL ? fgetc(f) : '1';
+
+	if (f != NULL)
+		fclose(f);
+	return c != '0';
+}
+
+static void
+pinned_alerts(const struct engine *e, struct alert_list *l)
+{
+	if (allow_opens_ports(e->policy.image) && !host_forwards())
+		alert_add(l, "forward", "entries list ports or addresses that guests reach by "
+		    "themselves, but this host does not forward, so they open nothing: "
+		    "\"sysctl -w net.ipv4.ip_forward=1\", and for IPv6 net.ipv6.conf.all.forwarding");
+	if (addresses_too_many(e) != 0)
+		alert_add(l, "addresses", "entries for addresses make %zu ranges for all guests, and "
+		    "%u fit: the rest stays closed; list fewer, or wider ranges",
+		    addresses_too_many(e), FW_RANGES_MAX);
+}
+
 void
 alerts_update(struct engine *e)
 {
@@ -278,6 +331,7 @@ alerts_update(struct engine *e)
 	firewall_alerts(e, &l, settled);
 	net_alerts(e, &l, settled);
 	bridge_alerts(e, &l);
+	pinned_alerts(e, &l);
 	if (e->policy.error != NULL)
 		alert_add(&l, "allowlist", "%s", e->policy.error);
 	else if (e->policy.list != NULL && allowlist_count(e->policy.list) == 0)

@@ -170,6 +170,7 @@ freeze_lift(struct engine *e, const struct freeze *f)
 		if ((g = inventory_by_id(e->inventory, f->guest)) != NULL)
 			guest_send_all(e, g);
 	}
+	pinned_judge(e);
 	model_touch(e->model, VIEW_VMS);
 }
 
@@ -231,6 +232,7 @@ freeze_guest(struct engine *e, const struct guest *g, struct control_call *call)
 	guest_send_all(e, g);
 	model_touch(e->model, VIEW_VMS);
 	freeze_ask(e, freeze_new(e, g, true, call), &r->by);
+	pinned_judge(e);
 }
 
 static void
@@ -259,6 +261,7 @@ freeze_all(struct engine *e, bool on, struct control_call *call)
 		model_touch(e->model, VIEW_VMS);
 	}
 	freeze_ask(e, freeze_new(e, NULL, on, call), &everyone);
+	pinned_judge(e);
 }
 
 void
@@ -369,6 +372,7 @@ freeze_adopt(struct engine *e, const struct fw_guest *found, int n, bool all)
 	for (size_t i = 0; i < inventory_count(e->inventory); i++)
 		freeze_follow(e, inventory_guest(e->inventory, i));
 	guests_send(e);
+	pinned_judge(e);
 	model_touch(e->model, VIEW_VMS);
 }
 

@@ -1,6 +1,8 @@
 /* Methods about the allowlist: editing it, and explaining what it decides. */
 #include "config.h"
 
+#include <netinet/in.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -238,28 +240,63 @@ set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t p
 	json_object_set_new(j, "preset", json_null());
 }
 
+/* What is asked about. */
+struct checked {
+	const char	*host, *vm;
+	uint16_t	 port;
+	uint8_t		 proto;
+	struct addr	 addr;		/* that host is, family 0: none */
+};
+
 /* What net would say, found the way net finds it. */
 static struct allow_answer
-check_answer(struct engine *e, const char *host, uint16_t port, const char *vm,
-    char name[GH_NAME_SIZE], const char **detail)
+check_answer(struct engine *e, const struct checked *c, char name[GH_NAME_SIZE],
+    const char **detail)
 {
 	struct allow_answer answer = { .verdict = VERDICT_DENY };
-	const struct guest *g = inventory_by_name(e->inventory, vm);
-	struct addr literal;
+	const struct guest *g = inventory_by_name(e->inventory, c->vm);
+	const int64_t now = (int64_t)time(NULL);
 
-	*detail = allow_name_canonical(name, host, strlen(host), true);
-	if (e->frozen_all || (g != NULL && guest_frozen(e, g)))
-		answer.reason = REASON_FROZEN;
-	else if (addr_parse(host, &literal))
-		answer.reason = REASON_IP_LITERAL;
-	else if (*detail != NULL)
-		answer.reason = REASON_BAD_NAME;
-	else
-		answer = allow_lookup(e->policy.image, name, strlen(name), port, vm,
-		    (int64_t)time(NULL));
+	*detail = allow_name_canonical(name, c->host, strlen(c->host), true);
 	if (*detail != NULL)
 		name[0] = '\0';
+	if (e->frozen_all || (g != NULL && guest_frozen(e, g)))
+		answer.reason = REASON_FROZEN;
+	else if (c->addr.family != 0) {
+		answer = allow_lookup_addr(e->policy.image, &c->addr, c->proto, c->port, c->vm, now);
+		if (answer.entry == 0)
+			answer.reason = REASON_IP_LITERAL;
+		*detail = NULL;
+		addr_format(&c->addr, name);
+	} else if (*detail != NULL)
+		answer.reason = REASON_BAD_NAME;
+	else
+		answer = allow_lookup_port(e->policy.image, name, strlen(name), c->proto, c->port,
+		    c->vm, now);
 	return answer;
+}
+
+/* "proto": "tcp" (or nothing) or "udp"; "port" as a number. */
+static char *
+check_port(const json_t *params, struct checked *c)
+{
+	const json_t *port = json_object_get(params, "port");
+	const char *proto;
+	char *cause = param_string(params, "proto", &proto);
+
+	if (cause != NULL)
+		return cause;
+	if (proto != NULL && strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0)
+		return xstrdup("\"proto\" must be \"tcp\" or \"udp\"");
+	if (proto != NULL && proto[0] == 'u')
+		c->proto = IPPROTO_UDP;
+	if (port == NULL || json_is_null(port))
+		return NULL;
+	if (!json_is_integer(port) || json_integer_value(port) < 1 ||
+	    json_integer_value(port) > UINT16_MAX)
+		return xstrdup("\"port\" must be a number from 1 to 65535");
+	c->port = (uint16_t)json_integer_value(port);
+	return NULL;
 }
 
 static json_t *
@@ -288,36 +325,32 @@ last_json(struct engine *e, const char *name)
 void
 method_check(struct engine *e, struct control_call *call, const json_t *params)
 {
-	const json_t *port = json_object_get(params, "port");
-	const char *host, *vm, *detail;
+	struct checked c = { .port = PORT_DEFAULT, .proto = IPPROTO_TCP };
 	char name[GH_NAME_SIZE], *cause;
 	struct allow_answer answer;
-	uint16_t number = PORT_DEFAULT;
+	const char *detail;
 	json_t *result;
 
-	if ((cause = param_needed(params, "host", &host)) == NULL)
-		cause = param_string(params, "vm", &vm);
-	if (cause == NULL && port != NULL && !json_is_null(port)) {
-		if (!json_is_integer(port) || json_integer_value(port) < 1 ||
-		    json_integer_value(port) > UINT16_MAX)
-			cause = xstrdup("\"port\" must be a number from 1 to 65535");
-		else
-			number = (uint16_t)json_integer_value(port);
-	}
-	if (cause != NULL) {
+	if ((cause = param_needed(params, "host", &c.host)) != NULL ||
+	    (cause = param_string(params, "vm", &c.vm)) != NULL ||
+	    (cause = check_port(params, &c)) != NULL) {
 		bad_params(call, cause);
 		return;
 	}
-	if (vm == NULL)
-		vm = "";
-	answer = check_answer(e, host, number, vm, name, &detail);
-	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:o}",
+	if (c.vm == NULL)
+		c.vm = "";
+	allow_name_address(c.host, strlen(c.host), &c.addr);
+	answer = check_answer(e, &c, name, &detail);
+	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:b, s:o}",
 	    "verdict", verdict_name(answer.verdict), "reason", reason_name(answer.reason),
 	    "advice", reason_advice(answer.reason), "detail", json_plain_or_null(detail),
-	    "name", json_plain_or_null(name), "port", number,
-	    "vm_known", *vm == '\0' ? json_null() :
-	    json_boolean(inventory_by_name(e->inventory, vm) != NULL));
-	set_entry(e, result, answer.entry, name, number);
+	    "name", json_plain_or_null(name), "port", c.port,
+	    "proto", c.proto == IPPROTO_UDP ? "udp" : "tcp", "pinned", answer.pinned,
+	    "vm_known", *c.vm == '\0' ? json_null() :
+	    json_boolean(inventory_by_name(e->inventory, c.vm) != NULL));
+	json_object_set_new(result, "open", answer.pinned && c.addr.family == 0 ?
+	    pinned_json(e, name, c.proto, c.port, c.vm) : json_null());
+	set_entry(e, result, answer.entry, name, c.port);
 	json_object_set_new(result, "last", last_json(e, name));
 	control_reply(call, result);
 }

@@ -54,8 +54,11 @@ static const struct {
 	[FRAME_ROLE] = { "role", sizeof(struct msg_role), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_RELOADED] = { "reloaded", sizeof(struct msg_reloaded), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_PROXY_SAVED] = { "proxy-saved", sizeof(struct msg_proxy), FROM(PRIV), FROM(ENGINE), false },
+	[FRAME_FW_PINNED] = { "fw-pinned", sizeof(struct msg_fw_pinned), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_READY] = { "ready", sizeof(struct msg_empty), FROM(ENGINE) | FROM(NET), FROM(PRIV), false },
 	[FRAME_FW_REQUEST] = { "fw-request", sizeof(struct msg_fw_request), FROM(ENGINE), FROM(PRIV), false },
+	[FRAME_FW_PIN] = { "fw-pin", sizeof(struct msg_fw_pin), FROM(ENGINE), FROM(PRIV), false },
+	[FRAME_FW_RANGES] = { "fw-ranges", sizeof(struct msg_fw_ranges), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_RELOAD] = { "reload", sizeof(struct msg_empty), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_SHUTDOWN] = { "shutdown", sizeof(struct msg_empty), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_PROXY_SAVE] = { "proxy-save", sizeof(struct msg_proxy), FROM(ENGINE), FROM(PRIV), false },
@@ -64,14 +67,17 @@ static const struct {
 	[FRAME_FLOW] = { "flow", sizeof(struct flow), FROM(NET), FROM(ENGINE), false },
 	[FRAME_DROP] = { "drop", sizeof(struct drop), FROM(NET), FROM(ENGINE), false },
 	[FRAME_PACKET] = { "packet", sizeof(struct msg_packet), FROM(NET), FROM(ENGINE), false },
+	[FRAME_PIN] = { "pin", sizeof(struct msg_pin), FROM(NET), FROM(ENGINE), false },
 	[FRAME_ALLOW] = { "allow", sizeof(struct msg_allow), FROM(ENGINE), FROM(NET), true },
 	[FRAME_GUEST] = { "guest", sizeof(struct msg_guest), FROM(ENGINE), FROM(NET), false },
 	[FRAME_PROXY] = { "proxy", sizeof(struct msg_proxy), FROM(ENGINE), FROM(NET), false },
 	[FRAME_TEE] = { "tee", sizeof(struct msg_tee), FROM(ENGINE), FROM(NET), false },
+	[FRAME_PINNED] = { "pinned", sizeof(struct msg_pinned), FROM(ENGINE), FROM(NET), false },
 };
 
 _Static_assert(sizeof(struct msg_fw_text) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
     sizeof(struct msg_fw_request) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
+    sizeof(struct msg_fw_ranges) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
     sizeof(struct hit) + sizeof(struct frame_header) <= FRAME_SIZE_MAX, "FRAME_SIZE_MAX is too small");
 
 struct waiting_fd {

@@ -32,12 +32,15 @@ enum frame {
 	FRAME_ROLE,		/* struct msg_role: a role started or ended */
 	FRAME_RELOADED,		/* struct msg_reloaded: SIGHUP or FRAME_RELOAD done */
 	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, what was saved */
+	FRAME_FW_PINNED,	/* struct msg_fw_pinned: at its start all, then each that ends */
 
 	/* engine and net -> priv */
 	FRAME_READY,		/* struct msg_empty: sandboxed, and does its work */
 
 	/* engine -> priv */
 	FRAME_FW_REQUEST,		/* struct msg_fw_request */
+	FRAME_FW_PIN,		/* struct msg_fw_pin */
+	FRAME_FW_RANGES,	/* struct msg_fw_ranges: a piece of the list of all */
 	FRAME_RELOAD,		/* struct msg_empty */
 	FRAME_SHUTDOWN,		/* struct msg_empty */
 	FRAME_PROXY_SAVE,	/* struct msg_proxy: remember over restarts */
@@ -48,12 +51,14 @@ enum frame {
 	FRAME_FLOW,		/* struct flow */
 	FRAME_DROP,		/* struct drop */
 	FRAME_PACKET,		/* struct msg_packet: while FRAME_TEE says so */
+	FRAME_PIN,		/* struct msg_pin: DNS has addresses for a pinned name */
 
 	/* engine -> net */
 	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
 	FRAME_GUEST,		/* struct msg_guest: one address, or uid, of one guest */
 	FRAME_PROXY,		/* struct msg_proxy: start, stop */
 	FRAME_TEE,		/* struct msg_tee: send packets, or no more */
+	FRAME_PINNED,		/* struct msg_pinned: the guest may be told */
 
 	FRAME_COUNT
 };
@@ -79,6 +84,27 @@ struct msg_fw_result {
 	uint32_t	serial;
 	uint32_t	ok;
 	char		cause[GH_CAUSE_SIZE];	/* why not, one line */
+};
+
+/* Pins are in force, and the answer is sent, together with what comes along. */
+struct msg_fw_pin {
+	uint32_t	serial;		/* 0: no answer */
+	uint32_t	on;		/* 0: take it away, whatever it says but addresses and port */
+	struct fw_pin	pin;
+};
+
+enum { FRAME_RANGES_MAX = 64 };
+struct msg_fw_ranges {
+	uint32_t	serial;		/* of the last piece, which is answered */
+	uint32_t	first, last;	/* 1: begins a list, ends it */
+	uint32_t	n;
+	struct fw_range	range[FRAME_RANGES_MAX];
+};
+
+struct msg_fw_pinned {
+	struct fw_pin	pin;		/* seconds: what is left */
+	uint32_t	gone;		/* 1: it is over */
+	uint32_t	pad;
 };
 
 enum { FRAME_TEXT_MAX = 3072 };
@@ -149,6 +175,23 @@ struct msg_proxy {
 struct msg_tee {
 	uint32_t	on;
 	uint32_t	pad;
+};
+
+/* What a guest asked for and is about to be told. */
+enum { FRAME_PIN_ADDRS = 16 };
+struct msg_pin {
+	uint32_t	serial;		/* comes back */
+	uint32_t	guest_id;
+	struct addr	guest;
+	uint32_t	ttl;		/* seconds */
+	uint32_t	naddrs;
+	struct addr	addrs[FRAME_PIN_ADDRS];
+	char		name[GH_NAME_SIZE];
+};
+
+struct msg_pinned {
+	uint32_t	serial;
+	uint32_t	ok;		/* 0: not all of it is open */
 };
 
 /* A blocked packet as the log device gave it; the engine hands it on unread.

@@ -89,6 +89,19 @@ on_hit(const struct hit *hit, void *arg)
 		n->hits_lost++;
 }
 
+/* Without an engine nothing can be opened, and nobody need wait. */
+static bool
+on_pin(const struct dns_pin *pin, void *arg)
+{
+	struct msg_pin m = { .serial = pin->serial, .guest_id = pin->guest_id, .guest = *pin->guest,
+		.ttl = pin->ttl, .naddrs = pin->naddrs };
+
+	_Static_assert((int)FRAME_PIN_ADDRS == (int)DNS_ADDRS_MAX, "an answer fits a frame");
+	memcpy(m.addrs, pin->addrs, pin->naddrs * sizeof(m.addrs[0]));
+	copy_string(m.name, pin->name, sizeof(m.name));
+	return net_tell(arg, FRAME_PIN, &m);
+}
+
 static void
 net_tell_untold(struct net *n)
 {
@@ -330,6 +343,7 @@ engine_guest(struct net *n, const struct msg_guest *guest)
 static void
 on_engine(enum frame type, const void *body, int fd, void *arg)
 {
+	const struct msg_pinned *pinned;
 	const struct msg_proxy *proxy;
 	const struct msg_tee *tee;
 	struct net *n = arg;
@@ -352,6 +366,10 @@ on_engine(enum frame type, const void *body, int fd, void *arg)
 		proxy = body;
 		n->run = proxy->run != 0;
 		break;
+	case FRAME_PINNED:
+		pinned = body;
+		dns_server_pinned(n->dns, pinned->serial);
+		return;
 	case FRAME_TEE:
 		tee = body;
 		net_tee(n, tee->on != 0);
@@ -388,7 +406,7 @@ static void
 net_serve(struct net *n, uint32_t generation)
 {
 	const struct crew_sink sink = { on_hit, on_flow, on_ready, n };
-	const struct dns_sink dns_sink = { next_id, on_hit, n };
+	const struct dns_sink dns_sink = { next_id, on_hit, n, on_pin };
 	char *cause;
 
 	n->proxy = crew_new(n->base, n->resolver, n->owner, n->conf, generation, &sink, &cause);

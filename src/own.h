@@ -14,7 +14,7 @@ struct own;
 /* NULL and a cause (caller frees). */
 struct own	*own_open(char **cause);
 void		 own_free(struct own *);
-/* True also where it cannot be told. */
+/* True also where it cannot be told, as without sockets (NULL). */
 bool		 own_has(const struct own *, const struct addr *);
 /* Readable once an interface got or lost an address; own_drain() takes note. */
 int		 own_fd(const struct own *);

@@ -176,6 +176,8 @@ own_has(const struct own *o, const struct addr *a)
 	static uint32_t seq;
 	bool has;
 
+	if (o == NULL)
+		return true;
 	pthread_mutex_lock(&asking);
 	has = own_look(o, a, ++seq);
 	pthread_mutex_unlock(&asking);

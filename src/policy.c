@@ -108,6 +108,7 @@ policy_take(struct engine *e, struct allowlist *list, const struct compiled *c)
 	/* Here too, so that "check" goes on giving net's answer. */
 	allow_image_learn(p->image, p->learn);
 	policy_send(e);
+	pinned_judge(e);
 	model_retain_entries(e->model, entry_is_listed, list);
 	model_touch(e->model, VIEW_ENTRIES);
 	model_touch(e->model, VIEW_DOMAINS);

@@ -37,6 +37,7 @@ struct priv {
 	struct event_base	*base;
 	struct firewall		*fw;
 	struct roles		*roles;
+	struct priv_pins	*pins;
 	struct state		 state;
 	int			 lock, parent;	/* -1: none; parent waits for an answer */
 	bool			 serving;
@@ -88,7 +89,9 @@ check(struct priv *p)
 	struct fw_status status;
 	char *cause;
 
+	priv_pins_commit(p->pins);
 	firewall_check(p->fw, &status);
+	priv_pins_checked(p->pins);
 	send_status(p, &status);
 	if (!status.drift || !p->conf.repair || status.profile == PROFILE_NONE)
 		return;
@@ -348,6 +351,7 @@ on_role(const struct msg_role *m, void *arg)
 
 	if (m->up && m->role == ROLE_ENGINE) {
 		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
+		priv_pins_tell(p->pins);
 		check(p);
 	}
 	if (m->up)
@@ -378,6 +382,10 @@ on_frame(enum role from, enum frame type, const void *body, void *arg)
 	switch (type) {
 	case FRAME_FW_REQUEST:
 		verb_run(p, body);
+		break;
+	case FRAME_FW_PIN:
+	case FRAME_FW_RANGES:
+		priv_pins_frame(p->pins, type, body);
 		break;
 	case FRAME_RELOAD:
 		reload_and_tell(p);
@@ -489,6 +497,7 @@ restore(struct priv *p)
 		log_warnx("%s: every guest is frozen until an operator thaws them", cause);
 	free(cause);
 	cause = NULL;
+	priv_pins_load(p->pins);
 	for (uint32_t i = 0; cause == NULL && i < p->state.nfrozen; i++)
 		cause = firewall_freeze(p->fw, &p->state.frozen[i], true);
 	if (cause == NULL && p->state.frozen_all)
@@ -498,6 +507,15 @@ restore(struct priv *p)
 	else if (cause == NULL)
 		cause = firewall_apply(p->fw, p->state.profile);
 	return cause;
+}
+
+static void
+tell_engine(enum frame type, const void *body, void *arg)
+{
+	struct priv *p = arg;
+
+	if (roles_up(p->roles, ROLE_ENGINE))
+		roles_send(p->roles, ROLE_ENGINE, type, body);
 }
 
 static char *
@@ -517,13 +535,15 @@ start(struct priv *p)
 		cause = state_prepare(&p->conf, &p->lock);
 	if (cause == NULL)
 		p->fw = firewall_open(&p->conf, &cause);
-	if (cause == NULL)
-		cause = restore(p);
 	if (cause != NULL)
 		return cause;
 	p->base = event_base_new();
 	if (p->base == NULL)
 		return xstrdup("cannot make an event loop");
+	p->pins = priv_pins_new(p->base, p->fw, &p->conf, tell_engine, p);
+	cause = restore(p);
+	if (cause != NULL)
+		return cause;
 	p->roles = roles_new(p->base, p->options->role_exe != NULL ? p->options->role_exe :
 	    "/proc/self/exe", p->conf_path, p->options->foreground, &events);
 	watch(p);
@@ -548,6 +568,7 @@ finish(struct priv *p)
 		event_free(p->changes);
 	if (p->changed != NULL)
 		event_free(p->changed);
+	priv_pins_free(p->pins);
 	if (p->base != NULL)
 		event_base_free(p->base);
 	firewall_close(p->fw);

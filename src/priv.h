@@ -4,6 +4,7 @@
  *   priv.c         verbs: which frame may do what; signals; readiness
  *   priv_check.c   every field of a frame
  *   priv_roles.c   the other two roles: started, watched, ended, started again
+ *   priv_pins.c    what guests may reach beyond the proxy, many at once
  *   priv_state.c   what is remembered over restarts; directories; the lock
  */
 #ifndef PRIV_H
@@ -67,5 +68,23 @@ void		 roles_check(struct roles *);
 bool		 roles_up(const struct roles *, enum role);
 /* roles_stop() was called. */
 bool		 roles_stopping(const struct roles *);
+
+/* ---- priv_pins.c ---- */
+struct priv_pins;
+struct priv_pins *priv_pins_new(struct event_base *, struct firewall *, const struct conf *,
+		    void (*tell)(enum frame, const void *body, void *arg), void *arg);
+void		 priv_pins_free(struct priv_pins *);
+/* FRAME_FW_PIN or FRAME_FW_RANGES, checked. In force, and answered, soon. */
+void		 priv_pins_frame(struct priv_pins *, enum frame, const void *body);
+/* Puts in force what waits. */
+void		 priv_pins_commit(struct priv_pins *);
+/* Tells a new engine of all. */
+void		 priv_pins_tell(struct priv_pins *);
+/* After firewall_check(): tells of those that are over. */
+void		 priv_pins_checked(struct priv_pins *);
+/* What was saved, as far as it can be read: before the rules are loaded. */
+void		 priv_pins_load(struct priv_pins *);
+/* A line of the file, which is written to; false: not understood. */
+bool		 priv_pins_parse(char *line, uint64_t wall, struct fw_pin *);
 
 #endif

@@ -2,8 +2,11 @@
 
 #include "priv_check.h"
 
+#include <netinet/in.h>
+
 #include <string.h>
 
+#include "allow/allow.h"
 #include "firewall/nft.h"
 
 static const struct {
@@ -41,10 +44,10 @@ static const char *
 addr_check(const struct addr *a)
 {
 	if (a->family != 4 && a->family != 6)
-		return "a guest's address has an unknown family";
+		return "an address has an unknown family";
 	if (!all_zero(a->pad, sizeof(a->pad)) ||
 	    (a->family == 4 && !all_zero(a->bytes + 4, sizeof(a->bytes) - 4)))
-		return "a guest's address has stray bytes";
+		return "an address has stray bytes";
 	return NULL;
 }
 
@@ -87,6 +90,86 @@ request_check(const struct msg_fw_request *r)
 	return guest_check(&r->guest);
 }
 
+/* Canonical, or "": it is remembered by line. */
+static bool
+name_is_good(const char name[GH_NAME_SIZE])
+{
+	char canonical[GH_NAME_SIZE];
+
+	return memchr(name, '\0', GH_NAME_SIZE) != NULL &&
+	    allow_name_canonical(canonical, name, strlen(name), false) == NULL &&
+	    strcmp(canonical, name) == 0;
+}
+
+static bool
+guest_name_is_good(const char name[GH_GUEST_SIZE])
+{
+	if (memchr(name, '\0', GH_GUEST_SIZE) == NULL)
+		return false;
+	for (const char *p = name; *p != '\0'; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static const char *
+ends_check(const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t port)
+{
+	const char *why = addr_check(src);
+
+	if (why == NULL)
+		why = addr_check(dst);
+	if (why == NULL && src->family != dst->family)
+		why = "a pin is between addresses of two families";
+	if (why == NULL && proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		why = "a pin is for neither TCP nor UDP";
+	if (why == NULL && port == 0)
+		why = "a pin has no port";
+	return why;
+}
+
+const char *
+pin_check(const struct fw_pin *p)
+{
+	if (p->pad != 0 || p->seconds > FW_PIN_SECONDS_MAX)
+		return "a pin has stray bytes, or is for too long";
+	if (!name_is_good(p->name) || !guest_name_is_good(p->guest))
+		return "a pin has a name that cannot be one";
+	return ends_check(&p->src, &p->dst, p->proto, p->port);
+}
+
+static const char *
+fw_pin_check(const struct msg_fw_pin *m)
+{
+	if (m->on > 1)
+		return "a pin is neither on nor off";
+	if (m->on && m->pin.seconds == 0)
+		return "a pin is for no time";
+	return pin_check(&m->pin);
+}
+
+static const char *
+ranges_check(const struct msg_fw_ranges *m)
+{
+	if (m->first > 1 || m->last > 1 || m->n > FRAME_RANGES_MAX ||
+	    !all_zero(m->range + m->n, (FRAME_RANGES_MAX - m->n) * sizeof(m->range[0])))
+		return "a list of ranges is not what it says";
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct fw_range *r = &m->range[i];
+		const char *why = ends_check(&r->src, &r->first, r->proto, r->port);
+
+		if (why == NULL)
+			why = addr_check(&r->last);
+		if (why == NULL && (r->pad != 0 || addr_compare(&r->first, &r->last) > 0 ||
+		    r->first.family != r->last.family))
+			why = "a range of addresses is none";
+		if (why != NULL)
+			return why;
+	}
+	return NULL;
+}
+
 const char *
 frame_check(enum frame type, const void *body)
 {
@@ -96,6 +179,10 @@ frame_check(enum frame type, const void *body)
 	switch (type) {
 	case FRAME_FW_REQUEST:
 		return request_check(body);
+	case FRAME_FW_PIN:
+		return fw_pin_check(body);
+	case FRAME_FW_RANGES:
+		return ranges_check(body);
 	case FRAME_PROXY_SAVE:
 		return proxy->run > 1 || proxy->pad != 0 ? "proxy-save is neither run nor stop" : NULL;
 	case FRAME_RELOAD:

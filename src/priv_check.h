@@ -8,6 +8,7 @@
 /* NULL, or why no honest peer would send this (a static phrase). The size of
  * the body was checked before. */
 const char	*frame_check(enum frame, const void *body);
+const char	*pin_check(const struct fw_pin *);
 const char	*fw_verb_name(enum fw_verb);
 
 #endif

@@ -32,19 +32,25 @@ prefix_parse(const char *s, struct addr *net, unsigned *bits)
 }
 
 char *
-reach_init(struct reach *r, const struct conf *conf)
+reach_reconf(struct reach *r, const struct conf *conf)
 {
-	char *cause;
-
-	memset(r, 0, sizeof(*r));
-	for (; r->n < conf->nreach; r->n++) {
+	for (r->n = 0; r->n < conf->nreach; r->n++) {
 		if (!prefix_parse(conf->reach[r->n], &r->prefixes[r->n].net,
 		    &r->prefixes[r->n].bits))
 			return xasprintf("%s: [proxy] reach: \"%s\" is not an address range; "
 			    "write it as 10.1.0.0/16", conf->path, conf->reach[r->n]);
 	}
+	return NULL;
+}
+
+char *
+reach_init(struct reach *r, const struct conf *conf)
+{
+	char *cause;
+
+	memset(r, 0, sizeof(*r));
 	r->own = own_open(&cause);
-	return cause;
+	return cause != NULL ? cause : reach_reconf(r, conf);
 }
 
 void
@@ -54,17 +60,33 @@ reach_free(struct reach *r)
 	r->own = NULL;
 }
 
-bool
-reach_allows(const struct reach *r, const struct addr *a)
+static bool
+is_listed(const struct reach *r, const struct addr *a)
 {
-	struct addr v4;
-
 	for (unsigned i = 0; i < r->n; i++) {
 		if (addr_in_prefix(a, &r->prefixes[i].net, r->prefixes[i].bits))
 			return true;
 	}
-	if (addr_special(a) != NULL || own_has(r->own, a))
+	return false;
+}
+
+bool
+reach_is_own(const struct reach *r, const struct addr *a)
+{
+	const struct addr none = { .family = a->family };
+	struct addr v4;
+
+	if (is_listed(r, a))
 		return false;
+	/* Who connects to no address gets to the host itself, whatever its routes. */
+	if (addr_equal(a, &none) || own_has(r->own, a))
+		return true;
 	/* A way around the question would be to wrap the address up. */
-	return !addr_embedded(a, &v4) || !own_has(r->own, &v4);
+	return addr_embedded(a, &v4) && own_has(r->own, &v4);
+}
+
+bool
+reach_allows(const struct reach *r, const struct addr *a)
+{
+	return is_listed(r, a) || (addr_special(a) == NULL && !reach_is_own(r, a));
 }

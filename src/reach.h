@@ -19,10 +19,16 @@ struct reach {
 	} prefixes[CONF_NAMES_MAX];
 };
 
-/* NULL or a cause (caller frees). Before the sandbox: it opens sockets. */
+/* NULL or a cause (caller frees); reach_free() it in any case.  It opens sockets,
+ * so in net before the sandbox. */
 char	*reach_init(struct reach *, const struct conf *);
 void	 reach_free(struct reach *);
+/* Takes up [proxy] reach anew: all of it, or what stands before a mistake and a
+ * cause (caller frees). */
+char	*reach_reconf(struct reach *, const struct conf *);
 /* Asks the kernel, so it is nothing for each connection. */
 bool	 reach_allows(const struct reach *, const struct addr *);
+/* It is one of this host's own, and not listed. */
+bool	 reach_is_own(const struct reach *, const struct addr *);
 
 #endif

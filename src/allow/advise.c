@@ -108,6 +108,22 @@ struct level {
 	const struct allow_entry	*preset;	/* whose entries are judged, or NULL */
 };
 
+/* Without a port an entry that denies is for all, another for those of the web. */
+static bool
+covers_port(const struct allow_entry *e, const struct allow_entry *of)
+{
+	if (e->port == 0)
+		return e->deny || !entry_pinned(of);
+	return e->port == of->port && e->proto == of->proto;
+}
+
+/* What two entries are for is disjoint, or one of them has all of the other's. */
+static bool
+shares_port(const struct allow_entry *e, const struct allow_entry *of)
+{
+	return covers_port(e, of) || covers_port(of, e);
+}
+
 /* Every guest that the glob "of" fits, the other fits too. */
 static bool
 covers_guests(const char *vm, const char *of)
@@ -124,8 +140,7 @@ static bool
 covers(const struct allow_entry *e, const struct allow_entry *of)
 {
 	return (e->until == 0 || (of->until != 0 && e->until >= of->until)) &&
-	    covers_guests(e->vm, of->vm) &&
-	    (e->port == 0 || (e->port == of->port && e->proto == of->proto));
+	    covers_guests(e->vm, of->vm) && covers_port(e, of);
 }
 
 /* The entry's kind has a say at that level; *all: in every name of the other's. */
@@ -151,7 +166,8 @@ judge_level(const struct allow_entry *e, void *arg)
 	struct level *v = arg;
 	bool all;
 
-	if (e->id == v->of->id || e->state != ALLOW_ON || !is_of_level(v, e, &all))
+	if (e->id == v->of->id || e->state != ALLOW_ON || !is_of_level(v, e, &all) ||
+	    !shares_port(e, v->of))
 		return false;
 	if (v->preset == NULL && entry_same(e, v->of) && e->line > v->of->line)
 		return false;	/* the later of two doubles is told */
@@ -258,6 +274,28 @@ without_effect(const struct allowlist *l, const struct allow_entry *e)
 	}
 }
 
+/* Of two entries for the same addresses the later is told. */
+static bool
+find_double(const struct allow_entry *e, void *arg)
+{
+	struct level *v = arg;
+
+	if (e->state != ALLOW_ON || e->line >= v->of->line || !entry_same(e, v->of))
+		return false;
+	v->by[e->deny] = *e;
+	return true;
+}
+
+static char *
+addresses_without_effect(const struct allowlist *l, const struct allow_entry *e)
+{
+	struct level v = { .of = e };
+
+	if (!index_visit(l, e->name, find_double, &v))
+		return NULL;
+	return needless(&v, e->deny);
+}
+
 static char *
 not_in_force(const struct allowlist *l, const struct allow_entry *e)
 {
@@ -268,11 +306,35 @@ not_in_force(const struct allowlist *l, const struct allow_entry *e)
 		if (warning == NULL)
 			warning = xasprintf("presets are not known here: %s lists nothing", text);
 	} else
-		warning = xasprintf("%s are not yet in force: %s %s nothing",
-		    e->kind == ALLOW_PREFIX ? "address ranges" : "pinned ports", text,
-		    e->deny ? "closes" : "opens");
+		warning = xasprintf("what guests send to port 53 always goes to the DNS filter: "
+		    "%s %s nothing", text, e->deny ? "closes" : "opens");
 	free(text);
 	return warning;
+}
+
+/* What entries for addresses open beyond what they seem to, or do not; NULL. */
+static char *
+addresses_warning(const struct allow_entry *e)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct addr net;
+	unsigned bits;
+
+	if (e->deny)
+		return NULL;
+	if (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443))
+		return xstrdup("goes past the proxy: a guest has there whatever name it asks for");
+	if (addr_special_bits(&e->prefix) >= 0 &&
+	    addr_special_bits(&e->prefix) <= e->prefix_bits)
+		return NULL;
+	for (size_t i = 0; addr_special_block(e->prefix.family, i, &net, &bits); i++) {
+		if (bits <= e->prefix_bits || !addr_in_prefix(&net, &e->prefix, e->prefix_bits))
+			continue;
+		return xasprintf("holds addresses that are not the internet's, such as %s/%u; "
+		    "they stay closed without an entry of their own", addr_format(&net, text),
+		    bits);
+	}
+	return NULL;
 }
 
 /* The first warning about what a preset holds. */
@@ -303,8 +365,9 @@ allowlist_warning(const struct allowlist *l, const struct allow_entry *e)
 
 	if (e->kind == ALLOW_PRESET ? preset_list(l, e) == NULL : !entry_in_force(e))
 		return not_in_force(l, e);
-	warning = e->kind == ALLOW_PRESET ? preset_too_wide(l, e) : wide_warning(l, e);
-	if (warning != NULL)
+	warning = e->kind == ALLOW_PRESET ? preset_too_wide(l, e) :
+	    e->kind == ALLOW_PREFIX ? addresses_warning(e) : wide_warning(l, e);
+	if (warning != NULL || e->state != ALLOW_ON)
 		return warning;
-	return e->state == ALLOW_ON ? without_effect(l, e) : NULL;
+	return e->kind == ALLOW_PREFIX ? addresses_without_effect(l, e) : without_effect(l, e);
 }

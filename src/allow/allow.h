@@ -33,8 +33,8 @@ enum allow_state {
 	ALLOW_ON,
 	ALLOW_OFF,		/* "#off ..." */
 	ALLOW_ENDED,		/* until= has passed */
-	ALLOW_PENDING,		/* parsed, but stands for nothing: pinned ports and
-				   address ranges, a preset that is not there */
+	ALLOW_PENDING,		/* parsed, but stands for nothing: port 53, which always
+				   goes to our filter, a preset that is not there */
 };
 
 enum {
@@ -72,6 +72,9 @@ const char	*allow_name_canonical(char dst[GH_NAME_SIZE], const char *, size_t le
 /* True for an address in any spelling that a client may take for one (127.1,
  * 0x7f.1, 2130706433, [::1], fe80::1%eth0): never a name. */
 bool		 allow_name_is_address(const char *, size_t len);
+/* Which one, an IPv4 address in IPv6 clothes without them.  False for what is
+ * none, or only on one link (fe80::1%eth0), or is written in no known way. */
+bool		 allow_name_address(const char *, size_t len, struct addr *);
 
 /*
  * Reading and writing.  cause: "FILE:LINE: ..." (caller frees).  old, if not
@@ -107,8 +110,8 @@ char			*allow_entry_text(const struct allow_entry *);
 /* "github.com and every name below it, ports 80 and 443"; caller frees. */
 char			*allow_entry_explain(const struct allow_entry *);
 /* A warning for an operator, or NULL: double, without effect, covers a public
- * suffix (where libpsl is there) or a name that answers DNS over HTTPS, not in
- * force; caller frees. */
+ * suffix (where libpsl is there) or a name that answers DNS over HTTPS, goes
+ * past the proxy, not in force; caller frees. */
 char			*allowlist_warning(const struct allowlist *,
 			    const struct allow_entry *);
 
@@ -222,19 +225,62 @@ void			 allow_image_learn(struct allow_image *, bool on);
 
 struct allow_answer {
 	uint8_t		verdict, reason;	/* enum verdict, enum reason */
-	uint16_t	pad;
+	uint8_t		pinned;			/* by an entry for this very port, no web port */
+	uint8_t		pad;
 	uint32_t	entry;			/* the deciding entry, 0: none */
 };
 /*
- * The verdict for a canonical name and port asked for by a guest (guest may
- * be "" when unknown: then only entries without vm= apply).  now in seconds.
- * Allocates nothing, touches at most one bucket chain per label.  Without an
- * image (NULL) nothing is listed.
+ * The verdict for a canonical name and TCP port asked for by a guest (guest
+ * may be "" when unknown: then only entries without vm= apply).  now in
+ * seconds.  Allocates nothing, touches at most one bucket chain per label.
+ * Without an image (NULL) nothing is listed.
  */
 struct allow_answer	 allow_lookup(const struct allow_image *, const char *name,
 			    size_t len, uint16_t port, const char *guest, int64_t now);
 /* The same for a look-up of the name: may the guest have it on any port? */
 struct allow_answer	 allow_lookup_name(const struct allow_image *, const char *name,
 			    size_t len, const char *guest, int64_t now);
+/* The same for a port of TCP or UDP (IPPROTO_*). */
+struct allow_answer	 allow_lookup_port(const struct allow_image *, const char *name,
+			    size_t len, uint8_t proto, uint16_t port, const char *guest, int64_t now);
+/*
+ * The verdict for an address, by the entries for addresses alone: of the
+ * prefixes around it the longest decides.  An address that is never the
+ * internet's (addr_special()) is let through by an entry for its kind, and not
+ * by a wider one.  Costs a probe for each length of prefix that is listed.
+ */
+struct allow_answer	 allow_lookup_addr(const struct allow_image *, const struct addr *,
+			    uint8_t proto, uint16_t port, const char *guest, int64_t now);
+
+/*
+ * The ports of a name, other than TCP 80 and 443, that the guest may have.
+ * Fills in at most max, and returns how many were: 0 without a look at more
+ * than the name's keys for nearly every name.
+ */
+struct allow_port {
+	uint16_t	port;
+	uint8_t		proto;			/* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t		pad;
+};
+size_t			 allow_pinned_ports(const struct allow_image *, const char *name,
+			    size_t len, const char *guest, int64_t now, struct allow_port *, size_t max);
+
+/* Whether any entry lists a port that is not the web's, or an address. */
+bool			 allow_opens_ports(const struct allow_image *);
+
+/*
+ * All that allow_lookup_addr() lets a guest have, as ranges that do not
+ * overlap, in the order of family, protocol, port and address.
+ * Returns how many there are, which may be more than the max filled in.
+ */
+struct allow_range {
+	struct addr	first, last;
+	int64_t		until;			/* seconds since the epoch, 0: no end */
+	uint16_t	port;
+	uint8_t		proto;
+	uint8_t		pad[5];
+};
+size_t			 allow_ranges(const struct allow_image *, const char *guest, int64_t now,
+			    struct allow_range *, size_t max);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,27 +43,45 @@ struct builder {
 	struct pending		 batch[BATCH];
 };
 
-static bool
-names_a_host(const struct allow_entry *e)
+static void
+note_name(struct image_header *h, struct pending *p)
 {
-	return e->kind == ALLOW_EXACT || e->kind == ALLOW_TREE || e->kind == ALLOW_BELOW;
+	unsigned labels = 1;
+
+	p->name_len = (uint8_t)strlen(p->e.name);
+	for (size_t i = 0; i < p->name_len; i++)
+		labels += p->e.name[i] == '.';
+	h->depths[labels / 64] |= UINT64_C(1) << labels % 64;
+	h->lengths[p->name_len / 64] |= UINT64_C(1) << p->name_len % 64;
+}
+
+/* The key takes the place of the name, of which there is none. */
+static void
+note_prefix(struct image_header *h, struct pending *p)
+{
+	const unsigned bits = p->e.prefix_bits;
+
+	p->name_len = image_addr_key((uint8_t *)p->e.name, &p->e.prefix, bits);
+	if (p->e.prefix.family == 4)
+		h->bits4 |= UINT64_C(1) << bits;
+	else
+		h->bits6[bits / 64] |= UINT64_C(1) << bits % 64;
 }
 
 static void
 prepare(struct builder *b, struct pending *p)
 {
 	const struct allow_entry *e = &p->e;
-	unsigned labels = 1;
 
-	p->name_len = (uint8_t)strlen(e->name);
-	for (size_t i = 0; i < p->name_len; i++)
-		labels += e->name[i] == '.';
+	if (e->kind == ALLOW_PREFIX)
+		note_prefix(&b->h, p);
+	else
+		note_name(&b->h, p);
 	p->hash = name_hash(b->h.key, e->name, p->name_len);
 	p->flags = (uint8_t)(e->kind | (e->deny ? IMAGE_DENY : 0) |
 			     (e->state == ALLOW_OFF ? IMAGE_OFF : 0) |
-			     (entry_in_force(e) ? 0 : IMAGE_PENDING));
-	b->h.depths[labels / 64] |= UINT64_C(1) << labels % 64;
-	b->h.lengths[p->name_len / 64] |= UINT64_C(1) << p->name_len % 64;
+			     (entry_in_force(e) ? 0 : IMAGE_PENDING) |
+			     (e->port != 0 && e->proto == IPPROTO_UDP ? IMAGE_UDP : 0));
 	__builtin_prefetch(&b->buckets[image_bucket_of(p->hash, b->h.nbuckets)], 1);
 }
 
@@ -186,7 +205,7 @@ take(struct builder *b, uint8_t flags)
 {
 	struct pending *p = &b->batch[b->nbatch];
 
-	if (!names_a_host(&p->e))
+	if (p->e.kind == ALLOW_PRESET)
 		return;
 	prepare(b, p);
 	p->flags |= flags;
@@ -233,7 +252,8 @@ measure_items(struct extent *x, const struct allowlist *l)
 {
 	x->n += l->n;
 	for (size_t i = 0; i < l->n; i++)
-		x->keys += (size_t)IMAGE_KEY_HEAD + l->items[i].name_len;
+		x->keys += (size_t)IMAGE_KEY_HEAD + (l->items[i].name_len != 0 ?
+		    l->items[i].name_len : IMAGE_ADDR6);
 }
 
 /* With what presets stand for.  NULL, or a cause: one that is on stands for

@@ -21,7 +21,7 @@
 #include "text.h"
 #include "xmalloc.h"
 
-enum { TOKEN_SHOWN = 80 };
+enum { TOKEN_SHOWN = 80, PORT_DNS = 53 };
 
 static bool
 is_blank(char c)
@@ -309,10 +309,14 @@ entry_parse(struct allow_entry *e, const char *core, size_t len, char why[GH_CAU
 bool
 entry_in_force(const struct allow_entry *e)
 {
-	if (e->kind == ALLOW_PREFIX)
-		return false;
-	return e->port == 0 ||
-	       (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443));
+	return e->port != PORT_DNS;
+}
+
+bool
+entry_pinned(const struct allow_entry *e)
+{
+	return e->kind == ALLOW_PREFIX ||
+	    (e->port != 0 && !(e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443)));
 }
 
 uint8_t

@@ -7,6 +7,7 @@
 
 #include "allow/allow.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ check_header(struct allow_image *im, size_t size)
 static bool
 flags_are_good(unsigned flags, unsigned known)
 {
-	return (flags & ~known) == 0 && (flags & IMAGE_KIND) <= ALLOW_BELOW;
+	return (flags & ~known) == 0;
 }
 
 static const char *
@@ -82,7 +83,7 @@ check_key(const struct allow_image *im, uint32_t at)
 	if (key[4] == IMAGE_CHAIN)
 		return ref < im->h.nrules ? NULL
 					  : "a key of the image refers to a rule outside";
-	if (!flags_are_good(key[4], IMAGE_KEY_FLAGS))
+	if (!flags_are_good(key[4], IMAGE_KEY_FLAGS) || (key[4] & IMAGE_KIND) > ALLOW_BELOW)
 		return "a key of the image has wrong flags";
 	return NULL;
 }
@@ -174,6 +175,7 @@ struct question {
 	const char			*guest;
 	int64_t				 now;
 	uint16_t			 port;
+	uint8_t				 proto;		/* IPPROTO_TCP, IPPROTO_UDP */
 	bool				 any_port;
 };
 
@@ -183,16 +185,35 @@ struct question {
  */
 struct level {
 	uint32_t	deny, allow;
-	uint32_t	no_port;	/* lists the name, but not for such a port */
 	uint32_t	explains;	/* would have listed it: off, ended, other port */
+	int64_t		until;		/* of allow */
 	uint8_t		reason;		/* of explains */
 	uint8_t		why;		/* of allow: listed, or by a preset */
+	bool		pinned;		/* of allow */
 };
 
 static bool
-is_web(const struct question *q)
+is_web(uint8_t proto, uint16_t port)
 {
-	return q->any_port || q->port == PORT_HTTP || q->port == PORT_HTTPS;
+	return proto == IPPROTO_TCP && (port == PORT_HTTP || port == PORT_HTTPS);
+}
+
+static uint8_t
+rule_proto(const struct image_rule *r)
+{
+	return r->flags & IMAGE_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
+/* An entry without a port is one for 80 and 443, and says nothing of others;
+ * but one that denies is for all of them. */
+static bool
+rule_has_port(const struct question *q, const struct image_rule *r)
+{
+	if (q->any_port)
+		return true;
+	if (r->port != 0)
+		return r->port == q->port && rule_proto(r) == q->proto;
+	return (r->flags & IMAGE_DENY) != 0 || is_web(q->proto, q->port);
 }
 
 static void
@@ -208,7 +229,7 @@ judge_rule(struct level *v, const struct question *q, const struct image_rule *r
 		explains = REASON_DISABLED;
 	else if (ended)
 		explains = REASON_EXPIRED;
-	else if (r->port != 0 && r->port != q->port && !q->any_port)
+	else if (!rule_has_port(q, r))
 		explains = REASON_PORT;
 	else if (r->flags & IMAGE_PENDING)
 		explains = REASON_DISABLED;
@@ -216,11 +237,12 @@ judge_rule(struct level *v, const struct question *q, const struct image_rule *r
 		/* One port of a name says nothing of the others. */
 		if (r->port == 0 || !q->any_port)
 			v->deny = r->id;
-	} else if (r->port != 0 || is_web(q)) {
+	} else {
 		v->allow = r->id;
+		v->until = r->until;
 		v->why = r->flags & IMAGE_PRESET ? REASON_PRESET : REASON_LISTED;
-	} else
-		v->no_port = r->id;
+		v->pinned = r->port != 0 && !is_web(rule_proto(r), r->port);
+	}
 	/* A deny entry that does not count would not have helped if it did. */
 	if (explains != REASON_NONE && !(r->flags & IMAGE_DENY)) {
 		v->explains = r->id;
@@ -237,9 +259,7 @@ decide(const struct level *v, struct allow_answer *a)
 			.entry = v->deny };
 	else if (v->allow != 0)
 		*a = (struct allow_answer){ .verdict = VERDICT_ALLOW,
-			.reason = v->why, .entry = v->allow };
-	else if (v->no_port != 0)
-		*a = (struct allow_answer){ .reason = REASON_PORT, .entry = v->no_port };
+			.reason = v->why, .pinned = v->pinned, .entry = v->allow };
 	else {
 		if (v->explains != 0 && a->entry == 0)
 			*a = (struct allow_answer){ .reason = v->reason,
@@ -369,19 +389,28 @@ judge(const struct question *q, const char *name, size_t len)
 		if (key != NULL && judge_key(q, key, p->start == 0, &a))
 			break;
 	}
-	if (a.reason == REASON_NOT_LISTED && q->im->learn && is_web(q))
+	if (a.reason == REASON_NOT_LISTED && q->im->learn &&
+	    (q->any_port || is_web(q->proto, q->port)))
 		a = (struct allow_answer){ .verdict = VERDICT_ALLOW,
 			.reason = REASON_LEARNED };
 	return a;
 }
 
 struct allow_answer
+allow_lookup_port(const struct allow_image *im, const char *name, size_t len, uint8_t proto,
+    uint16_t port, const char *guest, int64_t now)
+{
+	const struct question q = { .im = im, .guest = guest, .now = now, .port = port,
+		.proto = proto };
+
+	return judge(&q, name, len);
+}
+
+struct allow_answer
 allow_lookup(const struct allow_image *im, const char *name, size_t len, uint16_t port,
     const char *guest, int64_t now)
 {
-	const struct question q = { .im = im, .guest = guest, .now = now, .port = port };
-
-	return judge(&q, name, len);
+	return allow_lookup_port(im, name, len, IPPROTO_TCP, port, guest, now);
 }
 
 struct allow_answer
@@ -391,4 +420,194 @@ allow_lookup_name(const struct allow_image *im, const char *name, size_t len,
 	const struct question q = { .im = im, .guest = guest, .now = now, .any_port = true };
 
 	return judge(&q, name, len);
+}
+
+/* ---- ports of a name ---- */
+
+static bool
+port_is_new(const struct allow_port *ports, size_t n, const struct image_rule *r)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ports[i].port == r->port && ports[i].proto == rule_proto(r))
+			return false;
+	}
+	return true;
+}
+
+/* Each port that a rule of the key opens, if all that is listed lets it. */
+static size_t
+collect_ports(const struct question *q, const uint8_t *key, const char *name, size_t len,
+    struct allow_port *ports, size_t n, size_t max)
+{
+	const struct image_rule *r;
+	uint32_t ref;
+
+	memcpy(&ref, key, sizeof(ref));
+	if (key[4] != IMAGE_CHAIN)
+		return n;
+	for (r = &q->im->rules[ref];; r = &q->im->rules[r->next - 1]) {
+		if (n < max && r->port != 0 && !(r->flags & IMAGE_DENY) &&
+		    !is_web(rule_proto(r), r->port) && port_is_new(ports, n, r) &&
+		    allow_lookup_port(q->im, name, len, rule_proto(r), r->port, q->guest,
+		    q->now).verdict == VERDICT_ALLOW)
+			ports[n++] = (struct allow_port){ .port = r->port,
+				.proto = rule_proto(r) };
+		if (r->next == 0)
+			return n;
+	}
+}
+
+size_t
+allow_pinned_ports(const struct allow_image *im, const char *name, size_t len,
+    const char *guest, int64_t now, struct allow_port *ports, size_t max)
+{
+	const struct question q = { .im = im, .guest = guest, .now = now };
+	struct probe probes[LABELS_MAX];
+	const uint8_t *key;
+	size_t n = 0;
+
+	if (im == NULL || len == 0 || len > GH_NAME_MAX)
+		return 0;
+	for (size_t i = find_probes(im, name, len, probes); i-- > 0;) {
+		const struct probe *p = &probes[i];
+
+		key = find_key(im, p->hash, name + p->start, len - p->start);
+		if (key != NULL)
+			n = collect_ports(&q, key, name, len, ports, n, max);
+	}
+	return n;
+}
+
+bool
+allow_opens_ports(const struct allow_image *im)
+{
+	for (uint32_t i = 0; im != NULL && i < im->h.nrules; i++) {
+		const struct image_rule *r = &im->rules[i];
+
+		if (r->port != 0 && !(r->flags & (IMAGE_DENY | IMAGE_OFF | IMAGE_PENDING)) &&
+		    ((r->flags & IMAGE_KIND) == ALLOW_PREFIX || !is_web(rule_proto(r), r->port)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- addresses ---- */
+
+/* True when the rules of this prefix decide. */
+static bool
+judge_prefix(const struct question *q, const uint8_t *key, struct level *v,
+    struct allow_answer *a)
+{
+	const struct image_rule *r;
+	uint32_t ref;
+
+	memcpy(&ref, key, sizeof(ref));
+	if (key[4] != IMAGE_CHAIN)
+		return false;
+	for (r = &q->im->rules[ref];; r = &q->im->rules[r->next - 1]) {
+		if ((r->flags & IMAGE_KIND) == ALLOW_PREFIX && r->port != 0)
+			judge_rule(v, q, r);
+		if (r->next == 0)
+			return decide(v, a);
+	}
+}
+
+static bool
+prefix_is_listed(const struct allow_image *im, const struct addr *a, unsigned bits)
+{
+	return a->family == 4 ? bits <= 32 && (im->h.bits4 >> bits & 1) != 0 :
+	    bit(im->h.bits6, bits);
+}
+
+/* The first address of the prefix around a. */
+static struct addr
+prefix_of(const struct addr *a, unsigned bits)
+{
+	struct addr net = { .family = a->family };
+
+	memcpy(net.bytes, a->bytes, bits / 8);
+	if (bits % 8 != 0)
+		net.bytes[bits / 8] = (uint8_t)(a->bytes[bits / 8] & (0xff00u >> bits % 8));
+	return net;
+}
+
+struct allow_answer
+image_judge_addr(const struct allow_image *im, const struct addr *addr, uint8_t proto,
+    uint16_t port, const char *guest, int64_t now, int64_t *until)
+{
+	const struct question q = { .im = im, .guest = guest, .now = now, .port = port,
+		.proto = proto };
+	struct allow_answer a = { .verdict = VERDICT_DENY, .reason = REASON_NOT_LISTED };
+	const int special = addr_special_bits(addr);
+	uint8_t key[IMAGE_ADDR6];
+
+	*until = 0;
+	if (im == NULL || (addr->family != 4 && addr->family != 6))
+		return a;
+	for (unsigned bits = addr->family == 4 ? 33 : 129; bits-- > 0;) {
+		struct level v = { 0 };
+		struct addr net;
+		const uint8_t *found;
+		uint8_t len;
+
+		if (!prefix_is_listed(im, addr, bits))
+			continue;
+		net = prefix_of(addr, bits);
+		len = image_addr_key(key, &net, bits);
+		found = find_key(im, name_hash(im->h.key, (const char *)key, len),
+		    (const char *)key, len);
+		if (found == NULL || !judge_prefix(&q, found, &v, &a))
+			continue;
+		*until = v.until;
+		a.pinned = a.verdict == VERDICT_ALLOW;
+		if (a.verdict == VERDICT_ALLOW && special > (int)bits)
+			a = (struct allow_answer){ .reason = REASON_PRIVATE_ADDRESS,
+				.entry = a.entry };
+		break;
+	}
+	return a;
+}
+
+struct allow_answer
+allow_lookup_addr(const struct allow_image *im, const struct addr *addr, uint8_t proto,
+    uint16_t port, const char *guest, int64_t now)
+{
+	int64_t until;
+
+	return image_judge_addr(im, addr, proto, port, guest, now, &until);
+}
+
+static void
+visit_key(const struct allow_image *im, const uint8_t *key, void (*visit)(const struct addr *,
+    unsigned, const struct image_rule *, void *), void *arg)
+{
+	const uint8_t *prefix = key + IMAGE_KEY_HEAD;
+	struct addr net = { .family = prefix[0] };
+	const struct image_rule *r;
+	uint32_t ref;
+
+	if (key[4] != IMAGE_CHAIN || (key[5] != IMAGE_ADDR4 && key[5] != IMAGE_ADDR6) ||
+	    prefix[0] != (key[5] == IMAGE_ADDR4 ? 4 : 6) ||
+	    prefix[1] > (key[5] == IMAGE_ADDR4 ? 32 : 128))
+		return;
+	memcpy(net.bytes, prefix + 2, key[5] - 2u);
+	memcpy(&ref, key, sizeof(ref));
+	for (r = &im->rules[ref];; r = &im->rules[r->next - 1]) {
+		if ((r->flags & IMAGE_KIND) == ALLOW_PREFIX && r->port != 0)
+			visit(&net, prefix[1], r, arg);
+		if (r->next == 0)
+			return;
+	}
+}
+
+void
+image_prefixes(const struct allow_image *im, void (*visit)(const struct addr *, unsigned,
+    const struct image_rule *, void *), void *arg)
+{
+	if (im == NULL || (im->h.bits4 | im->h.bits6[0] | im->h.bits6[1] | im->h.bits6[2]) == 0)
+		return;
+	for (uint32_t n = 0; n < im->h.nbuckets; n++) {
+		for (unsigned i = 0; i < im->buckets[n].used; i++)
+			visit_key(im, im->keys + im->buckets[n].key[i], visit, arg);
+	}
 }

@@ -19,6 +19,10 @@
  * chained from the last in the file to the first; each refers only to rules
  * before itself, so a chain ends.
  *
+ * A prefix of addresses is a key too, always with rules, since it has a port.
+ * In the place of the name stand family (4 or 6), bits and the 4 or 16 bytes of
+ * its first address, which no name can be: none has such bytes.
+ *
  * Integers are in host order: the image never leaves the machine.
  */
 #ifndef IMAGE_H
@@ -27,24 +31,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_MAGIC "GHALLOW1"
+#include "allow/allow.h"
+
+#define IMAGE_MAGIC "GHALLOW2"
 
 enum {
 	IMAGE_HEADER_SIZE = 128,
 	IMAGE_SLOTS = 12,
 	IMAGE_SLOTS_USED = 8,	/* of them, on average, in a new image */
 	IMAGE_KEY_HEAD = 6,
+	IMAGE_ADDR4 = 6,	/* bytes of a prefix's key, without head */
+	IMAGE_ADDR6 = 18,
 };
 
 enum image_flag {
-	IMAGE_KIND = 3,			/* mask: ALLOW_EXACT, _TREE, _BELOW */
+	IMAGE_KIND = 3,			/* mask: ALLOW_EXACT, _TREE, _BELOW, _PREFIX */
 	IMAGE_DENY = 1 << 2,
 	IMAGE_OFF = 1 << 3,
 	IMAGE_PENDING = 1 << 4,		/* rules only */
 	IMAGE_CHAIN = 1 << 5,		/* keys only, and alone */
 	IMAGE_PRESET = 1 << 6,		/* stands in a preset */
+	IMAGE_UDP = 1 << 7,		/* rules only: the port is one of UDP */
 	IMAGE_KEY_FLAGS = IMAGE_KIND | IMAGE_DENY | IMAGE_OFF | IMAGE_PRESET,
-	IMAGE_RULE_FLAGS = IMAGE_KEY_FLAGS | IMAGE_PENDING,
+	IMAGE_RULE_FLAGS = IMAGE_KEY_FLAGS | IMAGE_PENDING | IMAGE_UDP,
 };
 
 struct image_header {
@@ -54,6 +63,7 @@ struct image_header {
 	/* Which names cannot be listed, told without a look at a bucket: */
 	uint64_t	depths[2];	/* bit n: a name of n labels is */
 	uint64_t	lengths[4];	/* bit n: a name of n bytes is */
+	uint64_t	bits4, bits6[3];	/* bit n: a prefix of n bits is */
 	uint32_t	nbuckets;
 	uint32_t	nrules;
 	uint32_t	keys_len;
@@ -105,6 +115,27 @@ struct allow_image;
  * and a static phrase if the image lies.
  */
 struct allow_image	*image_over(const void *, size_t size, const char **cause);
+/* Calls visit with every rule for addresses, in no order. */
+void			 image_prefixes(const struct allow_image *,
+			    void (*visit)(const struct addr *net, unsigned bits,
+			    const struct image_rule *, void *), void *arg);
+/* allow_lookup_addr(), and when the deciding rule ends (0: never). */
+struct allow_answer	 image_judge_addr(const struct allow_image *, const struct addr *,
+			    uint8_t proto, uint16_t port, const char *guest, int64_t now,
+			    int64_t *until);
+
+/* The key of a prefix; returns its length. */
+static inline uint8_t
+image_addr_key(uint8_t key[IMAGE_ADDR6], const struct addr *net, unsigned bits)
+{
+	const uint8_t len = net->family == 4 ? IMAGE_ADDR4 : IMAGE_ADDR6;
+
+	key[0] = net->family;
+	key[1] = (uint8_t)bits;
+	for (uint8_t i = 2; i < len; i++)
+		key[i] = net->bytes[i - 2];
+	return len;
+}
 
 static inline uint32_t
 image_bucket_of(uint64_t hash, uint32_t nbuckets)

@@ -85,8 +85,11 @@ bool	 line_split(struct line_parts *, const char *line, size_t len);
  * are left 0. */
 bool	 entry_parse(struct allow_entry *, const char *core, size_t len,
 	    char why[GH_CAUSE_SIZE]);
-/* The proxy can enforce it: a name, on the default ports or one of them. */
+/* False for port 53: what guests send there goes to the DNS filter. */
 bool	 entry_in_force(const struct allow_entry *);
+/* For the packet filter to open: a port other than those of the web, or
+ * addresses. */
+bool	 entry_pinned(const struct allow_entry *);
 /* Its until= has passed. */
 bool	 entry_ended(const struct allow_entry *);
 /* What to note about it in its item. */

@@ -8,6 +8,8 @@
 
 #include "allow/allow.h"
 
+#include <arpa/inet.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +92,41 @@ allow_name_is_address(const char *s, size_t len)
 			return ends_in_number(s, len);
 	}
 	return colons >= 2 || ends_in_number(s, len);
+}
+
+bool
+allow_name_address(const char *s, size_t len, struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct sockaddr_storage ss;
+	struct in_addr in;
+
+	memset(a, 0, sizeof(*a));
+	if (len > 0 && s[len - 1] == '.')
+		len--;
+	if (len > 2 && s[0] == '[' && s[len - 1] == ']') {
+		s++;
+		len -= 2;
+		if (memchr(s, ':', len) == NULL)
+			return false;
+	}
+	if (len == 0 || len >= sizeof(text))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		/* inet_aton() takes whatever stands behind a space. */
+		if (s[i] <= ' ' || s[i] >= 0x7f)
+			return false;
+	}
+	memcpy(text, s, len);
+	text[len] = '\0';
+	if (addr_parse(text, a) && a->family == 6) {
+		addr_to_sockaddr(a, 0, &ss);
+		addr_from_sockaddr(a, NULL, (const struct sockaddr *)&ss);
+	} else if (a->family == 0 && inet_aton(text, &in) != 0) {
+		a->family = 4;
+		memcpy(a->bytes, &in, sizeof(in));
+	}
+	return a->family != 0;
 }
 
 static const char *

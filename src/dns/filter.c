@@ -12,6 +12,7 @@
 
 #include "dns/filter.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,11 @@ now_ms(void)
 	return now_mono() / 1000;
 }
 
+static void	 inquiry_open(struct pin_wait *);
+
 void
-filter_init(struct filter *f, struct resolver *resolver, const struct dns_sink *sink)
+filter_init(struct filter *f, struct event_base *base, struct resolver *resolver,
+    const struct dns_sink *sink)
 {
 	memset(f, 0, sizeof(*f));
 	f->resolver = resolver;
@@ -41,6 +45,7 @@ filter_init(struct filter *f, struct resolver *resolver, const struct dns_sink *
 	source_counts_init(&f->counts);
 	sources_init(&f->sources, &f->counts);
 	hash_key_random(&f->key);
+	pinner_init(&f->pinner, base, sink, inquiry_open);
 }
 
 void
@@ -56,6 +61,7 @@ filter_free(struct filter *f)
 	}
 	sources_free(&f->sources);
 	source_counts_free(&f->counts);
+	pinner_free(&f->pinner);
 }
 
 /* ---- guests ---- */
@@ -244,6 +250,7 @@ void
 filter_cancel(struct inquiry *q)
 {
 	resolver_cancel(&q->waiter);
+	pinner_cancel(&q->filter->pinner, &q->pin);
 	if (q->guest != NULL) {
 		q->guest->waiting--;
 		q->filter->waiting--;
@@ -252,31 +259,76 @@ filter_cancel(struct inquiry *q)
 }
 
 static void
-inquiry_answered(struct dns_waiter *w, const struct dns_answer *a)
+inquiry_waits(struct inquiry *q, struct dns_guest *g)
 {
-	struct inquiry *q = (struct inquiry *)(void *)w;
+	q->guest = g;
+	g->waiting++;
+	q->filter->waiting++;
+}
+
+static bool
+may_wait(const struct filter *f, const struct dns_guest *g)
+{
+	return g->waiting < FILTER_WAITING_GUEST && f->waiting < FILTER_WAITING_MAX;
+}
+
+/* Holds addresses back until the name's ports are open on them: true if it
+ * does.  A guest who has too many queries waiting is told at once. */
+static bool
+hold(struct inquiry *q, struct dns_guest *g, const struct dns_answer *a)
+{
+	struct dns_pin pin = { .guest_id = q->guest_id, .guest = &q->addr, .name = q->name };
+
+	if (!q->pinned || a->status != ANSWER_FOUND || a->naddrs == 0 || !may_wait(q->filter, g) ||
+	    !pinner_hold(&q->filter->pinner, &q->pin, a, &pin))
+		return false;
+	inquiry_waits(q, g);
+	return true;
+}
+
+static void
+inquiry_answer(struct inquiry *q, const struct dns_answer *a)
+{
 	struct dns_response r = { .rcode = DNS_NOERROR, .ede = DNS_EDE_NONE };
 	uint8_t msg[DNS_UDP_MAX];
 
-	filter_cancel(q);
 	answer_addresses(q->filter, q, a, &r);
 	q->done(q, msg, inquiry_write(q, &r, msg));
+}
+
+static void
+inquiry_open(struct pin_wait *w)
+{
+	struct inquiry *q = (struct inquiry *)(void *)((char *)w - offsetof(struct inquiry, pin));
+	const struct dns_answer a = w->answer;
+
+	filter_cancel(q);
+	inquiry_answer(q, &a);
+}
+
+static void
+inquiry_answered(struct dns_waiter *w, const struct dns_answer *a)
+{
+	struct inquiry *q = (struct inquiry *)(void *)w;
+	struct dns_guest *g = q->guest;
+
+	filter_cancel(q);
+	if (!hold(q, g, a))
+		inquiry_answer(q, a);
 }
 
 /* A listed name's addresses: true if r is the answer. */
 static bool
 resolve(struct filter *f, struct inquiry *q, struct dns_guest *g, struct dns_answer *a)
 {
-	if (g->waiting >= FILTER_WAITING_GUEST || f->waiting >= FILTER_WAITING_MAX) {
+	if (!may_wait(f, g)) {
 		*a = (struct dns_answer){ .status = ANSWER_BUSY };
 		return true;
 	}
 	q->waiter.answered = inquiry_answered;
 	if (resolver_ask(f->resolver, q->name, q->query.question.type, &q->waiter, a))
 		return true;
-	q->guest = g;
-	g->waiting++;
-	f->waiting++;
+	inquiry_waits(q, g);
 	return false;
 }
 
@@ -306,6 +358,7 @@ name_refused(struct filter *f, struct inquiry *q, const struct source *s, bool *
 {
 	struct allow_answer a = { .reason = REASON_FROZEN };
 	enum reason bad = name_read(q, service);
+	struct allow_port port;
 
 	r->rcode = DNS_NXDOMAIN;
 	if (s->frozen)
@@ -321,6 +374,8 @@ name_refused(struct filter *f, struct inquiry *q, const struct source *s, bool *
 		return true;
 	}
 	r->rcode = DNS_NOERROR;
+	q->pinned = allow_pinned_ports(f->allow, q->name, strlen(q->name), s->name,
+	    (int64_t)time(NULL), &port, 1) > 0;
 	return false;
 }
 
@@ -341,7 +396,7 @@ inquire(struct filter *f, struct inquiry *q, const struct source *s, struct dns_
 	if (!service && (type == DNS_TYPE_A || type == DNS_TYPE_AAAA)) {
 		if (q->learned)
 			tell(f, q, VERDICT_ALLOW, REASON_LEARNED, 0);
-		if (!resolve(f, q, g, &a))
+		if (!resolve(f, q, g, &a) || hold(q, g, &a))
 			return FILTER_WAIT;
 		answer_addresses(f, q, &a, &r);
 	}
@@ -363,6 +418,7 @@ filter_ask(struct filter *f, struct inquiry *q, const uint8_t *query, size_t que
 	q->filter = f;
 	q->guest = NULL;
 	q->waiter.lookup = NULL;
+	q->pin.waits = q->pinned = false;
 	q->name[0] = '\0';
 	q->guest_id = source_guest(s);
 	g = guest_get(f, q->guest_id);

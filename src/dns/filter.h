@@ -5,6 +5,7 @@
 #define DNS_FILTER_H
 
 #include "dns/message.h"
+#include "dns/pinner.h"
 #include "dns/resolver.h"
 #include "dns/server.h"
 #include "hash.h"
@@ -36,6 +37,7 @@ struct told {
 
 struct filter {
 	struct resolver		*resolver;
+	struct pinner		 pinner;
 	struct dns_sink		 sink;
 	const struct allow_image *allow;
 	struct source_counts	 counts;
@@ -57,6 +59,8 @@ struct inquiry {
 	uint32_t		 guest_id;
 	bool			 stream;	/* over TCP, where size does not matter */
 	bool			 learned;	/* no entry lists the name */
+	bool			 pinned;	/* entries list ports of the name */
+	struct pin_wait		 pin;
 	char			 name[GH_NAME_SIZE];	/* that is judged, or escaped if bad */
 	void			(*done)(struct inquiry *, const uint8_t *msg, size_t len);
 };
@@ -67,7 +71,8 @@ enum filter_result {
 	FILTER_SILENCE,
 };
 
-void			 filter_init(struct filter *, struct resolver *, const struct dns_sink *);
+void			 filter_init(struct filter *, struct event_base *, struct resolver *,
+			    const struct dns_sink *);
 void			 filter_free(struct filter *);
 /* addr, port, stream and done are set; the rest is filled in. */
 enum filter_result	 filter_ask(struct filter *, struct inquiry *, const uint8_t *query,

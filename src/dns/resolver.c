@@ -484,6 +484,12 @@ resolver_cancel(struct dns_waiter *w)
 	w->lookup = NULL;
 }
 
+bool
+resolver_is_own(const struct resolver *r, const struct addr *a)
+{
+	return reach_is_own(&r->reach, a);
+}
+
 uint32_t
 resolver_generation(const struct resolver *r)
 {

@@ -272,7 +272,7 @@ dns_server_new(struct event_base *base, struct resolver *resolver, const struct 
 	s->base = base;
 	s->conf = conf;
 	s->spare = xcalloc(1, sizeof(*s->spare));
-	filter_init(&s->filter, resolver, sink);
+	filter_init(&s->filter, base, resolver, sink);
 	streams_init(&s->streams, base, &s->filter);
 	return s;
 }
@@ -300,6 +300,12 @@ dns_server_free(struct dns_server *s)
 }
 
 /* ---- what the engine says ---- */
+
+void
+dns_server_pinned(struct dns_server *s, uint32_t serial)
+{
+	pinner_opened(&s->filter.pinner, serial);
+}
 
 void
 dns_server_set_allow(struct dns_server *s, const struct allow_image *image)

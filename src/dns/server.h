@@ -13,11 +13,24 @@
 struct event_base;
 struct resolver;
 
-/* How it tells of a refusal. */
+/* Addresses that a guest is about to be given for a name with pinned ports. */
+struct dns_pin {
+	uint32_t		 serial;
+	uint32_t		 guest_id;
+	const struct addr	*guest;
+	const char		*name;
+	uint32_t		 ttl;
+	unsigned		 naddrs;
+	const struct addr	*addrs;
+};
+
+/* How it tells of a refusal, and of what is to be open before it answers. */
 struct dns_sink {
 	uint64_t	(*next_id)(void *arg);
 	void		(*hit)(const struct hit *, void *arg);
 	void		*arg;
+	/* dns_server_pinned() follows. False: there is nobody to tell. May be NULL. */
+	bool		(*pin)(const struct dns_pin *, void *arg);
 };
 
 struct dns_server;
@@ -30,6 +43,8 @@ char			*dns_server_listen(struct dns_server *);
 bool			 dns_server_listening(const struct dns_server *);
 /* The image stays the caller's; NULL: every query fails. */
 void			 dns_server_set_allow(struct dns_server *, const struct allow_image *);
+/* What was told by sink->pin with that serial is open, or will not be. */
+void			 dns_server_pinned(struct dns_server *, uint32_t serial);
 /* As the proxy's functions of the same names. */
 void			 dns_server_set_guest(struct dns_server *, const struct addr *,
 			    uint32_t guest_id, const char *name, bool frozen);

@@ -34,46 +34,43 @@ struct tuple {
 };
 
 struct pass {
-	const struct links	*links;
-	bool			 proxied;
-	struct tuple		*tuples;
-	uint32_t		 n;
+	bool		 (*doomed)(const struct flow_key *, void *);
+	void		*arg;
+	struct tuple	*tuples;
+	uint32_t	 n;
 };
 
-/* Whether a guest could have this address: behind a bridge, and not the host's. */
-static bool
-is_guest(const struct links *l, const struct addr *a)
+static void
+tuple_addr(const struct nlsock_attr *a, struct addr *addr)
 {
-	bool behind = false;
-
-	for (uint32_t i = 0; i < l->naddrs; i++) {
-		if (addr_equal(a, &l->addr[i].addr))
-			return false;
-		if (addr_in_prefix(a, &l->addr[i].addr, l->addr[i].bits))
-			behind = true;
-	}
-	return behind;
+	if (a->len != 4 && a->len != 16)
+		return;
+	addr->family = a->len == 4 ? 4 : 6;
+	memcpy(addr->bytes, a->data, a->len);
 }
 
-/* The source in CTA_TUPLE_IP inside CTA_TUPLE_ORIG: who began the flow. */
+/* CTA_TUPLE_IP and CTA_TUPLE_PROTO inside CTA_TUPLE_ORIG: who began the flow, and
+ * to where. */
 static void
-tuple_source(const struct nlsock_attr *orig, struct addr *src)
+tuple_read(const struct nlsock_attr *orig, struct flow_key *k)
 {
 	const uint8_t *p = orig->data, *q;
 	size_t left = orig->len, inner;
 	struct nlsock_attr a, b;
 
 	while (nlsock_attr_next(&p, &left, &a)) {
-		if (a.type != CTA_TUPLE_IP)
-			continue;
 		q = a.data;
 		inner = a.len;
 		while (nlsock_attr_next(&q, &inner, &b)) {
-			if ((b.type == CTA_IP_V4_SRC && b.len == 4) ||
-			    (b.type == CTA_IP_V6_SRC && b.len == 16)) {
-				src->family = b.len == 4 ? 4 : 6;
-				memcpy(src->bytes, b.data, b.len);
-			}
+			if (a.type == CTA_TUPLE_IP && (b.type == CTA_IP_V4_SRC || b.type == CTA_IP_V6_SRC))
+				tuple_addr(&b, &k->src);
+			else if (a.type == CTA_TUPLE_IP &&
+			    (b.type == CTA_IP_V4_DST || b.type == CTA_IP_V6_DST))
+				tuple_addr(&b, &k->dst);
+			else if (a.type == CTA_TUPLE_PROTO && b.type == CTA_PROTO_NUM && b.len >= 1)
+				k->proto = b.data[0];
+			else if (a.type == CTA_TUPLE_PROTO && b.type == CTA_PROTO_DST_PORT && b.len >= 2)
+				k->port = (uint16_t)(b.data[0] << 8 | b.data[1]);
 		}
 	}
 }
@@ -98,9 +95,8 @@ see_flow(const struct nlmsghdr *nh, void *arg)
 	struct pass *pass = arg;
 	struct nfgenmsg nfg;
 	struct nlsock_attr a;
-	struct addr src = { 0 };
+	struct flow_key key = { .nat = false };
 	struct tuple t = { 0 };
-	uint32_t status = 0;
 	const uint8_t *p;
 	size_t left;
 
@@ -109,15 +105,14 @@ see_flow(const struct nlmsghdr *nh, void *arg)
 	t.family = nfg.nfgen_family;
 	while (nlsock_attr_next(&p, &left, &a)) {
 		if (a.type == CTA_TUPLE_ORIG) {
-			tuple_source(&a, &src);
+			tuple_read(&a, &key);
 			tuple_append(&t, &a, NLA_F_NESTED);
 		} else if (a.type == CTA_ZONE)
 			tuple_append(&t, &a, 0);
 		else if (a.type == CTA_STATUS)
-			status = nlsock_be32(&a);
+			key.nat = (nlsock_be32(&a) & IPS_DST_NAT) != 0;
 	}
-	/* What went to our proxy or resolver may go on, unless told otherwise. */
-	if (is_guest(pass->links, &src) && (pass->proxied || (status & IPS_DST_NAT) == 0))
+	if (pass->doomed(&key, pass->arg))
 		pass->tuples[pass->n++] = t;
 }
 
@@ -136,10 +131,10 @@ forget(int fd, const struct tuple *t)
 }
 
 char *
-conntrack_forget(const struct links *links, bool proxied)
+conntrack_forget(bool (*doomed)(const struct flow_key *, void *), void *arg)
 {
 	const struct nfgenmsg all = { .nfgen_family = AF_UNSPEC };
-	struct pass pass = { .links = links, .proxied = proxied };
+	struct pass pass = { .doomed = doomed, .arg = arg };
 	char *cause = NULL;
 	int fd, error = 0;
 

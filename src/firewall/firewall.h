@@ -38,6 +38,34 @@ struct fw_guest {
 	char		port[GH_IFNAME_SIZE];	/* "" if not known */
 };
 
+/* A port of an address that is open to one address of a guest, because our DNS
+ * gave it out for the name to the guest. Both are of one family. */
+enum {
+	FW_PINS_MAX = 2048,		/* of all guests */
+	FW_PIN_SECONDS_MAX = 2 * 3600,
+	FW_RANGES_MAX = 1024,
+};
+struct fw_pin {
+	struct addr	src, dst;
+	uint32_t	seconds;	/* it opens for */
+	uint16_t	port;
+	uint8_t		proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t		pad;
+	char		guest[GH_GUEST_SIZE];	/* whose src is, "" if not known */
+	char		name[GH_NAME_SIZE];
+};
+/* By all but guest, name and seconds. */
+int	 fw_pin_compare(const struct fw_pin *, const struct fw_pin *);
+
+/* A port of a range of addresses that an entry opens to an address of a guest. */
+struct fw_range {
+	struct addr	src, first, last;
+	uint32_t	seconds;	/* 0: no end */
+	uint16_t	port;
+	uint8_t		proto;
+	uint8_t		pad;
+};
+
 struct fw_status {
 	uint32_t	profile;	/* enum profile that should be in force */
 	uint32_t	loaded;		/* our tables are in the kernel */
@@ -91,8 +119,21 @@ void		 firewall_reconf(struct firewall *, const struct conf *);
 char		*firewall_apply(struct firewall *, enum profile);
 char		*firewall_flush(struct firewall *);
 char		*firewall_freeze(struct firewall *, const struct fw_guest *, bool on);
+/*
+ * Pins and ranges: what is said here is in force after firewall_commit(), all
+ * of it or nothing.  A pin to an address that reach.h does not allow is
+ * refused.  firewall_ranges() says all of them, without overlaps.
+ */
+char		*firewall_pin(struct firewall *, const struct fw_pin *);
+void		 firewall_unpin(struct firewall *, const struct fw_pin *);
+char		*firewall_ranges(struct firewall *, const struct fw_range *, size_t n);
+char		*firewall_commit(struct firewall *);
+/* The i-th pin; false past the last. */
+bool		 firewall_pins(const struct firewall *, size_t i, struct fw_pin *);
+/* Forgets one that is over, found by firewall_check(); false: there is none. */
+bool		 firewall_pin_ended(struct firewall *, struct fw_pin *);
 /* Bounded by FW_TEXT_MAX; caller frees. NULL and *cause on failure. */
-enum { FW_TEXT_MAX = 1 << 20 };
+enum { FW_TEXT_MAX = 2 << 20 };
 char		*firewall_list(struct firewall *, char **cause);
 char		*firewall_diff(struct firewall *, enum profile, char **cause);
 /* Readable when firewall_links() has something to do; -1 if it never will. */

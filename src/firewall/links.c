@@ -173,3 +173,17 @@ links_read(const struct conf_names *bridges, struct links *l)
 	close(fd);
 	return cause;
 }
+
+bool
+links_guest(const struct links *l, const struct addr *a)
+{
+	bool behind = false;
+
+	for (uint32_t i = 0; i < l->naddrs; i++) {
+		if (addr_equal(a, &l->addr[i].addr))
+			return false;
+		if (addr_in_prefix(a, &l->addr[i].addr, l->addr[i].bits))
+			behind = true;
+	}
+	return behind;
+}

@@ -22,6 +22,7 @@
 
 #include "firewall/nlsock.h"
 #include "log.h"
+#include "reach.h"
 #include "xmalloc.h"
 
 struct firewall {
@@ -32,6 +33,8 @@ struct firewall {
 	char			trouble[GH_CAUSE_SIZE];	/* of the links, or "" */
 	int			watch;
 	int			changes;	/* told of every change of rules */
+	struct reach		reach;		/* of pins */
+	struct pins		*pins;
 };
 
 /* A socket that becomes readable when anyone changes nftables' rules. */
@@ -63,7 +66,10 @@ firewall_open(const struct conf *conf, char **cause)
 	fw->changes = changes_watch();
 	if (fw->changes == -1)
 		log_warn("cannot watch for changes of rules; looking now and then is left");
-	*cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	fw->pins = pins_new();
+	*cause = reach_init(&fw->reach, conf);
+	if (*cause == NULL)
+		*cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
 	free(list);
 	if (*cause != NULL) {
 		firewall_close(fw);
@@ -81,13 +87,26 @@ firewall_close(struct firewall *fw)
 		close(fw->watch);
 	if (fw->changes != -1)
 		close(fw->changes);
+	pins_free(fw->pins);
+	reach_free(&fw->reach);
 	free(fw);
 }
 
 void
 firewall_reconf(struct firewall *fw, const struct conf *conf)
 {
+	char *cause = reach_reconf(&fw->reach, conf);
+	struct fw_pin p;
+
+	/* What cannot be read reaches nothing that is not the internet's. */
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
 	fw->conf = *conf;
+	for (size_t i = 0; firewall_pins(fw, i, &p); i++) {
+		if (!reach_allows(&fw->reach, &p.dst))
+			firewall_unpin(fw, &p);
+	}
 }
 
 enum profile
@@ -167,14 +186,16 @@ read_links(struct firewall *fw)
 static char *
 load_text(struct firewall *fw, enum profile profile, struct nft_text *t, char **commands)
 {
-	char *cause = nft_text_make(&fw->conf, profile, t), *sets;
+	char *cause = nft_text_make(&fw->conf, profile, t), *sets, *pins;
 
 	*commands = NULL;
 	if (cause != NULL)
 		return cause;
 	sets = nft_runtime_text(&fw->conf, &fw->runtime);
-	*commands = xasprintf("%s%s", t->text, sets);
+	pins = pins_text(fw->pins, now_mono());
+	*commands = xasprintf("%s%s%s", t->text, sets, pins);
 	free(sets);
+	free(pins);
 	return NULL;
 }
 
@@ -205,6 +226,47 @@ load(const char *commands)
 	return cause;
 }
 
+/* What the profile in force does not let pass, of what guests began. */
+static bool
+flow_is_refused(const struct flow_key *k, void *arg)
+{
+	const struct firewall *fw = arg;
+
+	if (!links_guest(&fw->runtime.links, &k->src))
+		return false;
+	if (fw->profile == PROFILE_LOCKDOWN)
+		return true;
+	/* What went to our proxy or resolver may go on. */
+	return !k->nat && !pins_hold(fw->pins, k);
+}
+
+static void
+forget_flows(struct firewall *fw)
+{
+	char *trouble = fw->profile == PROFILE_OBSERVE ? NULL :
+	    conntrack_forget(flow_is_refused, fw);
+
+	if (trouble != NULL)
+		log_warnx("%s", trouble);
+	free(trouble);
+}
+
+/* What lives by pins now must go on living by them after a load. */
+static void
+look_at_pins(struct firewall *fw)
+{
+	const uint64_t asked = now_mono();
+	char *list = NULL, *cause;
+
+	if (fw->profile == PROFILE_NONE || pins_changed(fw->pins))
+		return;
+	cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
+	if (cause == NULL)
+		pins_see(fw->pins, list, strlen(list), asked);
+	free(cause);
+	free(list);
+}
+
 char *
 firewall_apply(struct firewall *fw, enum profile profile)
 {
@@ -215,6 +277,7 @@ firewall_apply(struct firewall *fw, enum profile profile)
 	if (profile == PROFILE_NONE)
 		return firewall_flush(fw);
 	read_links(fw);
+	look_at_pins(fw);
 	cause = load_text(fw, profile, &t, &commands);
 	if (cause != NULL)
 		return cause;
@@ -232,13 +295,8 @@ firewall_apply(struct firewall *fw, enum profile profile)
 	}
 	fw->hash = hash;
 	fw->profile = profile;
-	if (profile != PROFILE_OBSERVE) {
-		char *trouble = conntrack_forget(&fw->runtime.links, profile == PROFILE_LOCKDOWN);
-
-		if (trouble != NULL)
-			log_warnx("%s", trouble);
-		free(trouble);
-	}
+	pins_settle(fw->pins);
+	forget_flows(fw);
 out:
 	free(t.text);
 	free(commands);
@@ -363,6 +421,79 @@ firewall_freeze(struct firewall *fw, const struct fw_guest *guest, bool on)
 	return cause;
 }
 
+/* ---- pins ---- */
+
+char *
+firewall_pin(struct firewall *fw, const struct fw_pin *p)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	if (!reach_allows(&fw->reach, &p->dst))
+		return xasprintf("%s is no address that a name may lead to",
+		    addr_format(&p->dst, text));
+	return pins_add(fw->pins, p, now_mono());
+}
+
+void
+firewall_unpin(struct firewall *fw, const struct fw_pin *p)
+{
+	pins_remove(fw->pins, p);
+}
+
+char *
+firewall_ranges(struct firewall *fw, const struct fw_range *ranges, size_t n)
+{
+	return pins_set_ranges(fw->pins, ranges, n, now_mono());
+}
+
+static bool
+flow_is_doomed(const struct flow_key *k, void *pins)
+{
+	return pins_doom(pins, k);
+}
+
+char *
+firewall_commit(struct firewall *fw)
+{
+	char *commands, *cause = NULL;
+
+	if (!pins_changed(fw->pins))
+		return NULL;
+	if (fw->profile != PROFILE_NONE) {
+		commands = pins_changes(fw->pins, now_mono());
+		cause = nft_run(commands, 0, NULL);
+		free(commands);
+	}
+	/* Sets that do not take it are not ours any more: load them again, for what
+	 * was taken away must not stay. */
+	if (cause != NULL) {
+		log_warnx("pins: %s", cause);
+		pins_unsettle(fw->pins);
+		free(firewall_apply(fw, fw->profile));
+		return cause;
+	}
+	if (pins_settle(fw->pins)) {
+		char *trouble = conntrack_forget(flow_is_doomed, fw->pins);
+
+		if (trouble != NULL)
+			log_warnx("%s", trouble);
+		free(trouble);
+	}
+	return NULL;
+}
+
+bool
+firewall_pins(const struct firewall *fw, size_t i, struct fw_pin *p)
+{
+	return pins_get(fw->pins, i, now_mono(), p);
+}
+
+bool
+firewall_pin_ended(struct firewall *fw, struct fw_pin *p)
+{
+	return pins_ended(fw->pins, p);
+}
+
 /* ---- looking ---- */
 
 char *
@@ -378,6 +509,28 @@ firewall_list(struct firewall *fw, char **cause)
 		return list;
 	free(list);
 	return xstrdup("{\"nftables\": []}");
+}
+
+/* Pins come and go by themselves: their sets are shown empty. */
+static void
+without_pins(char *list)
+{
+	static const char elements[] = "\t\telements = {";
+	char *set = list, *from, *to, name[32];
+
+	while ((set = strstr(set, "\tset ")) != NULL) {
+		set += 5;
+		copy_string(name, set, sizeof(name));
+		name[strcspn(name, " ")] = '\0';
+		if (!pins_is_set("inet", name))
+			continue;
+		from = strstr(set, elements);
+		to = strstr(set, "\n\t}");
+		if (from == NULL || to == NULL || from > to)
+			continue;
+		to++;
+		memmove(from, to, strlen(to) + 1);
+	}
 }
 
 char *
@@ -398,6 +551,8 @@ firewall_diff(struct firewall *fw, enum profile profile, char **cause)
 		*cause = map_lines(*cause, &t);
 		goto out;
 	}
+	without_pins(before);
+	without_pins(after);
 	name = xasprintf("kernel (%s)", before[0] != '\0' ? profile_name(fw->profile) :
 	    "no rules of ours");
 	diff = text_diff(name, before, t.file, after);
@@ -410,9 +565,10 @@ out:
 	return diff;
 }
 
-/* Compares the listing with what should be there: true, or false and why. */
+/* Compares the listing, asked for at that time, with what should be there: true,
+ * or false and why. */
 static bool
-matches(const struct firewall *fw, const char *list, const char **why)
+matches(const struct firewall *fw, const char *list, uint64_t asked, const char **why)
 {
 	uint64_t runtime, hash = nft_list_hash(list, strlen(list), &runtime);
 
@@ -426,7 +582,7 @@ matches(const struct firewall *fw, const char *list, const char **why)
 		*why = "someone changed the guests' ports, the host's addresses or the frozen "
 		    "guests in our sets";
 	else
-		*why = NULL;
+		*why = pins_see(fw->pins, list, strlen(list), asked);
 	return *why == NULL;
 }
 
@@ -435,6 +591,7 @@ firewall_check(struct firewall *fw, struct fw_status *status)
 {
 	char *list, *cause;
 	const char *why = NULL;
+	uint64_t asked;
 
 	memset(status, 0, sizeof(*status));
 	copy_string(status->backend, "nftables", sizeof(status->backend));
@@ -444,6 +601,7 @@ firewall_check(struct firewall *fw, struct fw_status *status)
 	status->frozen = fw->runtime.nfrozen;
 	status->hash = fw->hash;
 	copy_string(status->cause, fw->trouble, sizeof(status->cause));
+	asked = now_mono();
 	cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list);
 	if (cause != NULL) {
 		copy_string(status->cause, cause, sizeof(status->cause));
@@ -452,7 +610,7 @@ firewall_check(struct firewall *fw, struct fw_status *status)
 	}
 	status->verified = now_wall();
 	status->loaded = list[0] != '\0';
-	status->drift = !matches(fw, list, &why);
+	status->drift = !matches(fw, list, asked, &why);
 	if (why != NULL)
 		copy_string(status->cause, why, sizeof(status->cause));
 	free(list);

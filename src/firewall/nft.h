@@ -5,6 +5,7 @@
  *   nft_list.c   nft's JSON to rules, frozen guests, and a hash
  *   nft_run.c    one libnftables run in a child of its own
  *   links.c      which ports and addresses the guarded bridges have
+ *   pins.c       what guests may reach beyond the proxy; nft_pins.c reads it
  *   conntrack.c  forgets connections that the rules no longer allow
  *   diff.c       two texts to a unified diff
  *   nft.c        firewall_*: what should be in force, and whether it is
@@ -13,6 +14,7 @@
 #define NFT_H
 
 #include "firewall/firewall.h"
+#include "firewall/pins.h"
 
 enum { LINKS_PORTS_MAX = 1024, LINKS_ADDRS_MAX = 128 };
 
@@ -92,11 +94,12 @@ int	 links_watch(void);
 /* NULL or a cause; what does not fit is a cause too, with the rest in *l. */
 char	*links_read(const struct conf_names *bridges, struct links *l);
 bool	 links_guarded(const struct conf_names *bridges, const char *ifname);
+/* Whether a guest could have this address: behind a bridge, and not the host's. */
+bool	 links_guest(const struct links *, const struct addr *);
 
 /* ---- conntrack.c ---- */
-/* Forgets the connections that guests began, those to our proxy only if asked.
- * NULL or a cause. */
-char	*conntrack_forget(const struct links *, bool proxied);
+/* Forgets the connections that doomed() chooses. NULL or a cause. */
+char	*conntrack_forget(bool (*doomed)(const struct flow_key *, void *), void *arg);
 
 /* ---- diff.c ---- */
 /* "" if they are equal; caller frees. */

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/nft_json.h"
+#include "firewall/pins.h"
 #include "text.h"
 #include "xmalloc.h"
 
@@ -30,11 +32,8 @@ static void	 put_value(struct line *, json_t *, unsigned depth);
 
 /* ---- documents and their objects ---- */
 
-typedef void	(*object_cb)(const char *kind, json_t *object, void *arg);
-
-/* Calls back for each object of each document. NULL or a cause. */
-static char *
-each_object(const char *json, size_t len, object_cb cb, void *arg)
+char *
+nft_each_object(const char *json, size_t len, void (*cb)(const char *, json_t *, void *), void *arg)
 {
 	size_t at = 0, i;
 	json_error_t error;
@@ -260,7 +259,9 @@ read_statement(struct fw_rule *rule, struct line *match, struct line *verdict, c
 		rule->bytes = bytes > 0 ? (uint64_t)bytes : 0;
 		return;
 	}
-	if (strcmp(kind, "log") == 0 || read_verdict(rule, verdict, kind, v))
+	/* A set that the rule keeps up is no condition of it. */
+	if (strcmp(kind, "log") == 0 || strcmp(kind, "set") == 0 ||
+	    read_verdict(rule, verdict, kind, v))
 		return;
 	if (match->len > 0)
 		put(match, " ");
@@ -314,7 +315,7 @@ nft_rules_parse(const char *json, size_t len, struct fw_rule *rules, int max, ch
 {
 	struct reading r = { rules, 0, max };
 
-	*cause = each_object(json, len, read_rule, &r);
+	*cause = nft_each_object(json, len, read_rule, &r);
 	return *cause == NULL ? r.n : -1;
 }
 
@@ -382,7 +383,7 @@ int
 nft_frozen_parse(const char *json, size_t len, struct fw_guest *guests, int max, bool *all)
 {
 	struct frozen_reading r = { guests, 0, max, false };
-	char *cause = each_object(json, len, read_frozen, &r);
+	char *cause = nft_each_object(json, len, read_frozen, &r);
 
 	*all = r.all;
 	if (cause == NULL)
@@ -484,7 +485,11 @@ hash_object(const char *kind, json_t *object, void *arg)
 	if (strcmp(kind, "metainfo") == 0)
 		return;
 	h->seen = true;
-	if (strcmp(kind, "set") == 0 && nft_set_is_runtime(family, name)) {
+	if (strcmp(kind, "set") == 0 && (nft_set_is_runtime(family, name) ||
+	    pins_is_set(family, name))) {
+		/* Pins come and go by themselves: pins_see() compares them. */
+		if (pins_is_set(family, name))
+			json_object_del(object, "elem");
 		json_array_foreach(json_object_get(object, "elem"), i, e)
 			h->runtime += json_is_string(e) ?
 			    nft_element_hash(family, name, json_string_value(e)) : 1;
@@ -501,7 +506,7 @@ uint64_t
 nft_list_hash(const char *json, size_t len, uint64_t *runtime)
 {
 	struct hashing h = { 0, 0, false };
-	char *cause = each_object(json, len, hash_object, &h);
+	char *cause = nft_each_object(json, len, hash_object, &h);
 
 	*runtime = h.runtime;
 	if (cause != NULL || !h.seen) {

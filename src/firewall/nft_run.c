@@ -144,6 +144,11 @@ run_list(int fd, unsigned flags)
 static void __attribute__((noreturn))
 run_child(int fd, const char *commands, unsigned flags)
 {
+	/* Nothing of priv's outlives it here, least of all its lock: who starts a
+	 * daemon right after one was killed would find it still taken. */
+	if (fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	close_range((unsigned)fd + 1, ~0U, 0);
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if ((flags & NFT_RUN_APART) != 0 && unshare(CLONE_NEWNET) == -1)

@@ -140,6 +140,29 @@ put_uids(FILE *f, const struct conf *conf)
 	free(ports);
 }
 
+/*
+ * Guest's address, address, protocol, port.  A connection that says nothing for
+ * as long as a client's keepalive waits (two hours, tcp(7)) is over.
+ */
+static void
+put_pins(FILE *f, unsigned family)
+{
+	char name[16], type[160];
+
+	snprintf(type, sizeof(type), "ipv%u_addr . ipv%u_addr . inet_proto . inet_service; size %d; "
+	    "flags timeout", family, family, FW_PINS_MAX);
+	snprintf(name, sizeof(name), "pins%u", family);
+	put_set(f, name, type, NULL);
+	snprintf(type, sizeof(type), "ipv%u_addr . ipv%u_addr . inet_proto . inet_service; size %d; "
+	    "flags dynamic, timeout; timeout 125m", family, family, FW_PINS_MAX);
+	snprintf(name, sizeof(name), "live%u", family);
+	put_set(f, name, type, NULL);
+	snprintf(type, sizeof(type), "ipv%u_addr . ipv%u_addr . inet_proto . inet_service; "
+	    "flags interval, timeout", family, family);
+	snprintf(name, sizeof(name), "ranges%u", family);
+	put_set(f, name, type, NULL);
+}
+
 static char *
 prologue(const struct conf *conf, enum profile profile, const char *file)
 {
@@ -168,6 +191,8 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 	put_set(f, "frozen_mac", "ether_addr", NULL);
 	put_set(f, "frozen4", "ipv4_addr", NULL);
 	put_set(f, "frozen6", "ipv6_addr", NULL);
+	put_pins(f, 4);
+	put_pins(f, 6);
 	fprintf(f, "}\ntable bridge gatehouse {\n");
 	put_set(f, "guest_ports", "ifname", NULL);
 	put_set(f, "frozen_ports", "ifname", NULL);

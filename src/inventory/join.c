@@ -27,14 +27,6 @@
 static const uint64_t second = 1000000;
 
 static int
-addr_compare(const struct addr *a, const struct addr *b)
-{
-	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
-}
-
-static int
 holding_compare(const void *a, const void *b)
 {
 	const struct holding *x = a, *y = b;

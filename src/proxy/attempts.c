@@ -289,7 +289,6 @@ attempts_ready(struct session *s)
 	struct dial *d = s->dial;
 	bool failed = false;
 
-
 	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
 		switch (attempt_result(a->conn)) {
 		case 1:

@@ -41,15 +41,17 @@ chain_applies(const struct conf *conf, const char *name)
 size_t
 chain_request(const struct conf *conf, const char *name, uint16_t port, char *dst)
 {
-	const bool auth = conf->chain_auth[0] != '\0';
+	const bool auth = conf->chain_auth[0] != '\0', six = strchr(name, ':') != NULL;
+	char host[GH_NAME_SIZE + 2];
 	int n;
 
+	snprintf(host, sizeof(host), "%s%s%s", six ? "[" : "", name, six ? "]" : "");
 	n = snprintf(dst, CHAIN_REQUEST_MAX,
 	    "CONNECT %s:%u HTTP/1.1\r\n"
 	    "Host: %s:%u\r\n"
 	    "%s%s%s"
 	    "\r\n",
-	    name, port, name, port, auth ? "Proxy-Authorization: Basic " : "",
+	    host, port, host, port, auth ? "Proxy-Authorization: Basic " : "",
 	    auth ? conf->chain_auth : "", auth ? "\r\n" : "");
 	return n > 0 && n < CHAIN_REQUEST_MAX ? (size_t)n : 0;
 }

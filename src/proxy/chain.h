@@ -11,7 +11,7 @@
 
 enum { CHAIN_REQUEST_MAX = CONF_AUTH_SIZE + 2 * GH_NAME_SIZE + 128 };
 
-/* Whether connections to a name go through the upstream proxy. */
+/* Whether connections to a name, or a listed address, go through the upstream proxy. */
 bool		 chain_applies(const struct conf *, const char *name);
 /* Writes the request into dst, of CHAIN_REQUEST_MAX bytes; returns its length. */
 size_t		 chain_request(const struct conf *, const char *name, uint16_t port, char *dst);

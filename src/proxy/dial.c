@@ -16,6 +16,9 @@
  * dialled, whatever it is, and the name goes to it by CONNECT: then the proxy
  * resolves it, and which addresses it may lead to is in the proxy's hands.
  *
+ * Who asked for an address that an entry lists gets that one, though no name
+ * may lead to it: it is dialled in the turn in which it was judged.
+ *
  * An ordinary dial has one socket, the session's, and costs what it did
  * without all that: the sockets of later attempts, their timer and the
  * farewell to them exist only where the first one did not answer at once.
@@ -108,7 +111,9 @@ dial_done(struct session *s)
 		return;
 	}
 	hit_tell(s, &h, VERDICT_ALLOW, (enum reason)h.reason);
-	if (s->protocol == PROTOCOL_HTTP) {
+	if (s->raw) {
+		tunnel_connected(s);
+	} else if (s->protocol == PROTOCOL_HTTP) {
 		s->exchange->dialled = h.dialled;
 		exchange_start(s);
 	} else {
@@ -219,18 +224,17 @@ static void
 dial_resolve(struct dial *d, const char *name)
 {
 	static const uint16_t types[FAMILIES] = { DNS_TYPE_A, DNS_TYPE_AAAA };
-	const char *host = d->session->proxy->conf->chain_host;
+	const char *host = d->chained ? d->session->proxy->conf->chain_host : name;
 	struct addr addr;
 
-	if (d->chained && addr_parse(host, &addr)) {
+	if (addr_parse(host, &addr)) {
 		struct family *f = &d->families[addr.family == 6];
 
 		f->addrs[f->n++] = addr;
 		return;
 	}
 	for (unsigned i = 0; i < FAMILIES; i++)
-		family_ask(d, i, d->chained ? host : name,
-		    d->chained ? types[i] | RESOLVE_OPERATORS : types[i]);
+		family_ask(d, i, host, d->chained ? types[i] | RESOLVE_OPERATORS : types[i]);
 }
 
 void

@@ -10,9 +10,13 @@
  * CONNECT is answered before anything is dialled, since clients wait for the
  * answer before they send their hello; nothing is resolved or dialled before
  * the hello was judged, so that a CONNECT alone makes us say nothing to
- * anyone.  The price is that a server that does not answer is told by the
- * end of the tunnel, and not by the answer to CONNECT; the time that dialling
- * early would gain is that from the client to us, which is next to nothing.
+ * anyone.  The price is that a server that does not answer is told by the end
+ * of the tunnel, and not by the answer to CONNECT; the time that dialling early
+ * would gain is that from the client to us, which is next to nothing.
+ *
+ * A port that an entry lists, other than those of the web, and an address that
+ * one lists are different: they are for whatever is spoken there, by whoever
+ * speaks first, so such a tunnel is dialled at once and answered then.
  */
 #include "config.h"
 
@@ -23,6 +27,8 @@
 #include "xmalloc.h"
 
 enum { PORT_HTTP = 80 };
+
+static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 const char *
 explicit_check(const struct session *s, const struct http_request *r)
@@ -46,11 +52,10 @@ explicit_check_protocol(const struct session *s)
 	    "plain HTTP in a tunnel to a port other than 80" : NULL;
 }
 
-/* From here on the connection is like one that was redirected to the host. */
+/* The head was read; what stands behind it is for the other end. */
 static void
-tunnel_open(struct session *s, struct hit *h)
+tunnel_take(struct session *s)
 {
-	static const char answer[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	struct buf *in = s->client.in;
 
 	in->start += (uint32_t)s->exchange->head_len;
@@ -59,25 +64,73 @@ tunnel_open(struct session *s, struct hit *h)
 		buf_put(&s->proxy->pool, in);
 		s->client.in = NULL;
 	}
-	conn_close(s->proxy, &s->upstream, false);
-	flow_end(s);
 	free(s->exchange);
 	s->exchange = NULL;
+	s->tunnel = true;
+	s->protocol = PROTOCOL_UNKNOWN;
+}
+
+/* Puts the answer in front of what the server says, the first of which may have
+ * come along with an upstream proxy's own. False: no memory. */
+static bool
+tunnel_answer(struct session *s)
+{
+	struct buf *said = s->upstream.in;
+	const size_t len = sizeof(established) - 1, more = said != NULL ? said->end - said->start : 0;
+	struct buf *b = buf_get(&s->proxy->pool, len + more);
+
+	if (b == NULL)
+		return false;
+	memcpy(b->data, established, len);
+	if (said != NULL) {
+		memcpy(b->data + len, said->data + said->start, more);
+		buf_put(&s->proxy->pool, said);
+	}
+	b->end = b->pass = (uint32_t)(len + more);
+	s->upstream.in = b;
+	return true;
+}
+
+/* From here on the connection is like one that was redirected to the host. */
+static void
+tunnel_open(struct session *s, struct hit *h)
+{
+	tunnel_take(s);
+	conn_close(s->proxy, &s->upstream, false);
+	flow_end(s);
 	free(s->name);
 	s->name = xstrdup(h->name);
 	s->port = h->port;
 	s->entry = h->entry;
-	s->tunnel = true;
-	s->protocol = PROTOCOL_UNKNOWN;
-	s->upstream.in = buf_get(&s->proxy->pool, sizeof(answer));
-	if (s->upstream.in == NULL) {
+	if (!tunnel_answer(s)) {
 		session_close(s, SESSION_END_ERROR);
 		return;
 	}
-	memcpy(s->upstream.in->data, answer, sizeof(answer) - 1);
-	s->upstream.in->end = s->upstream.in->pass = sizeof(answer) - 1;
 	s->state = SESSION_TUNNEL;
 	session_deadline(s, s->proxy->conf->head_seconds);
+}
+
+/* What the client says meanwhile waits behind its head. */
+static void
+tunnel_dial(struct session *s, struct hit *h)
+{
+	conn_close(s->proxy, &s->upstream, false);
+	flow_end(s);
+	free(s->name);
+	s->name = xstrdup(h->name);
+	s->port = h->port;
+	s->raw = true;
+	dial_start(s, h);
+}
+
+void
+tunnel_connected(struct session *s)
+{
+	tunnel_take(s);
+	if (tunnel_answer(s))
+		relay_start(s);
+	else
+		session_close(s, SESSION_END_ERROR);
 }
 
 static void
@@ -86,7 +139,10 @@ tunnel_judge(struct session *s, struct hit *h)
 	const struct allow_answer answer = session_lookup(s, h->name, h->port);
 
 	h->entry = answer.entry;
-	if (answer.verdict == VERDICT_ALLOW)
+	h->reason = answer.reason;
+	if (answer.verdict == VERDICT_ALLOW && answer.pinned)
+		tunnel_dial(s, h);
+	else if (answer.verdict == VERDICT_ALLOW)
 		tunnel_open(s, h);
 	else
 		session_refuse(s, h, (enum reason)answer.reason, NULL);

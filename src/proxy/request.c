@@ -98,7 +98,14 @@ static bool
 request_name(struct session *s, struct hit *h, const uint8_t *raw, size_t len)
 {
 	enum reason bad = read_name(raw, len, h->name);
+	struct addr addr;
 
+	/* Who asks for an address by a proxy's own port may have one that is listed. */
+	if (bad == REASON_IP_LITERAL && s->explicit && !s->tunnel &&
+	    allow_name_address((const char *)raw, len, &addr)) {
+		addr_format(&addr, h->name);
+		bad = REASON_NONE;
+	}
 	if (bad == REASON_NONE && s->tunnel && strcmp(h->name, s->name) != 0)
 		bad = REASON_NAME_MISMATCH;
 	if (bad != REASON_NONE)

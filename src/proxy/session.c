@@ -15,6 +15,7 @@
 
 #include <sys/socket.h>
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -252,11 +253,30 @@ session_close(struct session *s, enum session_end why)
 	p->paused = false;
 }
 
+/* Addresses are listed by entries of their own, and never the host's. */
+static struct allow_answer
+session_lookup_addr(const struct session *s, const struct addr *a, uint16_t port)
+{
+	struct allow_answer answer = allow_lookup_addr(s->proxy->allow, a, IPPROTO_TCP, port,
+	    s->source->name, (int64_t)time(NULL));
+
+	if (answer.entry == 0)
+		answer.reason = REASON_IP_LITERAL;
+	else if (answer.verdict == VERDICT_ALLOW && resolver_is_own(s->proxy->resolver, a))
+		answer = (struct allow_answer){ .verdict = VERDICT_DENY,
+			.reason = REASON_PRIVATE_ADDRESS, .entry = answer.entry };
+	return answer;
+}
+
 struct allow_answer
 session_lookup(const struct session *s, const char *name, uint16_t port)
 {
+	struct addr addr;
+
 	if (s->source->frozen)
 		return (struct allow_answer){ .verdict = VERDICT_DENY, .reason = REASON_FROZEN };
+	if (allow_name_is_address(name, strlen(name)) && addr_parse(name, &addr))
+		return session_lookup_addr(s, &addr, port);
 	return allow_lookup(s->proxy->allow, name, strlen(name), port, s->source->name,
 	    (int64_t)time(NULL));
 }

@@ -128,6 +128,8 @@ struct session {
 	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
+	bool			 raw : 1;	/* to what an entry lists with this very port: no
+						 * matter what is said in it */
 };
 
 LIST_HEAD(session_list, session);
@@ -210,7 +212,8 @@ void		 session_due(struct timer *, void *proxy);
  * [proxy] max-lifetime. */
 void		 session_touch(struct session *);
 void		 session_deadline(struct session *, uint32_t seconds);
-/* May whoever is behind the session have the name? */
+/* May whoever is behind the session have the name, or the address in its
+ * ordinary form? */
 struct allow_answer session_lookup(const struct session *, const char *name, uint16_t port);
 /* Asks the allowlist again and closes the session if it says no. */
 void		 session_judge_again(struct session *);
@@ -238,6 +241,8 @@ void		 explicit_request(struct session *, struct hit *, uint8_t *head,
 /* What only an explicit client gets wrong in its first bytes; NULL or a phrase. */
 const char	*explicit_check_protocol(const struct session *);
 void		 tunnel_run(struct session *);
+/* A raw tunnel's other end is there. */
+void		 tunnel_connected(struct session *);
 
 /* dial.c */
 /* Takes the hit's details over; ends in session_connected() or a refusal. */

@@ -35,6 +35,7 @@ put_right(uint8_t *image, size_t len)
 	at = image_layout(&h);
 	if (at.size <= len)
 		h.keys_len = (uint32_t)(len - at.size);
+	h.bits4 = h.bits6[0] = h.bits6[1] = h.bits6[2] = UINT64_MAX;
 	memset(h.depths, 0xff, sizeof(h.depths));
 	memset(h.lengths, 0xff, sizeof(h.lengths));
 	memcpy(image, &h, sizeof(h));
@@ -56,6 +57,24 @@ tag(uint8_t *image, size_t len)
 		if (at < len)
 			image[at] = image_tag_of(hash);
 	}
+}
+
+/* Addresses take other ways through keys and chains. */
+static void
+ask_addresses(const struct allow_image *im)
+{
+	static const char *const addrs[] = { "1.2.3.4", "203.0.113.1", "2600::1" };
+	struct allow_range ranges[4];
+	struct allow_port ports[2];
+	struct addr a;
+
+	for (size_t i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++) {
+		addr_parse(addrs[i], &a);
+		allow_lookup_addr(im, &a, IPPROTO_TCP, 22, "agent-1", 1);
+	}
+	allow_ranges(im, "agent-1", 1, ranges, 4);
+	for (size_t i = 0; i < NAMES; i++)
+		allow_pinned_ports(im, names[i], strlen(names[i]), "agent-1", 1, ports, 2);
 }
 
 int
@@ -80,6 +99,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		allow_lookup(im, names[i], strlen(names[i]), 443, "agent-1", 1);
 		allow_lookup(im, names[i], strlen(names[i]), 22, "", 1);
 	}
+	if (im != NULL)
+		ask_addresses(im);
 	free(im);
 	free(image);
 	return 0;

@@ -49,6 +49,24 @@ written_and_read_again(const struct allow_entry *e)
 	allowlist_free(l);
 }
 
+/* Whatever prefixes are listed, the packet filter can take what becomes of them. */
+static bool
+ranges_are_apart(const struct allow_image *image)
+{
+	struct allow_range r[32];
+	size_t n = allow_ranges(image, "agent-1", 1, r, 32);
+
+	for (size_t i = 0; i < n && i < 32; i++) {
+		if (addr_compare(&r[i].first, &r[i].last) > 0)
+			return false;
+		if (i > 0 && r[i].first.family == r[i - 1].first.family &&
+		    r[i].port == r[i - 1].port && r[i].proto == r[i - 1].proto &&
+		    addr_compare(&r[i - 1].last, &r[i].first) >= 0)
+			return false;
+	}
+	return true;
+}
+
 static void
 ask(const struct allowlist *l, const uint8_t *data, size_t len)
 {
@@ -65,6 +83,7 @@ ask(const struct allowlist *l, const uint8_t *data, size_t len)
 	close(fd);
 	for (size_t i = 0; i < ENTRIES_TRIED && allowlist_entry(l, i, &e); i++)
 		allow_lookup(image, e.name, strlen(e.name), 443, e.vm, e.until);
+	must(ranges_are_apart(image));
 	allow_lookup(image, name, len < GH_NAME_MAX ? len : GH_NAME_MAX, 80, "agent-1", 0);
 	allow_image_close(image);
 }

@@ -23,6 +23,40 @@ printable(const char *s, size_t size)
 	}
 }
 
+/* What is read of an element makes sense by itself. */
+static void
+see_element(const struct pins_element *e, void *arg)
+{
+	(void)arg;
+	if ((e->src.family != 4 && e->src.family != 6) || e->port == 0 || e->proto == 0 ||
+	    (e->first.family != 4 && e->first.family != 6) ||
+	    (e->last.family != 4 && e->last.family != 6))
+		abort();
+}
+
+/* And compared with a record of one pin and one range, whatever it says. */
+static void
+see_pins(const char *text, size_t len)
+{
+	struct fw_pin p = { .seconds = 60, .port = 22, .proto = 6 };
+	struct fw_range r = { .port = 5432, .proto = 6 };
+	struct pins *s = pins_new();
+
+	addr_parse("10.77.0.11", &p.src);
+	addr_parse("8.8.8.8", &p.dst);
+	r.src = p.src;
+	addr_parse("9.0.0.0", &r.first);
+	addr_parse("9.0.0.9", &r.last);
+	free(pins_add(s, &p, 1000000));
+	free(pins_set_ranges(s, &r, 1, 1000000));
+	pins_settle(s);
+	pins_see(s, text, len, 2000000);
+	free(pins_text(s, 2000000));
+	while (pins_ended(s, &p))
+		;
+	pins_free(s);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -52,5 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		printable(guests[i].port, sizeof(guests[i].port));
 	}
 	nft_list_hash(text, len, &runtime);
+	pins_read(text, len, see_element, NULL);
+	see_pins(text, len);
 	return 0;
 }

@@ -100,6 +100,34 @@ ask_without_reading(void)
 }
 
 static void
+pin(uint32_t serial, const char *dst, bool on)
+{
+	struct msg_fw_pin m = { .serial = serial, .on = on, .pin = { .seconds = on ? 600 : 0,
+		.port = 22, .proto = 6, .guest = "agent-1", .name = "git.example.org" } };
+
+	if (!addr_parse("10.77.0.11", &m.pin.src) || !addr_parse(dst, &m.pin.dst))
+		exit(8);
+	msg_send(channel, FRAME_FW_PIN, &m, -1);
+}
+
+static void
+pins(void)
+{
+	struct msg_fw_ranges m = { .serial = 23, .first = 1, .last = 1, .n = 1 };
+	struct fw_range *r = &m.range[0];
+
+	pin(0, "8.8.8.8", true);
+	pin(21, "8.8.4.4", true);
+	pin(22, "10.0.0.1", true);
+	r->port = 5432;
+	r->proto = 6;
+	if (!addr_parse("10.77.0.11", &r->src) || !addr_parse("9.0.0.0", &r->first) ||
+	    !addr_parse("9.0.0.6", &r->last))
+		exit(8);
+	msg_send(channel, FRAME_FW_RANGES, &m, -1);
+}
+
+static void
 obey(const char *what)
 {
 	static const struct msg_empty nothing;
@@ -120,6 +148,12 @@ obey(const char *what)
 		exit(3);
 	else if (strcmp(what, "lockdown") == 0)
 		request(FW_APPLY, PROFILE_LOCKDOWN, NULL);
+	else if (strcmp(what, "filtered") == 0)
+		request(FW_APPLY, PROFILE_FILTERED, NULL);
+	else if (strcmp(what, "pins") == 0)
+		pins();
+	else if (strcmp(what, "unpin") == 0)
+		pin(24, "8.8.8.8", false);
 	else if (strcmp(what, "freeze") == 0)
 		request(FW_FREEZE, PROFILE_NONE, "10.77.0.11");
 	else if (strcmp(what, "list") == 0)
@@ -163,6 +197,8 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 	const struct msg_reloaded *reloaded = body;
 	const struct msg_proxy *proxy = body;
 	const struct msg_fw_text *text = body;
+	const struct msg_fw_pinned *pinned = body;
+	char addr[ADDR_TEXT_SIZE];
 
 	(void)arg;
 	if (fd != -1)
@@ -186,6 +222,10 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_FW_TEXT:
 		note("text %" PRIu32 " len %" PRIu32 " last %" PRIu32, text->serial, text->len,
 		    text->last);
+		break;
+	case FRAME_FW_PINNED:
+		note("pinned %s gone %" PRIu32 " %s %s", addr_format(&pinned->pin.dst, addr),
+		    pinned->gone, pinned->pin.name, pinned->pin.guest);
 		break;
 	case FRAME_RELOADED:
 		note("reloaded ok %" PRIu32 " %s", reloaded->ok, reloaded->cause);

@@ -72,6 +72,20 @@ keep(struct rig_frame *frames, unsigned *n, enum frame type, const void *body, s
 	memcpy(&f->body, body, size);
 }
 
+static size_t
+frame_size(enum frame type)
+{
+	switch (type) {
+	case FRAME_FW_REQUEST: return sizeof(struct msg_fw_request);
+	case FRAME_FW_PIN: return sizeof(struct msg_fw_pin);
+	case FRAME_FW_RANGES: return sizeof(struct msg_fw_ranges);
+	case FRAME_ALLOW: return sizeof(struct msg_allow);
+	case FRAME_GUEST: return sizeof(struct msg_guest);
+	case FRAME_PINNED: return sizeof(struct msg_pinned);
+	default: return sizeof(struct msg_proxy);
+	}
+}
+
 static void
 priv_frame(enum frame type, const void *body, int fd, void *arg)
 {
@@ -83,8 +97,7 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 		rig_priv_result(r, fw->serial, NULL);
 		return;
 	}
-	keep(r->to_priv, &r->nto_priv, type, body, type == FRAME_FW_REQUEST ?
-	    sizeof(struct msg_fw_request) : sizeof(struct msg_proxy), fd);
+	keep(r->to_priv, &r->nto_priv, type, body, frame_size(type), fd);
 }
 
 static void
@@ -92,8 +105,7 @@ net_frame(enum frame type, const void *body, int fd, void *arg)
 {
 	struct rig *r = arg;
 
-	keep(r->to_net, &r->nto_net, type, body, type == FRAME_ALLOW ? sizeof(struct msg_allow) :
-	    type == FRAME_GUEST ? sizeof(struct msg_guest) : sizeof(struct msg_proxy), fd);
+	keep(r->to_net, &r->nto_net, type, body, frame_size(type), fd);
 }
 
 static void

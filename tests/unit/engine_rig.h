@@ -19,6 +19,9 @@ struct rig_frame {
 		struct msg_guest	guest;
 		struct msg_proxy	proxy;
 		struct msg_tee		tee;
+		struct msg_fw_pin	pin;
+		struct msg_fw_ranges	ranges;
+		struct msg_pinned	pinned;
 	} body;
 };
 

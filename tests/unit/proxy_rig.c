@@ -38,8 +38,25 @@ allow_lookup(const struct allow_image *image, const char *name, size_t len, uint
 		/* Only for one guest. */
 		if (strcmp(name, "scoped.example") == 0 && strcmp(guest, "agent-1") != 0)
 			continue;
-		a = (struct allow_answer){ .verdict = VERDICT_ALLOW, .reason = REASON_LISTED, .entry = i + 1 };
+		a = (struct allow_answer){ .verdict = VERDICT_ALLOW, .reason = REASON_LISTED, .entry = i + 1,
+			.pinned = strcmp(name, "pinned.example") == 0 };
 	}
+	return a;
+}
+
+/* Addresses stand in the same list, with the origin's port alone. */
+struct allow_answer
+allow_lookup_addr(const struct allow_image *image, const struct addr *addr, uint8_t proto,
+    uint16_t port, const char *guest, int64_t now)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct allow_answer a;
+
+	addr_format(addr, text);
+	a = allow_lookup(image, text, strlen(text), port, guest, now);
+	a.pinned = a.verdict == VERDICT_ALLOW;
+	if (a.pinned && (proto != IPPROTO_TCP || port != world.port))
+		a = (struct allow_answer){ .reason = REASON_PORT, .entry = a.entry };
 	return a;
 }
 
@@ -48,6 +65,20 @@ allow_lookup_name(const struct allow_image *image, const char *name, size_t len,
     int64_t now)
 {
 	return allow_lookup(image, name, len, 443, guest, now);
+}
+
+size_t
+allow_pinned_ports(const struct allow_image *image, const char *name, size_t len,
+    const char *guest, int64_t now, struct allow_port *ports, size_t max)
+{
+	(void)image;
+	(void)name;
+	(void)len;
+	(void)guest;
+	(void)now;
+	(void)ports;
+	(void)max;
+	return 0;
 }
 
 void

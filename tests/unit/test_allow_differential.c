@@ -10,6 +10,8 @@
 
 #include "unit.h"
 
+#include <netinet/in.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,7 @@ struct made {
 	const char	*front;		/* "", "." or "*." */
 	bool		 off, deny, ended;
 	unsigned	 port;		/* 0: none is said */
+	bool		 udp;
 	const char	*glob;		/* "": for every guest */
 	char		 name[128];
 };
@@ -96,24 +99,28 @@ specificity(const struct made *m)
 	return *m->front == '\0' ? 1000 : strlen(m->name);
 }
 
-/* "An entry without a port is for TCP ports 80 and 443." */
+/* "An entry without a port is for TCP ports 80 and 443, and says nothing of others;
+ * one that begins with ! and has no port is for every port." */
 static bool
-is_for_port(const struct made *m, unsigned port)
+is_for_port(const struct made *m, unsigned port, bool udp)
 {
-	return m->port != 0 ? m->port == port : port == 80 || port == 443;
+	if (m->port != 0)
+		return m->port == port && m->udp == udp;
+	return m->deny || (!udp && (port == 80 || port == 443));
 }
 
 static bool
-decides(const struct made *m, unsigned port)
+decides(const struct made *m, unsigned port, bool udp)
 {
-	return !m->off && !m->ended && is_for_port(m, port);
+	return !m->off && !m->ended && is_for_port(m, port, udp);
 }
 
 /* "The most specific one that applies and is in force. Where two are equally
  * specific, ! wins. If there is nothing else, the most specific of them is
  * named in the refusal." */
 static struct verdict_set
-manual(const struct made *list, unsigned n, const char *name, unsigned port, const char *guest)
+manual(const struct made *list, unsigned n, const char *name, unsigned port, bool udp,
+    const char *guest)
 {
 	struct verdict_set v = { .allow = false };
 	size_t best = 0, named = 0;
@@ -122,7 +129,7 @@ manual(const struct made *list, unsigned n, const char *name, unsigned port, con
 	for (unsigned i = 0; i < n; i++) {
 		if (!is_for_name(&list[i], name) || !is_for_guest(&list[i], guest))
 			continue;
-		if (decides(&list[i], port) && specificity(&list[i]) >= best) {
+		if (decides(&list[i], port, udp) && specificity(&list[i]) >= best) {
 			deny = list[i].deny || (deny && specificity(&list[i]) == best);
 			best = specificity(&list[i]);
 		}
@@ -140,12 +147,12 @@ manual(const struct made *list, unsigned n, const char *name, unsigned port, con
 		if (!is_for_name(m, name) || !is_for_guest(m, guest))
 			continue;
 		if (best > 0) {
-			v.lines[i + 1] = decides(m, port) && specificity(m) == best && m->deny == deny;
+			v.lines[i + 1] = decides(m, port, udp) && specificity(m) == best && m->deny == deny;
 		} else if (!m->deny && specificity(m) == named) {
 			v.lines[i + 1] = true;
 			v.reasons[REASON_DISABLED] |= m->off;
 			v.reasons[REASON_EXPIRED] |= m->ended;
-			v.reasons[REASON_PORT] |= !is_for_port(m, port);
+			v.reasons[REASON_PORT] |= !is_for_port(m, port, udp);
 		}
 	}
 	return v;
@@ -170,13 +177,14 @@ make_entry(struct made *m)
 {
 	static const char *const fronts[] = { "", ".", "*." };
 	static const char *const globs[] = { "", "", "", "", "a*", "agent-?", "*", "b" };
-	static const unsigned ports[] = { 0, 0, 0, 0, 80, 443 };
+	static const unsigned ports[] = { 0, 0, 0, 0, 80, 443, 22, 443 };
 
 	m->front = fronts[dice(3)];
 	m->off = dice(8) == 0;
 	m->deny = dice(4) == 0;
 	m->ended = dice(10) == 0;
-	m->port = ports[dice(6)];
+	m->port = ports[dice(8)];
+	m->udp = m->port != 0 && dice(4) == 0;
 	m->glob = globs[dice(8)];
 	make_name(m->name, sizeof(m->name), dice(LABELS_MAX) + 1);
 }
@@ -187,7 +195,8 @@ write_entry(const struct made *m, char *dst, size_t size)
 	char port[16] = "";
 
 	if (m->port != 0)
-		snprintf(port, sizeof(port), ":%u%s", m->port, dice(2) == 0 ? "/tcp" : "");
+		snprintf(port, sizeof(port), ":%u%s", m->port,
+		    m->udp ? "/udp" : dice(2) == 0 ? "/tcp" : "");
 	return (size_t)snprintf(dst, size, "%s%s%s%s%s%s%s%s%s\n", m->off ? "#off " : "",
 	    m->deny ? "!" : "", m->front, m->name, port, *m->glob != '\0' ? " vm=" : "", m->glob,
 	    m->ended ? " until=2006-01-01T00:00Z" : dice(8) == 0 ? " until=2096-01-01T00:00Z" : "",
@@ -237,35 +246,74 @@ line_of(const struct allowlist *list, uint32_t id)
 	return id != 0 && allowlist_find(list, id, &entry) ? entry.line : 0;
 }
 
+/* Every port that entries name, and one that none does. */
+static const struct allow_port all_ports[] = {
+	{ 80, IPPROTO_TCP }, { 443, IPPROTO_TCP }, { 22, IPPROTO_TCP }, { 25, IPPROTO_TCP },
+	{ 80, IPPROTO_UDP }, { 443, IPPROTO_UDP }, { 22, IPPROTO_UDP }, { 25, IPPROTO_UDP },
+};
+enum { PORTS = sizeof(all_ports) / sizeof(all_ports[0]) };
+
+static bool
+may_be_reached(const struct made *made, unsigned n, const char *name, const char *guest)
+{
+	for (unsigned i = 0; i < PORTS; i++) {
+		if (manual(made, n, name, all_ports[i].port, all_ports[i].proto == IPPROTO_UDP,
+		    guest).allow)
+			return true;
+	}
+	return false;
+}
+
+/* What the packet filter is to open of a name is what is listed but not the web. */
+static void
+compare_ports(const struct allow_image *im, const struct made *made, unsigned n, const char *name,
+    const char *guest, const char *text)
+{
+	struct allow_port open[PORTS];
+	const size_t nopen = allow_pinned_ports(im, name, strlen(name), guest, NOW, open, PORTS);
+
+	for (unsigned i = 0; i < PORTS; i++) {
+		const struct allow_port *p = &all_ports[i];
+		const bool udp = p->proto == IPPROTO_UDP, web = !udp && (p->port == 80 || p->port == 443);
+		bool found = false;
+
+		for (size_t k = 0; k < nopen; k++)
+			found |= open[k].port == p->port && open[k].proto == p->proto;
+		if (found != (!web && manual(made, n, name, p->port, udp, guest).allow))
+			fail_msg("%s:%u%s for \"%s\" is %s, in\n%s", name, p->port, udp ? "/udp" : "",
+			    guest, found ? "opened" : "not opened", text);
+	}
+}
+
 static void
 compare(const struct made *made, unsigned n, const char *text)
 {
 	static const char *const guests[] = { "", "agent-1", "agent-22", "b", "c" };
-	static const unsigned ports[] = { 80, 443, 80, 443, 22 };
+	static const unsigned ports[] = { 80, 443, 80, 443, 22, 25 };
 	struct allowlist *list;
 	struct allow_image *im = compile(text, &list);
 	char name[160];
 
 	for (unsigned i = 0; i < LOOKUPS; i++) {
 		const char *guest = guests[dice(5)];
-		const unsigned port = ports[dice(5)];
+		const unsigned port = ports[dice(6)];
+		const bool udp = dice(4) == 0;
 		struct verdict_set v;
 		struct allow_answer a;
-		bool web = port != 22, any;
 
 		make_question(made, n, name, sizeof(name));
-		v = manual(made, n, name, port, guest);
-		a = allow_lookup(im, name, strlen(name), (uint16_t)port, guest, NOW);
-		/* Which of several entries for other ports a refusal names is open. */
-		if (v.allow != (a.verdict == VERDICT_ALLOW) ||
-		    (web && (!v.reasons[a.reason] || !v.lines[line_of(list, a.entry)])))
-			fail_msg("%s:%u for \"%s\": %s, line %u, in\n%s", name, port, guest,
-			    reason_name((enum reason)a.reason), (unsigned)line_of(list, a.entry), text);
-		any = v.allow || manual(made, n, name, 80, guest).allow ||
-		    manual(made, n, name, 443, guest).allow;
+		v = manual(made, n, name, port, udp, guest);
+		a = allow_lookup_port(im, name, strlen(name), udp ? IPPROTO_UDP : IPPROTO_TCP,
+		    (uint16_t)port, guest, NOW);
+		if (v.allow != (a.verdict == VERDICT_ALLOW) || !v.reasons[a.reason] ||
+		    !v.lines[line_of(list, a.entry)])
+			fail_msg("%s:%u%s for \"%s\": %s, line %u, in\n%s", name, port,
+			    udp ? "/udp" : "", guest, reason_name((enum reason)a.reason),
+			    (unsigned)line_of(list, a.entry), text);
 		a = allow_lookup_name(im, name, strlen(name), guest, NOW);
-		if (any && a.verdict != VERDICT_ALLOW)
+		if (may_be_reached(made, n, name, guest) && a.verdict != VERDICT_ALLOW)
 			fail_msg("%s for \"%s\" may be reached, but not looked up, in\n%s", name, guest, text);
+		compare_ports(im, made, n, name, guest, text);
 	}
 	allow_image_close(im);
 	allowlist_free(list);

@@ -163,7 +163,7 @@ the_most_specific_entry_decides(void **state)
 		{ "github.com", 22, "", VERDICT_DENY, REASON_PORT, 1 },
 		{ "gist.github.com", 22, "", VERDICT_DENY, REASON_DENY_ENTRY, 4 },
 		{ "git.example.org", 443, "", VERDICT_DENY, REASON_PORT, 7 },
-		{ "git.example.org", 22, "", VERDICT_DENY, REASON_DISABLED, 7 },
+		{ "git.example.org", 22, "", VERDICT_ALLOW, REASON_LISTED, 7 },
 		{ "only443.example", 443, "", VERDICT_ALLOW, REASON_LISTED, 17 },
 		{ "only443.example", 80, "", VERDICT_DENY, REASON_PORT, 17 },
 		{ "no80.example", 80, "", VERDICT_DENY, REASON_DENY_ENTRY, 19 },
@@ -202,8 +202,7 @@ a_name_is_listed_if_any_port_of_it_is(void **state)
 		{ "gist.github.com", "", VERDICT_DENY, REASON_DENY_ENTRY, 4 },
 		{ "only443.example", "", VERDICT_ALLOW, REASON_LISTED, 17 },
 		{ "no80.example", "", VERDICT_ALLOW, REASON_LISTED, 18 },
-		/* A port that cannot be enforced yet gives no address away. */
-		{ "git.example.org", "", VERDICT_DENY, REASON_DISABLED, 7 },
+		{ "git.example.org", "", VERDICT_ALLOW, REASON_LISTED, 7 },
 		{ "docker.io", "", VERDICT_DENY, REASON_DISABLED, 8 },
 		{ "old.example", "", VERDICT_DENY, REASON_EXPIRED, 9 },
 		{ "pypi.org", "agent-7", VERDICT_ALLOW, REASON_LISTED, 5 },
@@ -269,6 +268,8 @@ while_learning_only_what_no_entry_names_is_let_through(void **state)
 	};
 	struct allowlist *l = parse(LIST);
 	struct allow_image *im = compile(l);
+	struct allow_port port;
+	struct addr addr;
 
 	assert_int_equal(ask(im, "new.example", 443, "").verdict, VERDICT_DENY);
 	allow_image_learn(im, true);
@@ -283,6 +284,13 @@ while_learning_only_what_no_entry_names_is_let_through(void **state)
 	}
 	assert_int_equal(allow_lookup_name(im, "new.example", 11, "", NOW).reason, REASON_LEARNED);
 	assert_int_equal(allow_lookup_name(im, "gist.github.com", 15, "", NOW).verdict,
+	    VERDICT_DENY);
+	/* The web's ports are those of TCP, and no address is a name. */
+	assert_int_equal(allow_lookup_port(im, "new.example", 11, IPPROTO_UDP, 443, "", NOW).verdict,
+	    VERDICT_DENY);
+	assert_int_equal(allow_pinned_ports(im, "new.example", 11, "", NOW, &port, 1), 0);
+	assert_true(addr_parse("8.8.8.8", &addr));
+	assert_int_equal(allow_lookup_addr(im, &addr, IPPROTO_TCP, 443, "", NOW).verdict,
 	    VERDICT_DENY);
 	allow_image_learn(im, false);
 	assert_int_equal(ask(im, "new.example", 443, "").verdict, VERDICT_DENY);
@@ -380,37 +388,35 @@ naive(const struct allow_entry *list, size_t n, const char *name, uint16_t port,
 {
 	const bool web = port == 80 || port == 443;
 	struct allow_answer a = { .reason = REASON_NOT_LISTED };
-	int best = -1, order = -1, explained = -1;
+	int best = -1, explained = -1;
+	bool denied = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct allow_entry *e = &list[i];
 		const int rank = naive_rank(e, name);
-		const bool pending = e->port != 0 && e->port != 80 && e->port != 443;
-		/* At equal rank: a denial, then a permission, then the wrong port. */
-		const int o = e->deny ? 3 : e->port != 0 || web ? 2 : 1;
+		/* Without a port it is for the web alone, unless it denies. */
+		const bool other_port = e->port != 0 ? e->port != port : !e->deny && !web;
 
 		if (e->kind > ALLOW_BELOW || rank < 0)
 			continue;
 		if (e->vm[0] != '\0' && (guest[0] == '\0' || !text_glob(e->vm, guest)))
 			continue;
-		if (e->state == ALLOW_OFF || (e->until != 0 && e->until <= NOW) || pending ||
-		    (e->port != 0 && e->port != port)) {
+		if (e->state == ALLOW_OFF || (e->until != 0 && e->until <= NOW) || other_port) {
 			if (e->deny || best >= 0 || rank <= explained)
 				continue;
 			explained = rank;
 			a.entry = e->id;
 			a.reason = e->state == ALLOW_OFF ? REASON_DISABLED :
-			    e->until != 0 && e->until <= NOW ? REASON_EXPIRED :
-			    e->port != port ? REASON_PORT : REASON_DISABLED;
+			    e->until != 0 && e->until <= NOW ? REASON_EXPIRED : REASON_PORT;
 			continue;
 		}
-		if (rank < best || (rank == best && o <= order))
+		if (rank < best || (rank == best && (denied || !e->deny)))
 			continue;
 		best = rank;
-		order = o;
-		a = (struct allow_answer){ .verdict = o == 2 ? VERDICT_ALLOW : VERDICT_DENY,
-			.reason = o == 3 ? REASON_DENY_ENTRY : o == 2 ? REASON_LISTED : REASON_PORT,
-			.entry = e->id };
+		denied = e->deny;
+		a = (struct allow_answer){ .verdict = e->deny ? VERDICT_DENY : VERDICT_ALLOW,
+			.reason = e->deny ? REASON_DENY_ENTRY : REASON_LISTED,
+			.pinned = !e->deny && e->port != 0 && !web, .entry = e->id };
 	}
 	return a;
 }
@@ -477,7 +483,8 @@ compare_with_naive(unsigned entries)
 		random_name(name, next(6) + 1);
 		a = ask(im, name, port, guest);
 		b = naive(list, n, name, port, guest);
-		if (a.verdict != b.verdict || a.reason != b.reason || a.entry != b.entry)
+		if (a.verdict != b.verdict || a.reason != b.reason || a.entry != b.entry ||
+		    a.pinned != b.pinned)
 			fail_msg("%s:%u for \"%s\": %s %s %u, but naively %s %s %u, in\n%s", name,
 			    port, guest, verdict_name(a.verdict), reason_name(a.reason), a.entry,
 			    verdict_name(b.verdict), reason_name(b.reason), b.entry, text);
@@ -497,6 +504,262 @@ random_lists_give_the_verdicts_of_a_naive_matcher(void **state)
 	print_message("ALLOW_SEED=%llu\n", (unsigned long long)seed);
 	for (unsigned i = 0; i < 150; i++)
 		compare_with_naive(next(i < 100 ? 40 : 300));
+}
+
+/* ---- ports and addresses ---- */
+
+static const char PINNED[] =
+	".example.org\n"				/* 1 */
+	".example.org:22\n"
+	"git.example.org:22\n"
+	"git.example.org:9418\n"
+	"git.example.org:443/udp\n"			/* 5 */
+	"!shut.example.org\n"
+	"!half.example.org:22\n"
+	"vm.example.org:2222 vm=a\n"
+	"#off off.example.org:2222\n"
+	"old.example.org:2222 until=2006-01-01T00:00Z\n"	/* 10 */
+	"web.example.org:443\n"
+	"dns.example.org:53\n";
+
+static void
+a_port_opens_for_who_lists_it(void **state)
+{
+	static const struct {
+		const char	*name, *guest, *ports;
+	} cases[] = {
+		{ "git.example.org", "", "22 9418 443/udp" },
+		{ "x.git.example.org", "", "22" },
+		{ "shut.example.org", "", "" },
+		{ "half.example.org", "", "" },
+		{ "vm.example.org", "a", "2222 22" },
+		{ "vm.example.org", "b", "22" },
+		{ "vm.example.org", "", "22" },
+		{ "off.example.org", "", "22" },
+		{ "old.example.org", "", "22" },
+		{ "web.example.org", "", "22" },
+		{ "dns.example.org", "", "22" },
+		{ "example.com", "", "" },
+		{ "", "", "" },
+	};
+	struct allowlist *l = parse(PINNED);
+	struct allow_image *im = compile(l);
+	struct allow_port ports[8];
+	char text[128];
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const size_t n = allow_pinned_ports(im, cases[i].name, strlen(cases[i].name),
+		    cases[i].guest, NOW, ports, COUNT(ports));
+		size_t len = 0, seen = 0;
+
+		/* In no order that matters: each of them, and no other. */
+		text[0] = '\0';
+		for (size_t k = 0; k < n; k++) {
+			len = (size_t)snprintf(text, sizeof(text), "%u%s", ports[k].port,
+			    ports[k].proto == IPPROTO_UDP ? "/udp" : "");
+			if (strstr(cases[i].ports, text) == NULL)
+				fail_msg("%s has port %s", cases[i].name, text);
+			seen += len + 1;
+		}
+		assert_int_equal(seen, strlen(cases[i].ports) + (n > 0));
+	}
+	assert_int_equal(allow_pinned_ports(im, "git.example.org", 15, "", NOW, ports, 1), 1);
+	assert_int_equal(allow_pinned_ports(NULL, "git.example.org", 15, "", NOW, ports, 8), 0);
+	assert_int_equal(ask(im, "git.example.org", 22, "").pinned, 1);
+	assert_int_equal(ask(im, "git.example.org", 443, "").pinned, 0);
+	assert_int_equal(allow_lookup_port(im, "git.example.org", 15, IPPROTO_UDP, 22, "", NOW).reason,
+	    REASON_PORT);
+	assert_int_equal(allow_lookup_port(im, "example.org", 11, IPPROTO_UDP, 443, "", NOW).reason,
+	    REASON_PORT);
+	assert_int_equal(allow_lookup_port(im, "shut.example.org", 16, IPPROTO_UDP, 7, "", NOW).reason,
+	    REASON_DENY_ENTRY);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static const char ADDRESSES[] =
+	"203.0.113.0/24:5432\n"			/* 1 */
+	"!203.0.113.128/25:5432\n"
+	"203.0.113.200:5432\n"
+	"8.0.0.0/8:22 vm=a\n"
+	"8.8.8.0/24:22/udp\n"				/* 5 */
+	"0.0.0.0/0:7000\n"
+	"10.1.0.0/16:7000\n"
+	"[2001:db8::]/32:5432\n"
+	"2600::/12:22 until=2006-01-01T00:00Z\n"
+	"#off 2600::/16:22\n"				/* 10 */
+	"[::]/0:7000\n"
+	"9.9.9.9:53\n";
+
+static void
+the_longest_prefix_decides(void **state)
+{
+	static const struct {
+		const char	*addr, *guest;
+		uint16_t	 port;
+		uint8_t		 proto, verdict, reason;
+		uint32_t	 entry;
+	} cases[] = {
+		{ "203.0.113.0", "", 5432, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "203.0.113.127", "", 5432, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 1 },
+		{ "203.0.113.128", "", 5432, IPPROTO_TCP, VERDICT_DENY, REASON_DENY_ENTRY, 2 },
+		{ "203.0.113.200", "", 5432, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 3 },
+		{ "203.0.113.0", "", 5432, IPPROTO_UDP, VERDICT_DENY, REASON_PORT, 1 },
+		{ "203.0.113.0", "", 5433, IPPROTO_TCP, VERDICT_DENY, REASON_PORT, 1 },
+		{ "203.0.114.0", "", 5432, IPPROTO_TCP, VERDICT_DENY, REASON_PORT, 6 },
+		{ "8.8.8.8", "a", 22, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 4 },
+		{ "8.8.8.8", "b", 22, IPPROTO_TCP, VERDICT_DENY, REASON_PORT, 5 },
+		{ "8.8.8.8", "", 22, IPPROTO_UDP, VERDICT_ALLOW, REASON_LISTED, 5 },
+		{ "8.8.9.8", "", 22, IPPROTO_UDP, VERDICT_DENY, REASON_PORT, 6 },
+		/* What is not the internet's needs an entry of its own. */
+		{ "1.2.3.4", "", 7000, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 6 },
+		{ "10.0.0.1", "", 7000, IPPROTO_TCP, VERDICT_DENY, REASON_PRIVATE_ADDRESS, 6 },
+		{ "10.1.0.1", "", 7000, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 7 },
+		{ "127.0.0.1", "", 7000, IPPROTO_TCP, VERDICT_DENY, REASON_PRIVATE_ADDRESS, 6 },
+		{ "2600::1", "", 7000, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 11 },
+		{ "fe80::1", "", 7000, IPPROTO_TCP, VERDICT_DENY, REASON_PRIVATE_ADDRESS, 11 },
+		{ "::ffff:8.8.8.8", "", 7000, IPPROTO_TCP, VERDICT_DENY, REASON_PRIVATE_ADDRESS, 11 },
+		{ "64:ff9b::808:808", "", 7000, IPPROTO_TCP, VERDICT_DENY, REASON_PRIVATE_ADDRESS,
+		    11 },
+		{ "4000::1", "", 7000, IPPROTO_TCP, VERDICT_DENY, REASON_PRIVATE_ADDRESS, 11 },
+		{ "2001:db8:ffff::1", "", 5432, IPPROTO_TCP, VERDICT_ALLOW, REASON_LISTED, 8 },
+		{ "2001:db9::1", "", 5432, IPPROTO_TCP, VERDICT_DENY, REASON_PORT, 11 },
+		{ "2600::1", "", 22, IPPROTO_TCP, VERDICT_DENY, REASON_DISABLED, 10 },
+		{ "2601::1", "", 22, IPPROTO_TCP, VERDICT_DENY, REASON_EXPIRED, 9 },
+		{ "9.9.9.9", "", 53, IPPROTO_TCP, VERDICT_DENY, REASON_DISABLED, 12 },
+	};
+	struct allowlist *l = parse(ADDRESSES);
+	struct allow_image *im = compile(l);
+	struct addr addr;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct allow_answer a;
+
+		assert_true(addr_parse(cases[i].addr, &addr));
+		a = allow_lookup_addr(im, &addr, cases[i].proto, cases[i].port, cases[i].guest, NOW);
+		if (a.verdict != cases[i].verdict || a.reason != cases[i].reason ||
+		    a.entry != cases[i].entry || a.pinned != a.verdict)
+			fail_msg("%s:%u: %s %s %u", cases[i].addr, cases[i].port,
+			    verdict_name(a.verdict), reason_name(a.reason), a.entry);
+	}
+	assert_int_equal(allow_lookup_addr(NULL, &addr, IPPROTO_TCP, 22, "", NOW).verdict,
+	    VERDICT_DENY);
+	/* A name that looks like a key is none. */
+	assert_int_equal(allow_lookup(im, "\4\40\10\10\10\10", 6, 22, "a", NOW).entry, 0);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
+ranges_are_what_the_prefixes_let_through(void **state)
+{
+	static const char expected[] =
+		"10.1.0.0-10.1.255.255:9\n"
+		"192.0.1.0-192.0.1.255:9\n"
+		"192.0.3.0-192.0.3.255:9\n"
+		"203.0.113.0-203.0.113.127:5432\n"
+		"203.0.113.200-203.0.113.200:5432\n"
+		"203.0.113.255-203.0.114.3:5432\n"
+		"255.255.255.254-255.255.255.255:5432\n"
+		"2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff:5432\n"
+		"ffff::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:5432\n";
+	struct allowlist *l = parse("203.0.113.0/24:5432\n!203.0.113.128/25:5432\n"
+	    "203.0.113.200:5432\n203.0.113.255:5432\n203.0.114.0/30:5432\n"
+	    "255.255.255.254/31:5432\n2001:db8::/32:5432\nffff::/16:5432\n"
+	    "192.0.0.0/22:9\n10.1.0.0/16:9\n10.1.0.0/24:9\n1.2.3.4:9 vm=b\n");
+	struct allow_image *im = compile(l);
+	struct allow_range ranges[16];
+	char text[1024] = "", first[ADDR_TEXT_SIZE], last[ADDR_TEXT_SIZE];
+	size_t n = allow_ranges(im, "a", NOW, ranges, COUNT(ranges)), len = 0;
+
+	assert_in_range(n, 1, COUNT(ranges));
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s-%s:%u\n",
+		    addr_format(&ranges[i].first, first), addr_format(&ranges[i].last, last),
+		    ranges[i].port);
+	assert_string_equal(text, expected);
+	assert_int_equal(allow_ranges(im, "a", NOW, ranges, 2), n);
+	assert_int_equal(allow_ranges(im, "b", NOW, ranges, 2), n + 1);
+	assert_int_equal(allow_ranges(NULL, "a", NOW, ranges, 2), 0);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+/* A random prefix or address near the few that others have. */
+static struct addr
+random_addr(void)
+{
+	static const char *const some[] = { "8.8.8.0", "10.0.0.0", "203.0.113.0", "0.0.0.0",
+		"255.255.255.0", "2600::", "fe80::", "2002::", "::" };
+	struct addr a;
+
+	addr_parse(some[next(COUNT(some))], &a);
+	a.bytes[a.family == 4 ? 3 : 15] = (uint8_t)next(256);
+	if (next(3) == 0)
+		a.bytes[next(2)] = (uint8_t)next(256);
+	return a;
+}
+
+static void
+random_ranges_agree_with_verdicts(unsigned entries)
+{
+	static const char *const options[] = { "", "", "", " vm=a*", " until=2096-01-01T00:00Z",
+		" until=2006-01-01T00:00Z" };
+	char *list = xstrdup(""), *more, text[ADDR_TEXT_SIZE];
+	struct allow_range *ranges = xcalloc(1024, sizeof(*ranges));
+	struct allowlist *l;
+	struct allow_image *im;
+	size_t n;
+
+	for (unsigned i = 0; i < entries; i++) {
+		struct addr a = random_addr(), net = { .family = a.family };
+		unsigned width = a.family == 4 ? 32 : 128, bits = next(4) == 0 ? next(width + 1) :
+		    width - next(9);
+
+		for (unsigned k = 0; k < bits; k++)
+			net.bytes[k / 8] |= (uint8_t)(a.bytes[k / 8] & (0x80u >> k % 8));
+		more = xasprintf("%s%s%s%s%s/%u:%u%s%s\n", list, next(4) == 0 ? "!" : "",
+		    a.family == 6 ? "[" : "", addr_format(&net, text), a.family == 6 ? "]" : "",
+		    bits, 1 + next(2), next(4) == 0 ? "/udp" : "", options[next(COUNT(options))]);
+		free(list);
+		list = more;
+	}
+	l = parse(list);
+	im = compile(l);
+	n = allow_ranges(im, "a1", NOW, ranges, 1024);
+	assert_in_range(n, 0, 1024);
+	for (size_t i = 1; i < n; i++) {
+		const struct allow_range *a = &ranges[i - 1], *b = &ranges[i];
+
+		if (a->first.family == b->first.family && a->port == b->port && a->proto == b->proto)
+			assert_true(addr_compare(&a->last, &b->first) < 0);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		const struct addr a = random_addr();
+		const uint16_t port = (uint16_t)(1 + next(2));
+		const uint8_t proto = next(2) == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+		bool in = false;
+
+		for (size_t k = 0; k < n; k++)
+			in |= ranges[k].port == port && ranges[k].proto == proto &&
+			    a.family == ranges[k].first.family &&
+			    addr_compare(&ranges[k].first, &a) <= 0 &&
+			    addr_compare(&a, &ranges[k].last) <= 0;
+		if (in != (allow_lookup_addr(im, &a, proto, port, "a1", NOW).verdict == VERDICT_ALLOW))
+			fail_msg("%s:%u/%u is%s in a range of\n%s", addr_format(&a, text), port,
+			    proto, in ? "" : " not", list);
+	}
+	free(ranges);
+	free(list);
+	allow_image_close(im);
+	allowlist_free(l);
+}
+
+static void
+ranges_and_verdicts_agree(void **state)
+{
+	for (unsigned i = 0; i < 100; i++)
+		random_ranges_agree_with_verdicts(1 + next(20));
 }
 
 /* ---- images that lie ---- */
@@ -638,8 +901,7 @@ images_that_lie_are_refused(void **state)
 	REFUSED(b->key[0] = good.keys_len - 1, "a bucket of the image refers to a key outside");
 	REFUSED(b->key[0] = UINT32_MAX, "a bucket of the image refers to a key outside");
 	REFUSED(r[1].next = 2, "a chain of rules in the image does not end");
-	REFUSED(r[1].flags = 3, "a rule of the image has wrong flags");
-	REFUSED(r[1].flags = 0x80, "a rule of the image has wrong flags");
+	REFUSED(r[1].flags = IMAGE_CHAIN, "a rule of the image has wrong flags");
 	REFUSED(r[1].vm = good.vms_len + 1, "a rule of the image refers to a guest outside");
 	key[5] = 255;
 	REFUSED((void)0, "a key of the image has a wrong length");
@@ -652,6 +914,8 @@ images_that_lie_are_refused(void **state)
 	memset(key, 0xff, 4);
 	REFUSED((void)0, "a key of the image refers to a rule outside");
 	key[4] = 0xff;
+	REFUSED((void)0, "a key of the image has wrong flags");
+	key[4] = ALLOW_PREFIX;
 	REFUSED((void)0, "a key of the image has wrong flags");
 	key[4] = ALLOW_TREE;
 	vms[good.vms_len - 1] = 'x';
@@ -718,6 +982,10 @@ main(void)
 		cmocka_unit_test(the_hash_is_siphash_1_3),
 		cmocka_unit_test(the_most_specific_entry_decides),
 		cmocka_unit_test(a_name_is_listed_if_any_port_of_it_is),
+		cmocka_unit_test(a_port_opens_for_who_lists_it),
+		cmocka_unit_test(the_longest_prefix_decides),
+		cmocka_unit_test(ranges_are_what_the_prefixes_let_through),
+		cmocka_unit_test(ranges_and_verdicts_agree),
 		cmocka_unit_test(an_entry_ends_on_the_second_without_a_new_image),
 		cmocka_unit_test(while_learning_only_what_no_entry_names_is_let_through),
 		cmocka_unit_test(nothing_is_listed_without_a_list),

@@ -132,6 +132,45 @@ who_asks_us_as_a_proxy_is_chained_as_well(void **state)
 	close(upstream);
 }
 
+/* What comes along with the upstream proxy's answer follows ours. */
+static void
+a_listed_port_is_asked_for_at_once(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), upstream;
+
+	world.listed[1] = "pinned.example";
+	rig_say(r, guest, "CONNECT pinned.example:22 HTTP/1.1\r\nHost: pinned.example:22\r\n\r\nearly");
+	upstream = rig_accept(r);
+	rig_hear(r, upstream, ASKED("pinned.example", "22"));
+	rig_say(r, upstream, "HTTP/1.0 200\r\n\r\nSSH-2.0-server\r\n");
+	rig_hear(r, guest, GRANTED "SSH-2.0-server\r\n");
+	rig_hear(r, upstream, "early");
+	assert_int_equal(last_hit(r)->via, VIA_CONNECT);
+	assert_int_equal(last_hit(r)->upstream, 200);
+	close(guest);
+	close(upstream);
+}
+
+static void
+a_listed_address_is_chained_as_a_name_is(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), upstream;
+
+	world.listed[1] = "2606:4700::1";
+	rig_say(r, guest, rig_ported(ASKED("[2606:4700:0::1]", "PORT")));
+	upstream = rig_accept(r);
+	rig_hear(r, upstream, rig_ported(ASKED("[2606:4700::1]", "PORT")));
+	rig_say(r, upstream, GRANTED);
+	rig_hear(r, guest, GRANTED);
+	rig_say(r, guest, "up");
+	rig_hear(r, upstream, "up");
+	assert_string_equal(last_hit(r)->name, "2606:4700::1");
+	close(guest);
+	close(upstream);
+}
+
 static void
 it_is_told_who_we_are(void **state)
 {
@@ -448,6 +487,8 @@ main(void)
 		rig_test(tls_goes_through_a_connect),
 		rig_test(http_does_too_for_each_host),
 		rig_test(who_asks_us_as_a_proxy_is_chained_as_well),
+		rig_test(a_listed_port_is_asked_for_at_once),
+		rig_test(a_listed_address_is_chained_as_a_name_is),
 		rig_test(it_is_told_who_we_are),
 		rig_test(names_are_not_resolved_here),
 		rig_test(some_names_do_without_it),

@@ -34,6 +34,12 @@ struct rig {
 	struct hit		 hits[HITS];
 	unsigned		 nhits;
 	uint64_t		 ids;
+	bool			 deaf;		/* nobody opens ports */
+	unsigned		 npins;
+	uint32_t		 pin_serial;
+	struct addr		 pin_guest, pin_addr;
+	uint32_t		 pin_ttl;
+	char			 pin_name[64];
 	uint8_t			 msg[MESSAGE_SIZE];	/* the latest answer */
 	size_t			 len;
 };
@@ -56,6 +62,22 @@ on_hit(const struct hit *h, void *arg)
 	if (r->nhits < HITS)
 		r->hits[r->nhits] = *h;
 	r->nhits++;
+}
+
+static bool
+on_pin(const struct dns_pin *pin, void *arg)
+{
+	struct rig *r = arg;
+
+	if (r->deaf)
+		return false;
+	r->npins++;
+	r->pin_serial = pin->serial;
+	r->pin_guest = *pin->guest;
+	r->pin_addr = pin->addrs[0];
+	r->pin_ttl = pin->ttl;
+	snprintf(r->pin_name, sizeof(r->pin_name), "%s", pin->name);
+	return true;
 }
 
 static int
@@ -98,7 +120,7 @@ static int
 setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	const struct dns_sink sink = { next_id, on_hit, r };
+	const struct dns_sink sink = { next_id, on_hit, r, on_pin };
 	uint16_t port;
 	char *cause;
 
@@ -665,10 +687,104 @@ silence_ends_a_connection(void **state)
 
 #define server_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- ports that entries list ---- */
+
+static void
+an_answer_waits_until_the_names_ports_are_open(void **state)
+{
+	struct rig *r = *state;
+	uint8_t msg[DNS_QUERY_MAX];
+
+	set_list(r, ".example\ngit.example:22\n");
+	assert_int_equal(ask(r, "www.example", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(r->npins, 0);
+	/* Fresh, and from the cache. */
+	for (unsigned i = 1; i <= 2; i++) {
+		send_query(r, msg, query(msg, "git.example", DNS_TYPE_A));
+		until(r, r->npins == i);
+		for (int k = 0; k < 20; k++) {
+			turn(r);
+			assert_false(receive(r));
+		}
+		assert_string_equal(r->pin_name, "git.example");
+		assert_int_equal(r->pin_guest.bytes[0], 127);
+		assert_int_equal(r->pin_addr.bytes[3], 4);
+		assert_in_range(r->pin_ttl, 50, 60);
+		dns_server_pinned(r->server, r->pin_serial + 1);	/* another's */
+		assert_false(receive(r));
+		dns_server_pinned(r->server, r->pin_serial);
+		until(r, receive(r));
+		assert_int_equal(answers(r), 1);
+		dns_server_pinned(r->server, r->pin_serial);	/* again: nobody waits */
+	}
+	assert_int_equal(r->nhits, 0);
+}
+
+static void
+an_answer_does_not_wait_for_long(void **state)
+{
+	struct rig *r = *state;
+	uint8_t msg[DNS_QUERY_MAX];
+	const uint64_t began = now_mono();
+
+	set_list(r, "git.example:22\n");
+	send_query(r, msg, query(msg, "git.example", DNS_TYPE_A));
+	until(r, receive(r));
+	assert_int_equal(answers(r), 1);
+	assert_in_range(now_mono() - began, 900000, 3000000);
+}
+
+static void
+where_nobody_opens_ports_nobody_waits(void **state)
+{
+	struct rig *r = *state;
+	const uint64_t began = now_mono();
+
+	set_list(r, "git.example:22\n");
+	r->deaf = true;
+	assert_int_equal(ask(r, "git.example", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(answers(r), 1);
+	assert_true(now_mono() - began < 900000);
+}
+
+static void
+what_is_no_address_to_reach_opens_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	set_list(r, "private.example:22\nnone.example:22\ngit.example:22\nscoped.test:22 vm=other\n");
+	assert_int_equal(ask(r, "private.example", DNS_TYPE_A), DNS_NOERROR);
+	assert_int_equal(answers(r), 0);
+	assert_int_equal(ask(r, "none.example", DNS_TYPE_A), DNS_NXDOMAIN);
+	assert_int_equal(ask(r, "git.example", DNS_TYPE_AAAA), DNS_NOERROR);
+	assert_int_equal(ask(r, "git.example", 16), DNS_NOERROR);
+	assert_int_equal(ask(r, "scoped.test", DNS_TYPE_A), DNS_NXDOMAIN);
+	assert_int_equal(r->npins, 0);
+}
+
+static void
+who_waits_may_go_with_the_server(void **state)
+{
+	struct rig *r = *state;
+	uint8_t msg[DNS_QUERY_MAX];
+
+	set_list(r, "git.example:22\n");
+	for (unsigned i = 1; i <= 3; i++) {
+		send_query(r, msg, query(msg, "git.example", DNS_TYPE_A));
+		until(r, r->npins == i);
+	}
+	/* teardown frees it, which the sanitizers watch */
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		server_test(an_answer_waits_until_the_names_ports_are_open),
+		server_test(an_answer_does_not_wait_for_long),
+		server_test(where_nobody_opens_ports_nobody_waits),
+		server_test(what_is_no_address_to_reach_opens_nothing),
+		server_test(who_waits_may_go_with_the_server),
 		server_test(a_listed_name_has_addresses_and_is_no_hit),
 		server_test(an_unlisted_name_does_not_exist_and_nobody_is_asked),
 		server_test(the_types_of_one_look_up_are_one_refusal),

@@ -165,6 +165,123 @@ a_tunnel_is_put_together_from_single_bytes(void **state)
 	close(origin);
 }
 
+/* For whatever is spoken there, by whoever speaks first. */
+static void
+a_tunnel_to_a_listed_port_carries_anything(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), origin;
+
+	world.listed[1] = "pinned.example";
+	rig_say(r, guest, rig_ported("CONNECT pinned.example:PORT HTTP/1.1\r\n"
+	    "Host: pinned.example:PORT\r\n\r\nSSH-2.0-early\r\n"));
+	origin = rig_accept(r);
+	rig_say(r, origin, "SSH-2.0-server\r\n");
+	rig_hear(r, guest, ESTABLISHED "SSH-2.0-server\r\n");
+	rig_hear(r, origin, "SSH-2.0-early\r\n");
+	expect_hit(r, VIA_CONNECT, VERDICT_ALLOW, REASON_LISTED, "pinned.example", world.port);
+	rig_say(r, guest, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	rig_hear(r, origin, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	/* It ends with its entry like any. */
+	world.listed[1] = NULL;
+	proxy_set_allow(r->proxy, NULL);
+	rig_until(r, r->proxy->nopen == 0);
+	assert_int_equal(r->nhits, 1);
+	close(guest);
+	close(origin);
+}
+
+static void
+a_listed_address_is_reached_in_any_spelling(void **state)
+{
+	static const char *const spellings[] = { "127.0.0.1", "127.1", "0x7f.1", "2130706433",
+		"0177.0.0.1", "127.0.0.1.", "[::ffff:127.0.0.1]", "[::FFFF:7f00:1]" };
+	struct rig *r = *state;
+
+	world.listed[1] = "127.0.0.1";
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+		int guest = rig_connect_explicit(r), origin;
+
+		snprintf(text, sizeof(text), "CONNECT %s:PORT HTTP/1.1\r\nHost: %s:PORT\r\n\r\n",
+		    spellings[i], spellings[i]);
+		rig_say(r, guest, rig_ported(text));
+		rig_hear(r, guest, ESTABLISHED);
+		origin = rig_accept(r);
+		rig_say(r, guest, "up");
+		rig_hear(r, origin, "up");
+		expect_hit(r, VIA_CONNECT, VERDICT_ALLOW, REASON_LISTED, "127.0.0.1", world.port);
+		assert_int_equal(r->hits[r->nhits - 1].dialled.bytes[0], 127);
+		close(guest);
+		close(origin);
+		rig_until(r, r->proxy->nopen == 0);
+	}
+}
+
+static void
+a_listed_address_is_asked_for_pages_too(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), origin;
+
+	world.listed[1] = "127.0.0.1";
+	rig_say(r, guest, rig_ported("GET http://127.0.0.1:PORT/x HTTP/1.1\r\n"
+	    "Host: 127.0.0.1:PORT\r\n\r\n"));
+	origin = rig_accept(r);
+	rig_hear(r, origin, rig_ported("GET /x HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n"));
+	close(guest);
+	close(origin);
+}
+
+static void
+a_listed_address_is_not_listed_on_other_ports(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r);
+
+	world.listed[1] = "127.0.0.1";
+	rig_say(r, guest, "CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n");
+	expect_page(r, guest, "port");
+}
+
+/* Unless [proxy] reach lists it: what listens on the host is not for guests. */
+static void
+this_hosts_own_addresses_are_not_to_be_had(void **state)
+{
+	/* "This host" by another name; one that the operator lists, wrapped up. */
+	static const char *const own[] = { "0.0.0.0", "::", "64:ff9b::7f00:1", "2002:7f00:1::" };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		int guest = rig_connect_explicit(r);
+
+		world.listed[1] = own[i];
+		snprintf(text, sizeof(text), "CONNECT [%s]:PORT HTTP/1.1\r\nHost: [%s]:PORT\r\n\r\n",
+		    own[i], own[i]);
+		if (strchr(own[i], ':') == NULL)
+			snprintf(text, sizeof(text), "CONNECT %s:PORT HTTP/1.1\r\n"
+			    "Host: %s:PORT\r\n\r\n", own[i], own[i]);
+		rig_say(r, guest, rig_ported(text));
+		expect_page(r, guest, "private-address");
+	}
+}
+
+static void
+a_port_that_nobody_serves_is_told(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r);
+	bool reset;
+
+	world.listed[1] = "127.0.0.1";
+	close(r->origin);
+	r->origin = -1;
+	rig_say(r, guest, rig_ported("CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+	rig_read_all(r, guest, got, sizeof(got), &reset);
+	assert_int_equal(strncmp(got, "HTTP/1.1 502 Bad Gateway\r\n", 26), 0);
+	expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_UNRESOLVABLE, "127.0.0.1", world.port);
+	close(guest);
+}
+
 static void
 what_connect_may_not_have_gets_a_page(void **state)
 {
@@ -534,6 +651,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		rig_test(a_tunnel_to_a_listed_host_carries_tls_to_it),
 		rig_test(a_hello_may_be_sent_along_with_connect),
+		rig_test(a_tunnel_to_a_listed_port_carries_anything),
+		rig_test(a_listed_address_is_reached_in_any_spelling),
+		rig_test(a_listed_address_is_asked_for_pages_too),
+		rig_test(a_listed_address_is_not_listed_on_other_ports),
+		rig_test(this_hosts_own_addresses_are_not_to_be_had),
+		rig_test(a_port_that_nobody_serves_is_told),
 		rig_test(a_tunnel_is_put_together_from_single_bytes),
 		rig_test(what_connect_may_not_have_gets_a_page),
 		rig_test(a_tunnel_that_names_another_host_is_refused),

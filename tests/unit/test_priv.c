@@ -208,7 +208,8 @@ static void
 forget_all(void)
 {
 	static const char *const files[] = { "engine.log", "net.log", "priv.log", "engine.do",
-		"net.do", "state/state", "state/state.new", "state/pid", "gatehouse.conf" };
+		"net.do", "state/state", "state/state.new", "state/pid", "state/pins",
+		"gatehouse.conf" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		unlink(path_of(files[i]));
@@ -420,6 +421,57 @@ what_was_in_force_is_in_force_after_a_restart(void **state)
 	wait_log("engine", "peer 3", 1);
 }
 
+static int
+elements_of(const char *set)
+{
+	char *list, *cause = nft_run(NULL, NFT_RUN_LIST | NFT_RUN_JSON, &list), *at;
+	char name[64];
+	int n = 0;
+
+	assert_null(cause);
+	snprintf(name, sizeof(name), "\"name\": \"%s\"", set);
+	at = strstr(list, name);
+	assert_non_null(at);
+	for (char *end = strstr(at, "\"set\""); (at = strstr(at, "\"concat\"")) != NULL && at < end; at++)
+		n++;
+	free(list);
+	return n;
+}
+
+static void
+pins_are_in_force_together_and_outlive_roles_and_restarts(void **state)
+{
+	(void)state;
+	priv_serves();
+	/* Three pins, of which one is for a private address, and a list of ranges. */
+	tell("engine", "pins");
+	wait_log("engine", "result 21 ok 1", 1);
+	wait_log("engine", "result 22 ok 0 10.0.0.1 is no address", 1);
+	wait_log("engine", "result 23 ok 1", 1);
+	assert_int_equal(elements_of("pins4"), 2);
+	assert_int_equal(elements_of("ranges4"), 1);
+	/* A new engine is told of them. */
+	tell("engine", "exit");
+	wait_log("engine", "pinned 8.8.8.8 gone 0 git.example.org agent-1", 1);
+	wait_log("engine", "pinned 8.8.4.4 gone 0", 1);
+	/* Rules are loaded again with them. */
+	tell("engine", "filtered");
+	wait_log("engine", "result 7 ok 1", 1);
+	assert_int_equal(elements_of("pins4"), 2);
+	assert_int_equal(elements_of("ranges4"), 1);
+	priv_end(SIGKILL);
+	unlink(path_of("engine.log"));
+	priv_serves();
+	assert_int_equal(elements_of("pins4"), 2);
+	wait_log("engine", "pinned 8.8.8.8 gone 0", 1);
+	/* One is taken away. */
+	tell("engine", "unpin");
+	wait_log("engine", "result 24 ok 1", 1);
+	assert_int_equal(elements_of("pins4"), 1);
+	wait_log("engine", "status filtered loaded 1 drift 0", 2);
+	priv_end(SIGTERM);
+}
+
 static void
 a_damaged_state_freezes_every_guest(void **state)
 {
@@ -544,6 +596,116 @@ fields_of_requests_are_checked(void **state)
 	assert_non_null(frame_check(FRAME_HIT, &(struct hit){ 0 }));
 }
 
+static struct fw_pin
+some_pin(void)
+{
+	return (struct fw_pin){ .src = { .family = 4, .bytes = { 10, 77, 0, 11 } },
+		.dst = { .family = 4, .bytes = { 8, 8, 8, 8 } }, .seconds = 60, .port = 22, .proto = 6,
+		.guest = "agent 1", .name = "git.example.org" };
+}
+
+static void
+fields_of_pins_are_checked(void **state)
+{
+	const struct msg_fw_pin good = { .serial = 7, .on = 1, .pin = some_pin() };
+	struct msg_fw_pin r = good;
+
+	(void)state;
+	assert_null(frame_check(FRAME_FW_PIN, &r));
+#define BAD(change) do { \
+		r = good; \
+		change; \
+		assert_non_null(frame_check(FRAME_FW_PIN, &r)); \
+	} while (0)
+	BAD(r.on = 2);
+	BAD(r.pin.seconds = 0);
+	BAD(r.pin.seconds = FW_PIN_SECONDS_MAX + 1);
+	BAD(r.pin.port = 0);
+	BAD(r.pin.proto = 132);
+	BAD(r.pin.pad = 1);
+	BAD(r.pin.src.family = 0);
+	BAD(r.pin.dst.family = 6);
+	BAD(r.pin.dst.bytes[4] = 1);
+	BAD(r.pin.dst.pad[1] = 1);
+	BAD(memset(r.pin.name, 'a', sizeof(r.pin.name)));
+	BAD(r.pin.name[0] = '\0');
+	BAD(r.pin.name[0] = 'G');
+	BAD(r.pin.name[3] = '\n');
+	BAD(copy_string(r.pin.name, "10.0.0.1", sizeof(r.pin.name)));
+	BAD(memset(r.pin.guest, 'a', sizeof(r.pin.guest)));
+	BAD(r.pin.guest[5] = '\n');
+#undef BAD
+	r = good;
+	r.on = 0;
+	r.pin.seconds = 0;
+	r.pin.guest[0] = '\0';
+	assert_null(frame_check(FRAME_FW_PIN, &r));
+}
+
+static void
+fields_of_ranges_are_checked(void **state)
+{
+	const struct msg_fw_ranges good = { .first = 1, .last = 1, .n = 1, .range = { {
+		.src = { .family = 4, .bytes = { 10, 77, 0, 11 } },
+		.first = { .family = 4, .bytes = { 9, 0, 0, 0 } },
+		.last = { .family = 4, .bytes = { 9, 0, 0, 255 } }, .port = 5432, .proto = 17 } } };
+	struct msg_fw_ranges r = good;
+
+	(void)state;
+	assert_null(frame_check(FRAME_FW_RANGES, &r));
+#define BAD(change) do { \
+		r = good; \
+		change; \
+		assert_non_null(frame_check(FRAME_FW_RANGES, &r)); \
+	} while (0)
+	BAD(r.first = 2);
+	BAD(r.last = 2);
+	BAD(r.n = FRAME_RANGES_MAX + 1);
+	BAD(r.n = 0);
+	BAD(r.n = 2);
+	BAD(r.range[0].port = 0);
+	BAD(r.range[0].proto = 1);
+	BAD(r.range[0].pad = 1);
+	BAD(r.range[0].first.bytes[0] = 10);
+	BAD(r.range[0].last.family = 6);
+	BAD(r.range[0].src.family = 6);
+	BAD(r.range[0].src.pad[0] = 1);
+#undef BAD
+	r = (struct msg_fw_ranges){ .first = 1, .last = 1 };
+	assert_null(frame_check(FRAME_FW_RANGES, &r));
+}
+
+static void
+saved_pins_are_read_strictly(void **state)
+{
+	static const char *const bad[] = { "", "10.77.0.11", "10.77.0.11 8.8.8.8 6 22 2000 a.example",
+		"10.77.0.11 8.8.8.8 1 22 2000 a.example g", "10.77.0.11 8.8.8.8 6 0 2000 a.example g",
+		"10.77.0.11 8.8.8.8 6 22 -1 a.example g", "10.77.0.11 2600::1 6 22 2000 a.example g",
+		"10.77.0.11 8.8.8.8 6 22 2000 A.example g", "10.77.0.11 8.8.8.8 6 99999 2000 a.example g",
+		"10.77.0.11 a.example 6 22 2000 a.example g" };
+	char line[600];
+	struct fw_pin p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		copy_string(line, bad[i], sizeof(line));
+		assert_false(priv_pins_parse(line, 1000, &p));
+	}
+	copy_string(line, "10.77.0.11 8.8.8.8 6 22 1060 git.example.org agent 1", sizeof(line));
+	assert_true(priv_pins_parse(line, 1000, &p));
+	assert_int_equal(p.seconds, 60);
+	assert_string_equal(p.guest, "agent 1");
+	assert_string_equal(p.name, "git.example.org");
+	/* A guest without a name; one that is over; a clock that was put back. */
+	copy_string(line, "10.77.0.11 8.8.8.8 17 22 1060 git.example.org ", sizeof(line));
+	assert_true(priv_pins_parse(line, 1060, &p));
+	assert_int_equal(p.seconds, 0);
+	assert_string_equal(p.guest, "");
+	copy_string(line, "10.77.0.11 8.8.8.8 17 22 99999999999 git.example.org x", sizeof(line));
+	assert_true(priv_pins_parse(line, 1000, &p));
+	assert_int_equal(p.seconds, FW_PIN_SECONDS_MAX);
+}
+
 static void
 the_state_reads_back_as_it_was_written(void **state)
 {
@@ -597,6 +759,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_of_requests_are_checked),
+		cmocka_unit_test(fields_of_pins_are_checked),
+		cmocka_unit_test(fields_of_ranges_are_checked),
+		cmocka_unit_test(saved_pins_are_read_strictly),
 		cmocka_unit_test(the_state_reads_back_as_it_was_written),
 		cmocka_unit_test(a_state_that_is_not_whole_is_not_taken),
 		PRIV_TEST(the_daemon_serves_when_rules_are_in_force_and_both_roles_ready),
@@ -612,6 +777,7 @@ main(void)
 		PRIV_TEST(rules_stay_and_roles_end_on_sigterm),
 		PRIV_TEST(a_second_daemon_is_refused_with_the_pid_of_the_first),
 		PRIV_TEST(what_was_in_force_is_in_force_after_a_restart),
+		PRIV_TEST(pins_are_in_force_together_and_outlive_roles_and_restarts),
 		PRIV_TEST(a_damaged_state_freezes_every_guest),
 		PRIV_TEST(a_bad_configuration_changes_nothing_on_sighup),
 		PRIV_TEST(listing_and_diff_arrive_in_pieces),
