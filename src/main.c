@@ -80,6 +80,9 @@ console(const struct conf *conf, const char *conf_path)
 	char *cause;
 	int fd;
 
+	/* Before a daemon is started for it. */
+	if (!ui_has_terminal())
+		return EXIT_USAGE;
 	fd = client_connect(conf->control, &code, &cause);
 	if (fd != -1)
 		close(fd);

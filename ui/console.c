@@ -364,6 +364,16 @@ be_quiet(int severity, const char *message)
 {
 }
 
+bool
+ui_has_terminal(void)
+{
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		return true;
+	fprintf(stderr, "gatehouse: the console needs a terminal; "
+	    "gatehouse -b prints the same as text\n");
+	return false;
+}
+
 int
 ui_run(const struct conf *conf)
 {
@@ -374,11 +384,8 @@ ui_run(const struct conf *conf)
 	int fd;
 
 	setlocale(LC_CTYPE, "");
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		fprintf(stderr, "gatehouse: the console needs a terminal; "
-		    "gatehouse -b prints the same as text\n");
+	if (!ui_has_terminal())
 		return EXIT_USAGE;
-	}
 	if ((fd = client_connect(conf->control, &code, &cause)) == -1) {
 		fprintf(stderr, "gatehouse: %s\n", cause);
 		free(cause);
