@@ -269,6 +269,17 @@ bridge_alerts(const struct engine *e, struct alert_list *l)
 	    "\"bridge\" in section [guard] of %s names the bridges", names, e->conf.path);
 }
 
+/* An alert that is over; what an operator was told to do may have been done. */
+static void
+alert_over(struct engine *e, const struct alert *a)
+{
+	if (strcmp(a->key, "drift") == 0 && e->fw.repaired && strcmp(status_firewall(e), "drift") != 0)
+		event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: gatehouse has loaded the rules again, "
+		    "for the kernel's were not those that were loaded");
+	else
+		event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: %s", a->text);
+}
+
 void
 alerts_update(struct engine *e)
 {
@@ -294,7 +305,7 @@ alerts_update(struct engine *e)
 	}
 	for (size_t i = 0; i < e->nalerts; i++) {
 		if (alert_find(l.rows, l.n, e->alerts[i].key) == NULL)
-			event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: %s", e->alerts[i].text);
+			alert_over(e, &e->alerts[i]);
 	}
 	memcpy(e->alerts, l.rows, sizeof(e->alerts));
 	e->nalerts = l.n;
