@@ -108,7 +108,8 @@ status_proxy_text(char **t, const json_t *proxy, double now)
 
 	add(t, "proxy      %s for %s, %u connection%s, %s allowed, %s denied, %s/s",
 	    str(proxy, "state"), since(real(proxy, "since"), now, age),
-	    (unsigned)num(proxy, "connections"), plural(num(proxy, "connections")), text_count(ok, num(proxy, "allowed")),
+	    (unsigned)num(proxy, "connections"), plural(num(proxy, "connections")),
+	    text_count(ok, num(proxy, "allowed")),
 	    text_count(no, num(proxy, "denied")), text_bytes(rate, num(proxy, "rate")));
 	add_mode(t, proxy, now);
 	add(t, "\n");
@@ -159,10 +160,11 @@ status_text(const json_t *r)
 	add(&t, "\n");
 	add(&t, "allowlist  %s, %u entr%s\n", str(list, "path"), (unsigned)num(list, "entries"),
 	    num(list, "entries") == 1 ? "y" : "ies");
-	add(&t, "guests     %u running of %u; %u name%s, %u blocked, %u event%s\n",
+	add(&t, "guests     %u running of %u; %u name%s, %u %s, %u event%s\n",
 	    (unsigned)num(counts, "running"), (unsigned)num(counts, "vms"),
 	    (unsigned)num(counts, "domains"), plural(num(counts, "domains")),
-	    (unsigned)num(counts, "drops"), (unsigned)num(counts, "events"),
+	    (unsigned)num(counts, "drops"), strcmp(str(json_object_get(r, "firewall"), "state"),
+	    "observing") == 0 ? "seen" : "blocked", (unsigned)num(counts, "events"),
 	    plural(num(counts, "events")));
 	status_lists_text(&t, r, now);
 	return t;

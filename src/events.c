@@ -125,8 +125,9 @@ event_of_drop(struct engine *e, const struct drop_record *d)
 	r.severity = drop_is_noise(&d->drop) ? EVENT_INFO : EVENT_NOTICE;
 	copy_string(r.guest, d->guest, sizeof(r.guest));
 	drop_service(&d->drop, service);
-	snprintf(r.text, sizeof(r.text), "blocked %s to %s%s%s%s%s (%s)",
-	    drop_proto(&d->drop, proto), bracket ? "[" : "", addr_format(&d->drop.dst, dst),
+	snprintf(r.text, sizeof(r.text), "%s %s to %s%s%s%s%s (%s)",
+	    drop_has_passed(&d->drop) ? "passed" : "blocked", drop_proto(&d->drop, proto),
+	    bracket ? "[" : "", addr_format(&d->drop.dst, dst),
 	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
 	    d->drop.label);
 	/* One line for a scan: the text is that of its latest packet. */

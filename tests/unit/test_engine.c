@@ -344,6 +344,15 @@ drops_join_their_guest_by_mac_then_address(void **state)
 	j = rig_call(r, "vms", NULL);
 	assert_int_equal(num(row(j, 0), "dropped"), 6);
 	json_decref(j);
+	assert_int_equal(events_with(r, "passed "), 0);
+	/* What the profile observe logs has passed. */
+	copy_string(d.label, "observe", sizeof(d.label));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	assert_int_equal(events_with(r, "passed tcp to "), 1);
+	j = rig_call(r, "vms", NULL);
+	assert_int_equal(num(row(j, 0), "dropped"), 6);
+	json_decref(j);
 }
 
 static void
