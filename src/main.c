@@ -121,7 +121,8 @@ main(int argc, char **argv)
 		printf("gatehouse %s\n", PACKAGE_VERSION);
 		return EXIT_DONE;
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)) {
 		cli_help(stdout);
 		return EXIT_DONE;
 	}

@@ -22,7 +22,7 @@ request_of(const char *line)
 
 	for (char *w = strtok_r(copy, " ", &save); w != NULL && n < WORDS_MAX;
 	    w = strtok_r(NULL, " ", &save))
-		words[n++] = w;
+		words[n++] = strcmp(w, "''") == 0 ? strchr(w, '\0') : w;
 	words[n] = NULL;
 	c = command_of(n, words);
 	assert_non_null(c);
@@ -61,11 +61,15 @@ words_become_requests(void **state)
 		{ "freeze", "{}" },
 		{ "freeze agent-1", "{\"vm\":\"agent-1\"}" },
 		{ "proxy start", "{\"action\":\"start\"}" },
-		{ "proxy", "! proxy: a word is missing" },
+		{ "proxy", "! proxy: start, stop, learn or enforce is missing" },
 		{ "proxy sideways", "! proxy: say start, stop, learn or enforce, not sideways" },
 		{ "allow .pypi.org --vm agent-* --for 30m",
 		    "{\"for\":\"30m\",\"text\":\".pypi.org\",\"vm\":\"agent-*\"}" },
-		{ "allow", "! allow: a word is missing" },
+		{ "allow", "! allow: ENTRY is missing" },
+		{ "allow ''", "! allow: ENTRY is missing" },
+		{ "check", "! check: HOST is missing" },
+		{ "check ''", "! check: HOST is missing" },
+		{ "check :443", "! check: HOST is missing" },
 		{ "proxy learn", "{\"action\":\"learn\"}" },
 		{ "proxy learn --for 30m", "{\"action\":\"learn\",\"for\":\"30m\"}" },
 		{ "proxy enforce", "{\"action\":\"enforce\"}" },
