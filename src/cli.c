@@ -200,7 +200,7 @@ is_stream(const char *view)
 static void
 print_rows(const struct command *c, const json_t *result, const struct options *o)
 {
-	if (o->filtered && json_array_size(json_object_get(result, "rows")) == 0)
+	if (o->filtered && json_integer_value(json_object_get(result, "total")) == 0)
 		printf(" nothing matches the filter\n");
 	else
 		ui_table(c->method, result, stdout, columns());

@@ -18,7 +18,7 @@ struct arg {
 	const char	*name;
 	const char	**value;	/* where the word goes, or */
 	bool		*flag;
-	bool		 needed;
+	const char	*needed;	/* what the usage calls it, or NULL: may be left out */
 };
 
 /* ---- words ---- */
@@ -72,8 +72,8 @@ args_parse(int argc, char **argv, const struct arg *args, size_t n)
 		*a->value = argv[i];
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (args[i].needed && *args[i].value == NULL)
-			return xasprintf("%s: a word is missing", argv[0]);
+		if (args[i].needed != NULL && (*args[i].value == NULL || **args[i].value == '\0'))
+			return xasprintf("%s: %s is missing", argv[0], args[i].needed);
 	}
 	return NULL;
 }
@@ -115,9 +115,9 @@ view_request(int argc, char **argv, json_t **params)
 	const char *filter = NULL, *sort = NULL, *limit = NULL, *offset = NULL;
 	bool desc = false;
 	const struct arg args[] = {
-		{ NULL, &filter, NULL, false }, { "--sort", &sort, NULL, false },
-		{ "--limit", &limit, NULL, false }, { "--offset", &offset, NULL, false },
-		{ "--desc", NULL, &desc, false },
+		{ NULL, &filter, NULL, NULL }, { "--sort", &sort, NULL, NULL },
+		{ "--limit", &limit, NULL, NULL }, { "--offset", &offset, NULL, NULL },
+		{ "--desc", NULL, &desc, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
@@ -143,7 +143,7 @@ apply_request(int argc, char **argv, json_t **params)
 	const char *profile = NULL;
 	bool dry = false;
 	const struct arg args[] = {
-		{ NULL, &profile, NULL, false }, { "--dry-run", NULL, &dry, false },
+		{ NULL, &profile, NULL, NULL }, { "--dry-run", NULL, &dry, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
@@ -160,7 +160,7 @@ static char *
 flush_request(int argc, char **argv, json_t **params)
 {
 	bool yes = false;
-	const struct arg args[] = { { "--yes", NULL, &yes, false } };
+	const struct arg args[] = { { "--yes", NULL, &yes, NULL } };
 
 	*params = NULL;
 	return ARGS_PARSE(argc, argv, args);
@@ -170,7 +170,7 @@ static char *
 vm_request(int argc, char **argv, json_t **params)
 {
 	const char *vm = NULL;
-	const struct arg args[] = { { NULL, &vm, NULL, false } };
+	const struct arg args[] = { { NULL, &vm, NULL, NULL } };
 	char *cause = ARGS_PARSE(argc, argv, args);
 
 	if (cause != NULL)
@@ -186,7 +186,7 @@ proxy_request(int argc, char **argv, json_t **params)
 	static const char *const actions[] = { "start", "stop", "learn", "enforce" };
 	const char *action = NULL, *duration = NULL;
 	const struct arg args[] = {
-		{ NULL, &action, NULL, true }, { "--for", &duration, NULL, false },
+		{ NULL, &action, NULL, "start, stop, learn or enforce" }, { "--for", &duration, NULL, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 	bool known = false;
@@ -211,7 +211,7 @@ learned_request(int argc, char **argv, json_t **params)
 	const char *vm = NULL;
 	bool learned = false;
 	const struct arg args[] = {
-		{ "--learned", NULL, &learned, false }, { "--vm", &vm, NULL, false },
+		{ "--learned", NULL, &learned, NULL }, { "--vm", &vm, NULL, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
@@ -228,8 +228,8 @@ accept_request(int argc, char **argv, json_t **params)
 	const char *vm = NULL;
 	bool learned = false, dry = false;
 	const struct arg args[] = {
-		{ "--learned", NULL, &learned, false }, { "--vm", &vm, NULL, false },
-		{ "--dry-run", NULL, &dry, false },
+		{ "--learned", NULL, &learned, NULL }, { "--vm", &vm, NULL, NULL },
+		{ "--dry-run", NULL, &dry, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
@@ -246,8 +246,8 @@ allow_request(int argc, char **argv, json_t **params)
 {
 	const char *text = NULL, *vm = NULL, *duration = NULL;
 	const struct arg args[] = {
-		{ NULL, &text, NULL, true }, { "--vm", &vm, NULL, false },
-		{ "--for", &duration, NULL, false },
+		{ NULL, &text, NULL, "ENTRY" }, { "--vm", &vm, NULL, NULL },
+		{ "--for", &duration, NULL, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
@@ -264,7 +264,7 @@ static char *
 entry_request(int argc, char **argv, json_t **params)
 {
 	const char *entry = NULL;
-	const struct arg args[] = { { NULL, &entry, NULL, true } };
+	const struct arg args[] = { { NULL, &entry, NULL, "ENTRY" } };
 	char *cause = ARGS_PARSE(argc, argv, args);
 
 	if (cause != NULL)
@@ -311,7 +311,7 @@ static char *
 check_request(int argc, char **argv, json_t **params)
 {
 	const char *target = NULL, *vm = NULL, *why;
-	const struct arg args[] = { { NULL, &target, NULL, true }, { "--vm", &vm, NULL, false } };
+	const struct arg args[] = { { NULL, &target, NULL, "HOST" }, { "--vm", &vm, NULL, NULL } };
 	char *cause = ARGS_PARSE(argc, argv, args), *host, *end, *port = NULL;
 	uint64_t number;
 
@@ -329,7 +329,11 @@ check_request(int argc, char **argv, json_t **params)
 	set_string(*params, "host", host);
 	set_string(*params, "vm", vm);
 	check_proto(port, *params);
-	if (strstr(target, "://") != NULL) {
+	if (host[0] == '\0') {
+		cause = xstrdup("check: HOST is missing");
+		json_decref(*params);
+		*params = NULL;
+	} else if (strstr(target, "://") != NULL) {
 		cause = xasprintf("check: %s: write the host alone, without http:// or a path",
 		    target);
 		json_decref(*params);
@@ -348,7 +352,7 @@ static char *
 why_request(int argc, char **argv, json_t **params)
 {
 	const char *id = NULL;
-	const struct arg args[] = { { NULL, &id, NULL, true } };
+	const struct arg args[] = { { NULL, &id, NULL, "ID" } };
 	char *cause = ARGS_PARSE(argc, argv, args);
 
 	if (cause != NULL)

@@ -31,7 +31,8 @@ apply_danger(const char *profile, const char *guests, unsigned open, bool *typed
 		return xasprintf("Observe: %s will reach anything, only logged.", guests);
 	}
 	if (strcmp(profile, "lockdown") == 0)
-		return xasprintf("Lockdown: no guest reaches anything, %u open connections end.", open);
+		return xasprintf("Lockdown: no guest reaches anything, %u open connection%s.", open,
+		    open == 1 ? " ends" : "s end");
 	return NULL;
 }
 
@@ -53,9 +54,11 @@ command_danger(const json_t *status, const char *method, const json_t *params, b
 	if (strcmp(method, "apply") == 0 && !json_is_true(json_object_get(params, "dry_run")))
 		return apply_danger(word(params, "profile"), guests, open, typed);
 	if (strcmp(method, "proxy") == 0 && strcmp(word(params, "action"), "stop") == 0)
-		return xasprintf("Stop the proxy: no name is let through, %u open connections end.", open);
+		return xasprintf("Stop the proxy: no name is let through, %u open connection%s.", open,
+		    open == 1 ? " ends" : "s end");
 	if (strcmp(method, "proxy") == 0 && strcmp(word(params, "action"), "learn") == 0)
-		return xasprintf("Learn: %s will reach every web site that no entry forbids.", guests);
+		return xasprintf("Learn: %s will reach every web site that no entry forbids, %s%s.", guests,
+		    word(params, "for")[0] != '\0' ? "for " : "until told otherwise", word(params, "for"));
 	if (strcmp(method, "shutdown") == 0)
 		return xstrdup("Shut the daemon down: rules stay, but no name is let through.");
 	if (strcmp(method, "freeze") == 0 && word(params, "vm")[0] == '\0')

@@ -51,6 +51,13 @@ add(char **text, const char *fmt, ...)
 	*text = all;
 }
 
+/* What makes a word mean more than one. */
+static const char *
+plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static char *
 since(double then, double now, char dst[TEXT_SHORT_SIZE])
 {
@@ -77,7 +84,7 @@ status_firewall_text(char **t, const json_t *fw, double now)
 		add(t, "           %s\n", str(fw, "cause"));
 }
 
-/* ", LEARNING for root (0), 29m more: names that no entry lists are let through" */
+/* ", LEARNING by root (0), 29m more: names that no entry lists are let through" */
 static void
 add_mode(char **t, const json_t *proxy, double now)
 {
@@ -88,7 +95,7 @@ add_mode(char **t, const json_t *proxy, double now)
 		return;
 	add(t, ", LEARNING");
 	if (str(proxy, "learn_by")[0] != '\0')
-		add(t, " for %s", str(proxy, "learn_by"));
+		add(t, " by %s", str(proxy, "learn_by"));
 	if (until > 0)
 		add(t, ", %s more", text_age(left, until > now ? (uint64_t)(until - now + 0.5) : 0));
 	add(t, ": names that no entry lists are let through");
@@ -99,9 +106,10 @@ status_proxy_text(char **t, const json_t *proxy, double now)
 {
 	char age[TEXT_SHORT_SIZE], rate[TEXT_SHORT_SIZE], ok[TEXT_SHORT_SIZE], no[TEXT_SHORT_SIZE];
 
-	add(t, "proxy      %s since %s, %u connections, %s allowed, %s denied, %s/s",
+	add(t, "proxy      %s for %s, %u connection%s, %s allowed, %s denied, %s/s",
 	    str(proxy, "state"), since(real(proxy, "since"), now, age),
-	    (unsigned)num(proxy, "connections"), text_count(ok, num(proxy, "allowed")),
+	    (unsigned)num(proxy, "connections"), plural(num(proxy, "connections")),
+	    text_count(ok, num(proxy, "allowed")),
 	    text_count(no, num(proxy, "denied")), text_bytes(rate, num(proxy, "rate")));
 	add_mode(t, proxy, now);
 	add(t, "\n");
@@ -121,7 +129,8 @@ status_lists_text(char **t, const json_t *r, double now)
 		    (int)json_integer_value(json_object_get(row, "pid")));
 		add(t, " %s", str(row, "state"));
 		if (num(row, "restarts") > 0)
-			add(t, ", started again %u times", (unsigned)num(row, "restarts"));
+			add(t, ", started again %u time%s", (unsigned)num(row, "restarts"),
+			    plural(num(row, "restarts")));
 		if (str(row, "last_exit")[0] != '\0')
 			add(t, ", last %s", str(row, "last_exit"));
 		add(t, "\n");
@@ -144,16 +153,19 @@ status_text(const json_t *r)
 	    text_age(age, (uint64_t)real(r, "uptime")), str(r, "config"));
 	status_firewall_text(&t, json_object_get(r, "firewall"), now);
 	status_proxy_text(&t, json_object_get(r, "proxy"), now);
-	add(&t, "drops      %s, %s packets", str(drops, "state"),
-	    text_count(packets, num(drops, "packets")));
+	add(&t, "drops      %s, %s packet%s", str(drops, "state"),
+	    text_count(packets, num(drops, "packets")), plural(num(drops, "packets")));
 	if (num(drops, "missed") > 0)
 		add(&t, ", %s missed", text_count(packets, num(drops, "missed")));
 	add(&t, "\n");
-	add(&t, "allowlist  %s, %u entries\n", str(list, "path"), (unsigned)num(list, "entries"));
-	add(&t, "guests     %u running of %u; %u names, %u blocked, %u events\n",
+	add(&t, "allowlist  %s, %u entr%s\n", str(list, "path"), (unsigned)num(list, "entries"),
+	    num(list, "entries") == 1 ? "y" : "ies");
+	add(&t, "guests     %u running of %u; %u name%s, %u %s, %u event%s\n",
 	    (unsigned)num(counts, "running"), (unsigned)num(counts, "vms"),
-	    (unsigned)num(counts, "domains"), (unsigned)num(counts, "drops"),
-	    (unsigned)num(counts, "events"));
+	    (unsigned)num(counts, "domains"), plural(num(counts, "domains")),
+	    (unsigned)num(counts, "drops"), strcmp(str(json_object_get(r, "firewall"), "state"),
+	    "observing") == 0 ? "seen" : "blocked", (unsigned)num(counts, "events"),
+	    plural(num(counts, "events")));
 	status_lists_text(&t, r, now);
 	return t;
 }
@@ -208,6 +220,8 @@ proxy_text(const json_t *r)
 	char *t = NULL;
 
 	add(&t, "the proxy is %s", str(r, "state"));
+	if (strcmp(str(r, "state"), "stopped") != 0 && strcmp(str(r, "mode"), "enforce") == 0)
+		add(&t, ", enforcing: only listed names pass");
 	add_mode(&t, r, (double)now_wall() / 1e6);
 	add(&t, "\n");
 	return t;
@@ -245,7 +259,7 @@ add_proposal(char **t, const json_t *p)
 	const size_t n = json_array_size(guests);
 
 	add(t, "%s\n  asked for %u time%s", str(p, "text"), (unsigned)num(p, "asked"),
-	    num(p, "asked") == 1 ? "" : "s");
+	    plural(num(p, "asked")));
 	if (n > 0) {
 		add(t, " by ");
 		add_list(t, guests, n);
@@ -279,10 +293,11 @@ learned_text(const json_t *r)
 		add(&t, "nothing was learned that the allowlist does not say already%s\n", learning ? "" :
 		    "; \"gatehouse proxy learn --for 30m\" begins it");
 	if (num(r, "left") > 0)
-		add(&t, "%u learned names more: take these first\n", (unsigned)num(r, "left"));
+		add(&t, "%u learned name%s more: take these first\n", (unsigned)num(r, "left"),
+		    plural(num(r, "left")));
 	if (num(r, "forgotten") > 0)
-		add(&t, "%u learned names were forgotten, for more were asked for than can be kept\n",
-		    (unsigned)num(r, "forgotten"));
+		add(&t, "%u learned name%s forgotten, for more were asked for than can be kept\n",
+		    (unsigned)num(r, "forgotten"), num(r, "forgotten") == 1 ? " was" : "s were");
 	if (i > 0)
 		add(&t, "\n\"gatehouse allow --learned\" adds them, \"gatehouse undo\" takes that back\n");
 	return t;
@@ -305,7 +320,8 @@ accept_text(const json_t *r)
 	if (t == NULL)
 		add(&t, "nothing was learned that the allowlist does not say already\n");
 	if (num(r, "left") > 0)
-		add(&t, "%u learned names more: do it again\n", (unsigned)num(r, "left"));
+		add(&t, "%u learned name%s more: do it again\n", (unsigned)num(r, "left"),
+		    plural(num(r, "left")));
 	return t;
 }
 

@@ -94,6 +94,7 @@ struct conf {
 	/* where it came from, for messages */
 	char			path[CONF_PATH_SIZE];
 	bool			partial;	/* something was wrong with it */
+	bool			unread;		/* there was no file to read */
 };
 
 /* Built-in defaults. */

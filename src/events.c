@@ -126,8 +126,9 @@ event_of_drop(struct engine *e, const struct drop_record *d)
 	r.severity = drop_is_noise(&d->drop) ? EVENT_INFO : EVENT_NOTICE;
 	copy_string(r.guest, d->guest, sizeof(r.guest));
 	drop_service(&d->drop, service);
-	snprintf(r.text, sizeof(r.text), "blocked %s to %s%s%s%s%s (%s)",
-	    drop_proto(&d->drop, proto), bracket ? "[" : "", addr_format(&d->drop.dst, dst),
+	snprintf(r.text, sizeof(r.text), "%s %s to %s%s%s%s%s (%s)",
+	    drop_has_passed(&d->drop) ? "passed" : "blocked", drop_proto(&d->drop, proto),
+	    bracket ? "[" : "", addr_format(&d->drop.dst, dst),
 	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
 	    d->drop.label);
 	/* One line for a scan: the text is that of its latest packet. */
@@ -322,6 +323,17 @@ pinned_alerts(const struct engine *e, struct alert_list *l)
 		    addresses_too_many(e), FW_RANGES_MAX);
 }
 
+/* An alert that is over; what an operator was told to do may have been done. */
+static void
+alert_over(struct engine *e, const struct alert *a)
+{
+	if (strcmp(a->key, "drift") == 0 && e->fw.repaired && strcmp(status_firewall(e), "drift") != 0)
+		event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: gatehouse has loaded the rules again, "
+		    "for the kernel's were not those that were loaded");
+	else
+		event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: %s", a->text);
+}
+
 void
 alerts_update(struct engine *e)
 {
@@ -348,7 +360,7 @@ alerts_update(struct engine *e)
 	}
 	for (size_t i = 0; i < e->nalerts; i++) {
 		if (alert_find(l.rows, l.n, e->alerts[i].key) == NULL)
-			event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: %s", e->alerts[i].text);
+			alert_over(e, &e->alerts[i]);
 	}
 	memcpy(e->alerts, l.rows, sizeof(e->alerts));
 	e->nalerts = l.n;

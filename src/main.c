@@ -40,16 +40,16 @@ load(struct conf *conf, const char *path)
 
 /* The same for who only talks to the daemon: an error in the file must not keep
  * an operator from freezing a guest.  A file that nobody asked for by name may
- * be missing. */
-static void
-load_partly(struct conf *conf, const char *path)
+ * be missing; without one that was named, another daemon might be meant. */
+static int
+load_partly(struct conf *conf, const char *path, bool named)
 {
 	char *cause = conf_load_partly(conf, path);
 
-	if (cause != NULL && (access(path, F_OK) == 0 ||
-	    strcmp(path, SYSCONFDIR "/gatehouse/gatehouse.conf") != 0))
+	if (cause != NULL && (named || access(path, F_OK) == 0))
 		fprintf(stderr, "gatehouse: %s\n", cause);
 	free(cause);
+	return named && conf->unread ? EXIT_USAGE : EXIT_DONE;
 }
 
 /* --role NAME -f FILE [-d], as priv executes it (role.h). */
@@ -80,6 +80,9 @@ console(const struct conf *conf, const char *conf_path)
 	char *cause;
 	int fd;
 
+	/* Before a daemon is started for it. */
+	if (!ui_has_terminal())
+		return EXIT_USAGE;
 	fd = client_connect(conf->control, &code, &cause);
 	if (fd != -1)
 		close(fd);
@@ -109,8 +112,8 @@ main(int argc, char **argv)
 {
 	static struct conf conf;
 	const char *path = conf_default_path();
-	bool batch = false;
-	int opt;
+	bool batch = false, named = strcmp(path, SYSCONFDIR "/gatehouse/gatehouse.conf") != 0;
+	int opt, code;
 
 	if (argc > 2 && strcmp(argv[1], "--role") == 0)
 		return role_verb(argc, argv);
@@ -118,15 +121,17 @@ main(int argc, char **argv)
 		printf("gatehouse %s\n", PACKAGE_VERSION);
 		return EXIT_DONE;
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)) {
 		cli_help(stdout);
 		return EXIT_DONE;
 	}
 	/* "+": what follows the verb is the verb's own. */
 	while ((opt = getopt(argc, argv, "+bf:")) != -1) {
-		if (opt == 'f')
+		if (opt == 'f') {
 			path = optarg;
-		else if (opt == 'b')
+			named = true;
+		} else if (opt == 'b')
 			batch = true;
 		else
 			return usage();
@@ -137,7 +142,8 @@ main(int argc, char **argv)
 		return batch ? usage() : daemon_verb(path, argc, argv);
 	if (argc > 0 && strcmp(argv[0], "demo") == 0)
 		return batch ? usage() : demo_main(argc, argv);
-	load_partly(&conf, path);
+	if ((code = load_partly(&conf, path, named)) != EXIT_DONE)
+		return code;
 	if (argc > 0)
 		return batch ? usage() : cli_main(&conf, argc, argv);
 	return batch ? ui_batch(&conf, stdout, columns()) : console(&conf, path);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drops/show.h"
 #include "hash.h"
 #include "tables.h"
 #include "xmalloc.h"
@@ -470,7 +471,7 @@ model_drop(struct model *m, const struct drop *drop, uint32_t guest, const char 
 	struct tally *t = tallies_get(&m->guests, guest);
 	struct drop_record *r;
 
-	if (t != NULL)
+	if (t != NULL && !drop_has_passed(drop))
 		t->dropped += drop->count;
 	m->version[VIEW_VMS]++;
 	m->version[VIEW_DROPS]++;

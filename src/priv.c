@@ -99,8 +99,9 @@ check(struct priv *p)
 	cause = firewall_apply(p->fw, (enum profile)status.profile);
 	if (cause != NULL)
 		log_warnx("%s", cause);
-	free(cause);
 	firewall_check(p->fw, &status);
+	status.repaired = cause == NULL;
+	free(cause);
 	send_status(p, &status);
 }
 

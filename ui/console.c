@@ -350,7 +350,10 @@ console_farewell(const struct console *c)
 	char profile[32];
 
 	draw_clean(profile, sizeof(profile), cell_string(firewall, "profile"));
-	if (link_state(c->link) != LINK_UP)
+	/* Its daemon goes with the lab that it made. */
+	if (getenv("GATEHOUSE_DEMO") != NULL)
+		printf("gatehouse: console left; the demo has ended, and nothing of it stays\n");
+	else if (link_state(c->link) != LINK_UP)
 		printf("gatehouse: console left; the daemon does not answer: gatehouse status\n");
 	else if (strcmp(state, "enforcing") == 0)
 		printf("gatehouse: console left; enforcement goes on (%s)\n", profile);
@@ -364,6 +367,16 @@ be_quiet(int severity, const char *message)
 {
 }
 
+bool
+ui_has_terminal(void)
+{
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		return true;
+	fprintf(stderr, "gatehouse: the console needs a terminal; "
+	    "gatehouse -b prints the same as text\n");
+	return false;
+}
+
 int
 ui_run(const struct conf *conf)
 {
@@ -374,11 +387,8 @@ ui_run(const struct conf *conf)
 	int fd;
 
 	setlocale(LC_CTYPE, "");
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		fprintf(stderr, "gatehouse: the console needs a terminal; "
-		    "gatehouse -b prints the same as text\n");
+	if (!ui_has_terminal())
 		return EXIT_USAGE;
-	}
 	if ((fd = client_connect(conf->control, &code, &cause)) == -1) {
 		fprintf(stderr, "gatehouse: %s\n", cause);
 		free(cause);

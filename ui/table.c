@@ -198,6 +198,7 @@ ui_table(const char *view, const json_t *result, FILE *out, int columns)
 	struct view v;
 	struct canvas *c;
 	struct table_place place = { .live = true };
+	size_t all;
 	int width = 1;
 
 	if (pane == NULL)
@@ -208,8 +209,14 @@ ui_table(const char *view, const json_t *result, FILE *out, int columns)
 	v.sort = NULL;
 	view_take(&v, result, false);
 	/* The rows given are the table, wherever in the engine's list they begin. */
+	all = (size_t)cell_number(result, "total");
 	v.offset = 0;
 	v.total = json_array_size(v.rows);
+	if (v.total == 0 && all != 0) {
+		fprintf(out, " none of %zu shown\n", all);
+		view_clear(&v);
+		return;
+	}
 	place.rows = table_rows(&v);
 	place.now = (double)time(NULL);
 	view_resize(&v, place.rows - 1);

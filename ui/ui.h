@@ -3,10 +3,13 @@
 #define UI_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "conf.h"
 
+/* Whether there is a terminal for the console; if not, says so on stderr. */
+bool	 ui_has_terminal(void);
 /* Runs until the operator leaves; returns an exit code. */
 int	 ui_run(const struct conf *);
 /* `gatehouse -b`: every pane as text, once, from the daemon at conf's socket. */

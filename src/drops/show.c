@@ -225,6 +225,12 @@ noise_not_ip(const struct drop *d)
 }
 
 bool
+drop_has_passed(const struct drop *d)
+{
+	return strcmp(d->label, "observe") == 0;
+}
+
+bool
 drop_is_noise(const struct drop *d)
 {
 	if ((d->flags & (DROP_MALFORMED | DROP_TRUNCATED | DROP_FRAGMENT | DROP_FOLDED)) != 0)

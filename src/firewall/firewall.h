@@ -72,7 +72,7 @@ struct fw_status {
 	uint32_t	drift;		/* the kernel's rules are not what we loaded */
 	uint32_t	frozen_all;
 	uint32_t	frozen;		/* guests frozen one by one */
-	uint32_t	pad;
+	uint32_t	repaired;	/* they were not, and have been loaded again */
 	uint64_t	verified;	/* when the kernel was last asked (wall) */
 	uint64_t	hash;		/* of what was loaded, 0: nothing */
 	char		backend[16];	/* "nftables" */

@@ -22,7 +22,7 @@ request_of(const char *line)
 
 	for (char *w = strtok_r(copy, " ", &save); w != NULL && n < WORDS_MAX;
 	    w = strtok_r(NULL, " ", &save))
-		words[n++] = w;
+		words[n++] = strcmp(w, "''") == 0 ? strchr(w, '\0') : w;
 	words[n] = NULL;
 	c = command_of(n, words);
 	assert_non_null(c);
@@ -61,11 +61,15 @@ words_become_requests(void **state)
 		{ "freeze", "{}" },
 		{ "freeze agent-1", "{\"vm\":\"agent-1\"}" },
 		{ "proxy start", "{\"action\":\"start\"}" },
-		{ "proxy", "! proxy: a word is missing" },
+		{ "proxy", "! proxy: start, stop, learn or enforce is missing" },
 		{ "proxy sideways", "! proxy: say start, stop, learn or enforce, not sideways" },
 		{ "allow .pypi.org --vm agent-* --for 30m",
 		    "{\"for\":\"30m\",\"text\":\".pypi.org\",\"vm\":\"agent-*\"}" },
-		{ "allow", "! allow: a word is missing" },
+		{ "allow", "! allow: ENTRY is missing" },
+		{ "allow ''", "! allow: ENTRY is missing" },
+		{ "check", "! check: HOST is missing" },
+		{ "check ''", "! check: HOST is missing" },
+		{ "check :443", "! check: HOST is missing" },
 		{ "proxy learn", "{\"action\":\"learn\"}" },
 		{ "proxy learn --for 30m", "{\"action\":\"learn\",\"for\":\"30m\"}" },
 		{ "proxy enforce", "{\"action\":\"enforce\"}" },
@@ -200,6 +204,10 @@ what_opens_or_ends_something_is_asked_about_and_nothing_else(void **state)
 		{ "proxy", "{\"action\":\"stop\"}",
 		    "Stop the proxy: no name is let through, 7 open connections end.", false },
 		{ "proxy", "{\"action\":\"start\"}", NULL, false },
+		{ "proxy", "{\"action\":\"learn\"}", "Learn: 3 running guests will reach every web site "
+		    "that no entry forbids, until told otherwise.", false },
+		{ "proxy", "{\"action\":\"learn\",\"for\":\"10m\"}", "Learn: 3 running guests will reach "
+		    "every web site that no entry forbids, for 10m.", false },
 		{ "freeze", "{}", "Freeze all: no packet of 3 running guests passes.", false },
 		{ "freeze", "{\"vm\":\"agent-1\"}", NULL, false },
 		{ "entry.set", "{\"entry\":1,\"state\":\"off\"}", NULL, false },
@@ -226,6 +234,46 @@ what_opens_or_ends_something_is_asked_about_and_nothing_else(void **state)
 	json_decref(status);
 }
 
+static void
+what_the_proxy_was_told_is_said(void **state)
+{
+	static const struct {
+		const char	*answer, *text;
+	} rows[] = {
+		{ "{\"state\":\"up\",\"mode\":\"enforce\"}",
+		    "the proxy is up, enforcing: only listed names pass\n" },
+		{ "{\"state\":\"stopped\",\"mode\":\"enforce\"}", "the proxy is stopped\n" },
+		{ "{\"state\":\"up\",\"mode\":\"learn\",\"learn_by\":\"root (0)\",\"learn_until\":null}",
+		    "the proxy is up, LEARNING by root (0): names that no entry lists are let through\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *j = json_loads(rows[i].answer, 0, NULL);
+		char *text = command_find("proxy")->to_text(j);
+
+		assert_string_equal(text, rows[i].text);
+		free(text);
+		json_decref(j);
+	}
+}
+
+static void
+one_of_a_kind_is_told_in_the_singular(void **state)
+{
+	json_t *j = json_loads("{\"version\":\"1\",\"host\":\"h\",\"time\":10.0,\"uptime\":4.0,"
+	    "\"proxy\":{\"state\":\"up\",\"since\":6.0,\"connections\":1},\"drops\":{\"packets\":1},"
+	    "\"allowlist\":{\"entries\":1},\"counts\":{\"domains\":1,\"events\":1},"
+	    "\"roles\":[{\"name\":\"net\",\"restarts\":1}]}", 0, NULL);
+	static const char *const said[] = { "up for 4s, 1 connection,", "1 packet\n", "1 entry\n",
+		"; 1 name, 0 blocked, 1 event\n", "started again 1 time\n" };
+	char *text = command_find("status")->to_text(j);
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		assert_non_null(strstr(text, said[i]));
+	free(text);
+	json_decref(j);
+}
+
 int
 main(void)
 {
@@ -235,6 +283,8 @@ main(void)
 		cmocka_unit_test(every_command_has_help_and_fits_its_row),
 		cmocka_unit_test(results_become_text_and_never_crash_on_odd_ones),
 		cmocka_unit_test(what_was_learned_is_told_as_entries),
+		cmocka_unit_test(what_the_proxy_was_told_is_said),
+		cmocka_unit_test(one_of_a_kind_is_told_in_the_singular),
 		cmocka_unit_test(a_verdict_is_told_with_the_entry_that_decided),
 	};
 

@@ -414,6 +414,31 @@ rows_of_nonsense_are_drawn_without_harm(void **state)
 	json_decref(j);
 }
 
+/* None shown is not none there. */
+static void
+a_table_of_no_rows_says_whether_there_are_any(void **state)
+{
+	static const struct {
+		const char	*window, *text;
+	} rows[] = {
+		{ "{\"total\":3,\"offset\":0,\"rows\":[]}", "none of 3 shown" },
+		{ "{\"total\":0,\"offset\":0,\"rows\":[]}", "no guest seen yet" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *j = json_loads(rows[i].window, 0, NULL);
+		char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		ui_table("vms", j, out, 100);
+		fclose(out);
+		assert_non_null(strstr(text, rows[i].text));
+		free(text);
+		json_decref(j);
+	}
+}
+
 static void
 popup_text_is_wrapped_at_spaces(void **state)
 {
@@ -484,6 +509,7 @@ main(void)
 		cmocka_unit_test(text_that_does_not_fit_is_marked_as_cut),
 		cmocka_unit_test(what_tells_a_text_from_others_is_not_cut),
 		cmocka_unit_test(rows_of_nonsense_are_drawn_without_harm),
+		cmocka_unit_test(a_table_of_no_rows_says_whether_there_are_any),
 		cmocka_unit_test(popup_text_is_wrapped_at_spaces),
 		cmocka_unit_test(every_key_has_one_row_and_each_row_is_told),
 		cmocka_unit_test(every_ink_of_every_theme_has_a_look_without_colours),

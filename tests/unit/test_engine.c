@@ -344,6 +344,15 @@ drops_join_their_guest_by_mac_then_address(void **state)
 	j = rig_call(r, "vms", NULL);
 	assert_int_equal(num(row(j, 0), "dropped"), 6);
 	json_decref(j);
+	assert_int_equal(events_with(r, "passed "), 0);
+	/* What the profile observe logs has passed. */
+	copy_string(d.label, "observe", sizeof(d.label));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	assert_int_equal(events_with(r, "passed tcp to "), 1);
+	j = rig_call(r, "vms", NULL);
+	assert_int_equal(num(row(j, 0), "dropped"), 6);
+	json_decref(j);
 }
 
 static void
@@ -644,6 +653,22 @@ the_state_of_the_firewall_is_told_as_it_is(void **state)
 	fw_status(r, PROFILE_FILTERED, true, false);
 	assert_false(has_alert(r, "no rules are in force"));
 	assert_int_equal(events_with(r, "over: no rules are in force"), 1);
+}
+
+static void
+a_drift_that_was_repaired_is_told_as_that(void **state)
+{
+	struct fw_status s = { .profile = PROFILE_FILTERED, .loaded = true, .repaired = true };
+	struct rig *r = *state;
+
+	fw_status(r, PROFILE_FILTERED, true, false);
+	fw_status(r, PROFILE_FILTERED, true, true);
+	assert_true(has_alert(r, "the kernel's rules are not those"));
+	assert_true(msg_send(r->priv, FRAME_FW_STATUS, &s, -1));
+	rig_turn(r);
+	assert_false(has_alert(r, "the kernel's rules are not those"));
+	assert_int_equal(events_with(r, "over: gatehouse has loaded the rules again"), 1);
+	assert_int_equal(events_with(r, "over: the kernel's rules"), 0);
 }
 
 static void
@@ -1195,6 +1220,7 @@ main(void)
 		TEST(apply_is_answered_when_priv_answers),
 		TEST(a_dry_run_brings_the_difference),
 		TEST(the_state_of_the_firewall_is_told_as_it_is),
+		TEST(a_drift_that_was_repaired_is_told_as_that),
 		TEST(rules_have_rates_from_two_listings),
 		TEST(requests_that_priv_does_not_answer_end),
 		TEST(a_freeze_reaches_net_at_once_and_is_answered_when_priv_has_done_it),
