@@ -251,6 +251,8 @@ attempt_won(struct session *s, struct attempt *won)
 	struct proxy *p = s->proxy;
 
 	d->hit.dialled = won->addr;
+	/* The dial may stay for an upstream proxy's answer: no further attempt. */
+	dial_settle(d);
 	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
 		if (a != won)
 			attempt_close(p, a);
@@ -288,7 +290,6 @@ attempts_ready(struct session *s)
 {
 	struct dial *d = s->dial;
 	bool failed = false;
-
 
 	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
 		switch (attempt_result(a->conn)) {

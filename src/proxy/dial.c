@@ -44,6 +44,14 @@ dial_session(struct conn *c)
 }
 
 void
+dial_settle(struct dial *d)
+{
+	for (int i = 0; i < FAMILIES; i++)
+		resolver_cancel(&d->families[i].waiter);
+	event_del(&d->step);
+}
+
+void
 dial_abandon(struct dial *d)
 {
 	struct proxy *p;
@@ -51,9 +59,7 @@ dial_abandon(struct dial *d)
 	if (d == NULL)
 		return;
 	p = d->session->proxy;
-	for (int i = 0; i < FAMILIES; i++)
-		resolver_cancel(&d->families[i].waiter);
-	event_del(&d->step);
+	dial_settle(d);
 	if (!d->raced) {
 		free(d);
 		return;

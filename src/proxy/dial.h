@@ -55,6 +55,8 @@ struct dial {
 /* Ends the dial without a connection. */
 void		 dial_refuse(struct session *, enum reason, const char *what);
 void		 dial_fail(struct session *, enum reason);
+/* It has its connection: neither names nor the clock have a say any more. */
+void		 dial_settle(struct dial *);
 /* The session's upstream is connected, to the server or to an upstream proxy. */
 void		 dial_connected(struct session *);
 /* ... and leads to the server. */

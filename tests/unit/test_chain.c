@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -352,6 +353,79 @@ one_that_hangs_up_stays_silent_or_never_ends_is_told(void **state)
 	close(upstream);
 }
 
+static int
+listen_at(uint8_t last)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(world.port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	sin.sin_addr.s_addr = htonl(0x7f000000u | last);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* The time for the next address passes, and DNS answers, while it thinks: neither
+ * is a reason to go elsewhere. */
+static void
+one_that_was_asked_is_waited_for(void **state)
+{
+	static const char interim[] = "HTTP/1.1 102 Wait\r\n\r\n";
+	struct rig *r = *state;
+	int guest = rig_connect(r), first = listen_at(91), others[3], upstream = -1;
+	uint64_t start;
+
+	for (int i = 0; i < 3; i++)
+		others[i] = listen_at((uint8_t)(92 + i));
+	snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "slowest.example");
+	rig_send_hello(r, guest, "a.example");
+	rig_until(r, (upstream = accept4(first, NULL, NULL, SOCK_NONBLOCK)) != -1);
+	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
+	rig_say(r, upstream, interim);
+	for (start = now_mono(); now_mono() - start < 1500000;)
+		rig_turn(r);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(accept(others[i], NULL, NULL), -1);
+	assert_int_equal(r->proxy->nspares, 0);
+	rig_say(r, upstream, GRANTED);
+	expect_hello(r, upstream, "a.example");
+	assert_int_equal(last_hit(r)->dialled.bytes[3], 91);
+	close(guest);
+	close(upstream);
+	close(first);
+	for (int i = 0; i < 3; i++)
+		close(others[i]);
+}
+
+static void
+a_late_answer_of_dns_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(world.port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int guest, upstream, other = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (other == -1 || bind(other, (struct sockaddr *)&sin6, sizeof(sin6)) == -1 ||
+	    listen(other, 8) == -1)
+		skip();
+	guest = rig_connect(r);
+	snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "late.example");
+	rig_send_hello(r, guest, "a.example");
+	upstream = rig_accept(r);
+	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
+	rig_dns_release();
+	for (int i = 0; i < 400; i++)
+		rig_turn(r);
+	assert_int_equal(accept(other, NULL, NULL), -1);
+	assert_int_equal(r->proxy->nspares, 0);
+	rig_say(r, upstream, GRANTED);
+	expect_hello(r, upstream, "a.example");
+	assert_int_equal(last_hit(r)->verdict, VERDICT_ALLOW);
+	close(guest);
+	close(upstream);
+	close(other);
+}
+
 static void
 revoking_while_it_is_asked_ends_it(void **state)
 {
@@ -454,6 +528,8 @@ main(void)
 		cmocka_unit_test(which_names_do_without_it),
 		rig_test(answers_are_read_strictly),
 		rig_test(one_that_hangs_up_stays_silent_or_never_ends_is_told),
+		rig_test(one_that_was_asked_is_waited_for),
+		rig_test(a_late_answer_of_dns_changes_nothing),
 		rig_test(revoking_while_it_is_asked_ends_it),
 		cmocka_unit_test(credentials_come_from_a_file_that_others_cannot_read),
 	};
