@@ -43,6 +43,8 @@ struct dial {
 	bool		 waited;	/* long enough for the preferred family */
 	bool		 refused;	/* an address was one we must not dial */
 	bool		 chained;	/* through the upstream proxy */
+	bool		 checking;	/* the name's own addresses, before that */
+	struct addr	 checked;	/* the one to ask it for; family 0: the name */
 	bool		 asked;		/* which got its CONNECT */
 	struct chain_scan scan;		/* of its answer */
 	bool		 tried;		/* to connect, at least once */

@@ -128,6 +128,7 @@ struct session {
 	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
+	bool			 by_name : 1;	/* an upstream proxy resolves its name */
 };
 
 LIST_HEAD(session_list, session);

@@ -427,9 +427,73 @@ a_late_answer_of_dns_changes_nothing(void **state)
 }
 
 static void
-revoking_while_it_is_asked_ends_it(void **state)
+learn(struct rig *r, const char *name, int *guest)
 {
+	world.listed[0] = NULL;
+	world.learn = true;
+	*guest = rig_connect(r);
+	rig_send_hello(r, *guest, name);
+}
+
+/* A name that nobody listed may not lead the upstream proxy into its own network. */
+static void
+a_learned_name_is_resolved_and_checked_here(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum reason	 reason;
+	} cases[] = {
+		{ "private.example", REASON_PRIVATE_ADDRESS },
+		{ "mixed.example", REASON_PRIVATE_ADDRESS },
+		{ "nowhere.example", REASON_UNRESOLVABLE },
+		{ "silent.example", REASON_UNRESOLVABLE },
+	};
 	struct rig *r = *state;
+	bool reset;
+	int guest;
+
+	r->conf.connect_seconds = 1;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		learn(r, cases[i].name, &guest);
+		rig_read_all(r, guest, got, sizeof(got), &reset);
+		assert_int_equal(last_hit(r)->verdict, VERDICT_DENY);
+		assert_int_equal(last_hit(r)->reason, cases[i].reason);
+		assert_false(rig_origin_waits(r));
+		/* It is no fault of the upstream proxy's. */
+		assert_string_equal(r->proxy->chain_cause, "");
+		close(guest);
+	}
+}
+
+/* Which might resolve it to something else. */
+static void
+a_learned_name_is_asked_for_by_its_address(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "slow.example", ASKED("127.0.0.91", "PORT") },
+		{ "six.example", ASKED("[::1]", "PORT") },
+	};
+	static const char *const hosts[] = { "127.0.0.1", "proxy.example" };
+	struct rig *r = *state;
+	int guest, upstream;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "%s", hosts[i]);
+		learn(r, cases[i][0], &guest);
+		upstream = rig_accept(r);
+		rig_hear(r, upstream, rig_ported(cases[i][1]));
+		rig_say(r, upstream, GRANTED);
+		expect_hello(r, upstream, cases[i][0]);
+		assert_int_equal(last_hit(r)->reason, REASON_LEARNED);
+		assert_string_equal(last_hit(r)->name, cases[i][0]);
+		close(guest);
+		close(upstream);
+	}
+}
+
+static void
+expect_cut(struct rig *r, bool learning)
+{
 	int guest = rig_connect(r), upstream;
 	bool reset;
 
@@ -437,12 +501,26 @@ revoking_while_it_is_asked_ends_it(void **state)
 	upstream = rig_accept(r);
 	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
 	world.listed[0] = NULL;
+	world.learn = learning;
 	proxy_set_allow(r->proxy, NULL);
 	rig_read_all(r, guest, got, sizeof(got), &reset);
 	assert_int_equal(last_hit(r)->reason, REASON_NOT_LISTED);
 	rig_read_all(r, upstream, got, sizeof(got), &reset);
 	close(guest);
 	close(upstream);
+}
+
+static void
+revoking_while_it_is_asked_ends_it(void **state)
+{
+	expect_cut(*state, false);
+}
+
+/* Its address was not checked, as that of a learned name is. */
+static void
+revoking_does_too_while_learning(void **state)
+{
+	expect_cut(*state, true);
 }
 
 /* ---- credentials ---- */
@@ -530,7 +608,10 @@ main(void)
 		rig_test(one_that_hangs_up_stays_silent_or_never_ends_is_told),
 		rig_test(one_that_was_asked_is_waited_for),
 		rig_test(a_late_answer_of_dns_changes_nothing),
+		rig_test(a_learned_name_is_resolved_and_checked_here),
+		rig_test(a_learned_name_is_asked_for_by_its_address),
 		rig_test(revoking_while_it_is_asked_ends_it),
+		rig_test(revoking_does_too_while_learning),
 		cmocka_unit_test(credentials_come_from_a_file_that_others_cannot_read),
 	};
 
