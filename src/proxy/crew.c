@@ -304,28 +304,6 @@ crew_set_guest(struct crew *c, const struct addr *addr, uint32_t id, const char 
 	crew_call(c, NULL, member_set_guest, &call);
 }
 
-struct uid_call {
-	uint32_t	 uid, id;
-	const char	*name;
-	bool		 frozen;
-};
-
-static void
-member_set_uid(struct member *m, void *arg)
-{
-	const struct uid_call *call = arg;
-
-	proxy_set_uid(m->proxy, call->uid, call->id, call->name, call->frozen);
-}
-
-void
-crew_set_uid(struct crew *c, uint32_t uid, uint32_t id, const char *name, bool frozen)
-{
-	struct uid_call call = { uid, id, name, frozen };
-
-	crew_call(c, NULL, member_set_uid, &call);
-}
-
 static void
 member_guests_begin(struct member *m, void *arg)
 {

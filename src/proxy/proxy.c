@@ -321,14 +321,6 @@ proxy_set_guest(struct proxy *p, const struct addr *addr, uint32_t guest_id, con
 }
 
 void
-proxy_set_uid(struct proxy *p, uint32_t uid, uint32_t guest_id, const char *name, bool frozen)
-{
-	const struct addr addr = source_uid(uid);
-
-	proxy_set_guest(p, &addr, guest_id, name, frozen);
-}
-
-void
 proxy_set_owner(struct proxy *p, const struct owner *owner)
 {
 	p->owner = owner;

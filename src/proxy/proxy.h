@@ -52,13 +52,11 @@ bool		 proxy_running(const struct proxy *);
 /* The image stays the caller's; NULL: refuse everything. Sessions that it no
  * longer allows are cut before this returns. */
 void		 proxy_set_allow(struct proxy *, const struct allow_image *);
-/* Who sits behind an address; guest_id 0 forgets it. Frozen: its sessions are
- * cut and new ones refused. */
+/* Who sits behind an address, or is a user of this host (source_uid(), who connects
+ * from its own addresses); guest_id 0 forgets it. Frozen: its sessions are cut and
+ * new ones refused. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
-/* The same of a user of this host, who connects from its own addresses. */
-void		 proxy_set_uid(struct proxy *, uint32_t uid, uint32_t guest_id, const char *name,
-		    bool frozen);
 /* What tells users of this host apart; stays the caller's. */
 struct owner;
 void		 proxy_set_owner(struct proxy *, const struct owner *);
