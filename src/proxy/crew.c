@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "dns/resolver.h"
+#include "log.h"
 #include "proxy/cpus.h"
 #include "proxy/reports.h"
 #include "proxy/worker.h"
@@ -96,6 +97,18 @@ uint64_t
 crew_next_id(struct crew *c)
 {
 	return proxy_next_id(c->shared);
+}
+
+/* As many workers as there are descriptors for, which may be fewer than wanted. */
+static unsigned
+crew_fit(const struct conf *conf)
+{
+	const unsigned wanted = crew_size(conf), n = proxy_workers_fit(wanted);
+
+	if (n < wanted)
+		log_warnx("%u worker%s instead of %u: this process may not have enough descriptors "
+		    "for more; raise its limit (ulimit -n, LimitNOFILE=)", n, n == 1 ? "" : "s", wanted);
+	return n;
 }
 
 /* ---- bells: pipes that wake who sleeps in an event loop ---- */
@@ -469,7 +482,7 @@ crew_new(struct event_base *base, const struct resolver *like, const struct owne
 	*cause = NULL;
 	c->sink = *sink;
 	c->owner = owner;
-	c->n = crew_size(conf);
+	c->n = crew_fit(conf);
 	c->shared = proxy_shared_new(generation, c->n);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->done, NULL);

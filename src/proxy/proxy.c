@@ -135,18 +135,52 @@ proxy_look(int fd, short what, void *arg)
 	proxy_settle(arg);
 }
 
-/* How many sessions the descriptors of this process are enough for. */
+/* Those that are no session's, at worst. */
+static uint64_t
+fds_reserved(unsigned workers)
+{
+	return FDS_RESERVED + (uint64_t)workers * FDS_WORKER;
+}
+
+/* UINT32_MAX: as many as anyone needs. */
+static uint32_t
+fds_allowed(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur > UINT32_MAX)
+		return UINT32_MAX;
+	return (uint32_t)limit.rlim_cur;
+}
+
+uint64_t
+proxy_fds_wanted(const struct conf *conf, unsigned workers)
+{
+	return fds_reserved(workers) + (uint64_t)conf->max_connections * FDS_PER_SESSION;
+}
+
+unsigned
+proxy_workers_fit(unsigned workers)
+{
+	const uint32_t allowed = fds_allowed();
+
+	while (workers > 1 && fds_reserved(workers) > allowed / 2)
+		workers--;
+	return workers;
+}
+
+/* How many sessions the descriptors of this process are enough for.  What is
+ * reserved is rarely in use at once, so some are served even by few: when there
+ * are none left, new ones wait. */
 static uint32_t
 proxy_fd_budget(unsigned workers)
 {
-	const rlim_t reserved = FDS_RESERVED + (rlim_t)workers * FDS_WORKER;
-	struct rlimit limit;
+	const uint32_t allowed = fds_allowed(), least = allowed / 4;
+	const uint64_t reserved = fds_reserved(workers);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+	if (allowed == UINT32_MAX)
 		return UINT32_MAX;
-	if (limit.rlim_cur <= reserved + FDS_PER_SESSION)
-		return 1;
-	return (uint32_t)((limit.rlim_cur - reserved) / FDS_PER_SESSION);
+	return (uint32_t)(allowed > reserved + least ? allowed - reserved : least) / FDS_PER_SESSION;
 }
 
 struct proxy_shared *

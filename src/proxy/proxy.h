@@ -39,6 +39,12 @@ void		 proxy_shared_free(struct proxy_shared *);
 /* Ids of hits, also for others who decide beside the proxy; any thread. */
 uint64_t	 proxy_next_id(struct proxy_shared *);
 
+/* Descriptors for max-connections and what the workers need besides. */
+uint64_t	 proxy_fds_wanted(const struct conf *, unsigned workers);
+/* So many of these workers that half of the process's descriptors, or what one
+ * worker leaves, are for connections. */
+unsigned	 proxy_workers_fit(unsigned workers);
+
 /* Does not listen before proxy_run(); binding needs no privilege. */
 struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,
 		    struct proxy_shared *, const struct proxy_sink *, char **cause);
