@@ -55,16 +55,20 @@ reach_free(struct reach *r)
 }
 
 bool
-reach_allows(const struct reach *r, const struct addr *a)
+reach_is_own(const struct reach *r, const struct addr *a)
 {
 	struct addr v4;
 
+	/* A way around the question would be to wrap the address up. */
+	return own_has(r->own, a) || (addr_embedded(a, &v4) && own_has(r->own, &v4));
+}
+
+bool
+reach_allows(const struct reach *r, const struct addr *a)
+{
 	for (unsigned i = 0; i < r->n; i++) {
 		if (addr_in_prefix(a, &r->prefixes[i].net, r->prefixes[i].bits))
 			return true;
 	}
-	if (addr_special(a) != NULL || own_has(r->own, a))
-		return false;
-	/* A way around the question would be to wrap the address up. */
-	return !addr_embedded(a, &v4) || !own_has(r->own, &v4);
+	return addr_special(a) == NULL && !reach_is_own(r, a);
 }

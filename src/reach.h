@@ -24,5 +24,7 @@ char	*reach_init(struct reach *, const struct conf *);
 void	 reach_free(struct reach *);
 /* Asks the kernel, so it is nothing for each connection. */
 bool	 reach_allows(const struct reach *, const struct addr *);
+/* The address, or one that it wraps up, is this host's. */
+bool	 reach_is_own(const struct reach *, const struct addr *);
 
 #endif

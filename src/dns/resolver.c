@@ -496,6 +496,12 @@ resolver_allows(const struct resolver *r, const struct addr *a)
 	return reach_allows(&r->reach, a);
 }
 
+bool
+resolver_is_own(const struct resolver *r, const struct addr *a)
+{
+	return reach_is_own(&r->reach, a);
+}
+
 /* What was fit to be dialled may be this host's own now. */
 static void
 resolver_readdressed(int fd, short what, void *arg)

@@ -72,5 +72,7 @@ bool		 resolver_idle(const struct resolver *);
  */
 uint32_t	 resolver_generation(const struct resolver *);
 bool		 resolver_allows(const struct resolver *, const struct addr *);
+/* The address is one of this host. */
+bool		 resolver_is_own(const struct resolver *, const struct addr *);
 
 #endif

@@ -68,7 +68,6 @@ struct crew {
 	const struct owner	*owner;
 	struct allow_image	*allow;
 	bool			 running;
-	char			 upstream_cause[GH_CAUSE_SIZE];	/* as of the last look */
 	unsigned		 n;
 	struct member		 members[PROXY_WORKERS_MAX];
 	pthread_mutex_t		 lock;		/* of calls */
@@ -360,9 +359,8 @@ member_stats(struct member *m, void *arg)
 	call->sum.allowed += s.allowed;
 	call->sum.denied += s.denied;
 	call->sum.limited += s.limited;
-	/* One that finds the upstream proxy of no use is enough to say so. */
-	if (s.upstream_cause[0] != '\0')
-		copy_string(m->crew->upstream_cause, s.upstream_cause, GH_CAUSE_SIZE);
+	/* The same in all. */
+	copy_string(call->sum.upstream_cause, s.upstream_cause, sizeof(s.upstream_cause));
 	call->sum.bytes_up += s.bytes_up;
 	call->sum.bytes_down += s.bytes_down;
 	call->sum.accept_paused |= s.accept_paused;
@@ -374,12 +372,10 @@ crew_stats(struct crew *c, struct proxy_stats *stats, uint64_t *hits_lost)
 {
 	struct stats_call call = { .hits_lost = 0 };
 
-	c->upstream_cause[0] = '\0';
 	/* One by one, since they add to one sum. */
 	for (unsigned i = 0; i < c->n; i++)
 		crew_call(c, &c->members[i], member_stats, &call);
 	*stats = call.sum;
-	stats->upstream_cause = c->upstream_cause;
 	*hits_lost = call.hits_lost;
 }
 

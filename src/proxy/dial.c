@@ -101,6 +101,7 @@ dial_fail(struct session *s, enum reason reason)
 {
 	if (s->dial->chained && !s->dial->checking && reason != REASON_LIMIT)
 		chain_fail(s, true, s->dial->tried ? "does not answer" :
+		    s->dial->itself ? "is this proxy itself (explicit-port)" :
 		    "has a name without an address");
 	else
 		dial_refuse(s, reason, NULL);
@@ -148,7 +149,7 @@ void
 dial_timeout(struct session *s)
 {
 	if (s->dial->asked)
-		chain_fail(s, true, "took a connection but did not answer in time");
+		chain_timeout(s);
 	else
 		dial_fail(s, REASON_UNRESOLVABLE);
 }

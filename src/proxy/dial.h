@@ -46,6 +46,8 @@ struct dial {
 	bool		 checking;	/* the name's own addresses, before that */
 	struct addr	 checked;	/* the one to ask it for; family 0: the name */
 	bool		 asked;		/* which got its CONNECT */
+	bool		 itself;	/* an address of it was our own port */
+	uint64_t	 asked_at;	/* milliseconds */
 	struct chain_scan scan;		/* of its answer */
 	bool		 tried;		/* to connect, at least once */
 	bool		 raced;		/* had more sockets than the session's */
@@ -84,5 +86,7 @@ void		 chain_read(struct session *);
 /* The upstream proxy is of no use, for this name or for any: what says how, as in
  * "does not answer". */
 void		 chain_fail(struct session *, bool any, const char *what);
+/* It was asked, and there is no more time. */
+void		 chain_timeout(struct session *);
 
 #endif

@@ -191,6 +191,7 @@ proxy_shared_new(uint32_t generation, unsigned workers)
 	atomic_init(&shared->next_id, (uint64_t)generation << 32 | 1);
 	atomic_init(&shared->nopen, 0);
 	source_counts_init(&shared->counts);
+	pthread_mutex_init(&shared->chain_lock, NULL);
 	shared->workers = workers;
 	return shared;
 }
@@ -201,6 +202,7 @@ proxy_shared_free(struct proxy_shared *shared)
 	if (shared == NULL)
 		return;
 	source_counts_free(&shared->counts);
+	pthread_mutex_destroy(&shared->chain_lock);
 	free(shared);
 }
 
@@ -380,5 +382,7 @@ proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 	*stats = p->stats;
 	stats->connections = p->nopen;
 	stats->accept_paused = p->paused;
-	stats->upstream_cause = p->chain_cause;
+	pthread_mutex_lock(&p->shared->chain_lock);
+	copy_string(stats->upstream_cause, p->shared->chain_cause, sizeof(stats->upstream_cause));
+	pthread_mutex_unlock(&p->shared->chain_lock);
 }

@@ -27,7 +27,7 @@ struct proxy_stats {
 	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
-	const char	*upstream_cause;	/* of the proxy's: "" while the upstream proxy works */
+	char		upstream_cause[GH_CAUSE_SIZE];	/* "" while the upstream proxy works */
 };
 
 struct proxy;

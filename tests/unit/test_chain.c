@@ -268,7 +268,7 @@ answers_are_read_strictly(void **state)
 				assert_int_equal(last_hit(r)->reason, REASON_UPSTREAM);
 			}
 			assert_int_equal(last_hit(r)->upstream, cases[i].status);
-			assert_int_equal(r->proxy->chain_cause[0] != '\0', cases[i].alarming);
+			assert_int_equal(r->shared->chain_cause[0] != '\0', cases[i].alarming);
 			close(guest);
 			close(upstream);
 			r->nhits = 0;
@@ -285,8 +285,8 @@ expect_refused(struct rig *r, int guest, const char *cause)
 	assert_false(reset);
 	assert_int_equal(last_hit(r)->verdict, VERDICT_DENY);
 	assert_int_equal(last_hit(r)->reason, REASON_UPSTREAM);
-	if (strstr(r->proxy->chain_cause, cause) == NULL)
-		fail_msg("%s", r->proxy->chain_cause);
+	if (strstr(r->shared->chain_cause, cause) == NULL)
+		fail_msg("%s", r->shared->chain_cause);
 	close(guest);
 }
 
@@ -348,9 +348,81 @@ one_that_hangs_up_stays_silent_or_never_ends_is_told(void **state)
 	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
 	rig_say(r, upstream, GRANTED);
 	expect_hello(r, upstream, "a.example");
-	assert_string_equal(r->proxy->chain_cause, "");
+	assert_string_equal(r->shared->chain_cause, "");
 	close(guest);
 	close(upstream);
+}
+
+/* One host that does not answer is no fault of a proxy that answers for others. */
+static void
+one_host_that_does_not_answer_is_no_alarm(void **state)
+{
+	struct rig *r = *state;
+	int one = rig_connect(r), other, upstream[2];
+	bool reset;
+
+	r->conf.connect_seconds = 1;
+	rig_send_hello(r, one, "a.example");
+	upstream[0] = rig_accept(r);
+	for (int i = 0; i < 20; i++)
+		rig_turn(r);
+	other = rig_connect(r);
+	rig_send_hello(r, other, "b.example");
+	upstream[1] = rig_accept(r);
+	rig_say(r, upstream[1], GRANTED);
+	rig_read_all(r, one, got, sizeof(got), &reset);
+	assert_int_equal(last_hit(r)->reason, REASON_UPSTREAM);
+	assert_string_equal(r->shared->chain_cause, "");
+	close(one);
+	close(other);
+	close(upstream[0]);
+	close(upstream[1]);
+}
+
+/* Whichever worker learns it. */
+static void
+what_one_worker_learns_of_it_holds_for_all(void **state)
+{
+	const struct proxy_sink sink = { NULL, NULL, NULL };
+	struct rig *r = *state;
+	struct proxy_stats stats;
+	struct proxy *idle;
+	int guest, upstream;
+	char *cause;
+
+	idle = proxy_new(r->base, r->resolver, &r->conf, r->shared, &sink, &cause);
+	assert_non_null(idle);
+	for (int i = 0; i < 2; i++) {
+		guest = rig_connect(r);
+		rig_send_hello(r, guest, "a.example");
+		upstream = rig_accept(r);
+		rig_say(r, upstream, i == 0 ? "HTTP/1.1 407 No\r\n\r\n" : GRANTED);
+		rig_until(r, r->nhits == (unsigned)i + 1);
+		proxy_stats(idle, &stats);
+		assert_int_equal(strstr(stats.upstream_cause, "407") != NULL, i == 0);
+		close(guest);
+		close(upstream);
+	}
+	assert_string_equal(stats.upstream_cause, "");
+	proxy_free(idle);
+}
+
+/* By whatever address or name: it would ask itself without end. */
+static void
+one_that_is_this_proxy_itself_is_not_asked(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", "127.0.0.77", "proxy.example" };
+	struct rig *r = *state;
+	int guest;
+
+	r->conf.chain_port = r->proxy->explicit_port;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "%s", hosts[i]);
+		guest = rig_connect(r);
+		rig_send_hello(r, guest, "a.example");
+		expect_refused(r, guest, "is this proxy itself");
+		assert_int_equal(r->nhits, i + 1);
+	}
 }
 
 static int
@@ -460,7 +532,7 @@ a_learned_name_is_resolved_and_checked_here(void **state)
 		assert_int_equal(last_hit(r)->reason, cases[i].reason);
 		assert_false(rig_origin_waits(r));
 		/* It is no fault of the upstream proxy's. */
-		assert_string_equal(r->proxy->chain_cause, "");
+		assert_string_equal(r->shared->chain_cause, "");
 		close(guest);
 	}
 }
@@ -606,6 +678,9 @@ main(void)
 		cmocka_unit_test(which_names_do_without_it),
 		rig_test(answers_are_read_strictly),
 		rig_test(one_that_hangs_up_stays_silent_or_never_ends_is_told),
+		rig_test(one_host_that_does_not_answer_is_no_alarm),
+		rig_test(what_one_worker_learns_of_it_holds_for_all),
+		rig_test(one_that_is_this_proxy_itself_is_not_asked),
 		rig_test(one_that_was_asked_is_waited_for),
 		rig_test(a_late_answer_of_dns_changes_nothing),
 		rig_test(a_learned_name_is_resolved_and_checked_here),
