@@ -26,6 +26,7 @@
 #include "log.h"
 #include "msg.h"
 #include "proxy/crew.h"
+#include "proxy/sources.h"
 #include "xmalloc.h"
 
 enum {
@@ -331,8 +332,9 @@ engine_guest(struct net *n, const struct msg_guest *guest)
 		return;
 	}
 	if (guest->is_user != 0) {
-		crew_set_uid(n->proxy, guest->uid, guest->guest_id, guest->name,
-		    guest->frozen != 0);
+		const struct addr user = source_uid(guest->uid);
+
+		crew_set_guest(n->proxy, &user, guest->guest_id, guest->name, guest->frozen != 0);
 		return;
 	}
 	crew_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);

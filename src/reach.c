@@ -71,13 +71,11 @@ is_listed(const struct reach *r, const struct addr *a)
 }
 
 bool
-reach_is_own(const struct reach *r, const struct addr *a)
+reach_is_host(const struct reach *r, const struct addr *a)
 {
 	const struct addr none = { .family = a->family };
 	struct addr v4;
 
-	if (is_listed(r, a))
-		return false;
 	/* Who connects to no address gets to the host itself, whatever its routes. */
 	if (addr_equal(a, &none) || own_has(r->own, a))
 		return true;
@@ -86,7 +84,13 @@ reach_is_own(const struct reach *r, const struct addr *a)
 }
 
 bool
+reach_is_own(const struct reach *r, const struct addr *a)
+{
+	return !is_listed(r, a) && reach_is_host(r, a);
+}
+
+bool
 reach_allows(const struct reach *r, const struct addr *a)
 {
-	return is_listed(r, a) || (addr_special(a) == NULL && !reach_is_own(r, a));
+	return is_listed(r, a) || (addr_special(a) == NULL && !reach_is_host(r, a));
 }

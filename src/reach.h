@@ -28,7 +28,9 @@ void	 reach_free(struct reach *);
 char	*reach_reconf(struct reach *, const struct conf *);
 /* Asks the kernel, so it is nothing for each connection. */
 bool	 reach_allows(const struct reach *, const struct addr *);
-/* It is one of this host's own, and not listed. */
+/* The address, or one that it wraps up, is this host's. */
+bool	 reach_is_host(const struct reach *, const struct addr *);
+/* It is, and not listed in [proxy] reach. */
 bool	 reach_is_own(const struct reach *, const struct addr *);
 
 #endif

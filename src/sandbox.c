@@ -29,6 +29,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/crew.h"
 #include "role.h"
 #include "userns.h"
 #include "xmalloc.h"
@@ -58,18 +59,36 @@ sandbox_account(const struct conf *conf, struct account *a)
 	return NULL;
 }
 
-static char *
-limits(void)
+/* For net also beyond the hard limit, while that may be done, if it is too low for
+ * max-connections; what cannot be had is made do without. */
+static void
+limit_files(const struct conf *conf, enum role role)
 {
-	struct rlimit none = { 0, 0 }, files;
+	struct rlimit files;
+	rlim_t wanted;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return;
+	wanted = role == ROLE_NET ? (rlim_t)proxy_fds_wanted(conf, crew_size(conf)) : 0;
+	if (files.rlim_max < wanted) {
+		const struct rlimit more = { wanted, wanted };
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return;
+	}
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static char *
+limits(const struct conf *conf, enum role role)
+{
+	const struct rlimit none = { 0, 0 };
 
 	/* A core would hold guests' bytes and the operator's list. */
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		return xasprintf("cannot switch core files off: %s", strerror(errno));
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	limit_files(conf, role);
 	return NULL;
 }
 
@@ -135,7 +154,7 @@ sandbox_enter(const struct conf *conf, enum role role)
 	prctl(PR_SET_NAME, "gatehouse", 0, 0, 0);
 	cause = sandbox_account(conf, &account);
 	if (cause == NULL)
-		cause = limits();
+		cause = limits(conf, role);
 	if (geteuid() == 0) {
 		if (cause == NULL && role == ROLE_NET)
 			cause = empty_root(conf);

@@ -502,6 +502,12 @@ resolver_allows(const struct resolver *r, const struct addr *a)
 	return reach_allows(&r->reach, a);
 }
 
+bool
+resolver_is_host(const struct resolver *r, const struct addr *a)
+{
+	return reach_is_host(&r->reach, a);
+}
+
 /* What was fit to be dialled may be this host's own now. */
 static void
 resolver_readdressed(int fd, short what, void *arg)

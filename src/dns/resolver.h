@@ -74,5 +74,7 @@ bool		 resolver_idle(const struct resolver *);
  */
 uint32_t	 resolver_generation(const struct resolver *);
 bool		 resolver_allows(const struct resolver *, const struct addr *);
+/* reach_is_host(). */
+bool		 resolver_is_host(const struct resolver *, const struct addr *);
 
 #endif

@@ -166,12 +166,35 @@ attempt_connect(struct session *s, struct attempt *a)
 	return true;
 }
 
-/* False if the address has become this host's own since it was resolved. */
+/* Whether an upstream proxy of that address is this one, which would ask itself
+ * without end.  The kernel is asked once as long as nothing changes. */
+static bool
+is_itself(struct proxy *p, const struct addr *a)
+{
+	const uint32_t generation = resolver_generation(p->resolver);
+
+	if (p->explicit_port == 0 || p->conf->chain_port != p->explicit_port)
+		return false;
+	if (p->chain_generation == generation && addr_equal(a, &p->chain_other))
+		return false;
+	if (resolver_is_host(p->resolver, a))
+		return true;
+	p->chain_generation = generation;
+	p->chain_other = *a;
+	return false;
+}
+
+/* False if the address has become this host's own since it was resolved, or is the
+ * one that we listen on ourselves. */
 static bool
 still_allowed(struct dial *d, const struct addr *a)
 {
 	const struct resolver *r = d->session->proxy->resolver;
 
+	if (d->chained && is_itself(d->session->proxy, a)) {
+		d->itself = true;
+		return false;
+	}
 	if (d->chained || d->generation == resolver_generation(r) || resolver_allows(r, a))
 		return true;
 	d->refused = true;
@@ -251,6 +274,8 @@ attempt_won(struct session *s, struct attempt *won)
 	struct proxy *p = s->proxy;
 
 	d->hit.dialled = won->addr;
+	/* The dial may stay for an upstream proxy's answer: no further attempt. */
+	dial_settle(d);
 	for (struct attempt *a = d->attempts; a < &d->attempts[ATTEMPTS]; a++) {
 		if (a != won)
 			attempt_close(p, a);

@@ -14,28 +14,70 @@
 
 enum { STATUS_WANTS_PASSWORD = 407 };
 
+/* It is of no use, to anyone. */
+static void
+chain_alarm(struct proxy *p, const char *what)
+{
+	struct proxy_shared *shared = p->shared;
+
+	pthread_mutex_lock(&shared->chain_lock);
+	snprintf(shared->chain_cause, sizeof(shared->chain_cause), "the upstream proxy %s:%u %s",
+	    p->conf->chain_host, p->conf->chain_port, what);
+	pthread_mutex_unlock(&shared->chain_lock);
+}
+
+/* It works, whatever it says of this name. */
+static void
+chain_works(struct proxy *p)
+{
+	struct proxy_shared *shared = p->shared;
+
+	pthread_mutex_lock(&shared->chain_lock);
+	shared->chain_cause[0] = '\0';
+	shared->chain_heard = p->now;
+	pthread_mutex_unlock(&shared->chain_lock);
+}
+
 void
 chain_fail(struct session *s, bool any, const char *what)
 {
-	struct proxy *p = s->proxy;
-
 	if (any)
-		snprintf(p->chain_cause, sizeof(p->chain_cause), "the upstream proxy %s:%u %s",
-		    p->conf->chain_host, p->conf->chain_port, what);
+		chain_alarm(s->proxy, what);
 	dial_refuse(s, REASON_UPSTREAM, what);
+}
+
+void
+chain_timeout(struct session *s)
+{
+	struct proxy_shared *shared = s->proxy->shared;
+	bool heard;
+
+	pthread_mutex_lock(&shared->chain_lock);
+	heard = shared->chain_heard > s->dial->asked_at;
+	pthread_mutex_unlock(&shared->chain_lock);
+	/* A good one tries a host that does not answer for longer than we wait. */
+	chain_fail(s, !heard, "took a connection but did not answer in time");
 }
 
 void
 chain_ask(struct session *s)
 {
-	char request[CHAIN_REQUEST_MAX];
-	const size_t len = chain_request(s->proxy->conf, s->name, s->port, request);
+	const struct addr *checked = &s->dial->checked;
+	char request[CHAIN_REQUEST_MAX], text[ADDR_TEXT_SIZE], host[ADDR_TEXT_SIZE + 2];
+	size_t len;
+
+	if (checked->family != 0)
+		snprintf(host, sizeof(host), checked->family == 6 ? "[%s]" : "%s",
+		    addr_format(checked, text));
+	len = chain_request(s->proxy->conf, checked->family != 0 ? host : s->name, s->port, request);
 
 	/* The first bytes of a connection always fit. */
-	if (send(s->upstream.fd, request, len, MSG_NOSIGNAL) != (ssize_t)len)
+	if (send(s->upstream.fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
 		chain_fail(s, true, "does not take a request");
-	else
-		s->dial->asked = true;
+		return;
+	}
+	s->dial->asked = true;
+	s->dial->asked_at = s->proxy->now;
 }
 
 /* The answer's head is there: the connection, or what it says instead. */
@@ -52,7 +94,7 @@ chain_answered(struct session *s, unsigned status, size_t end)
 		    "answered 407: it wants a user and password, see upstream-auth-file");
 		return;
 	}
-	s->proxy->chain_cause[0] = '\0';
+	chain_works(s->proxy);
 	if (status / 100 != 2) {
 		snprintf(what, sizeof(what), "answered %u to a CONNECT for this host and port", status);
 		chain_fail(s, false, what);

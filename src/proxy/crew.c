@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "dns/resolver.h"
+#include "log.h"
 #include "proxy/cpus.h"
 #include "proxy/reports.h"
 #include "proxy/worker.h"
@@ -67,7 +68,6 @@ struct crew {
 	const struct owner	*owner;
 	struct allow_image	*allow;
 	bool			 running;
-	char			 upstream_cause[GH_CAUSE_SIZE];	/* as of the last look */
 	unsigned		 n;
 	struct member		 members[PROXY_WORKERS_MAX];
 	pthread_mutex_t		 lock;		/* of calls */
@@ -96,6 +96,18 @@ uint64_t
 crew_next_id(struct crew *c)
 {
 	return proxy_next_id(c->shared);
+}
+
+/* As many workers as there are descriptors for, which may be fewer than wanted. */
+static unsigned
+crew_fit(const struct conf *conf)
+{
+	const unsigned wanted = crew_size(conf), n = proxy_workers_fit(wanted);
+
+	if (n < wanted)
+		log_warnx("%u worker%s instead of %u: this process may not have enough descriptors "
+		    "for more; raise its limit (ulimit -n, LimitNOFILE=)", n, n == 1 ? "" : "s", wanted);
+	return n;
 }
 
 /* ---- bells: pipes that wake who sleeps in an event loop ---- */
@@ -304,28 +316,6 @@ crew_set_guest(struct crew *c, const struct addr *addr, uint32_t id, const char 
 	crew_call(c, NULL, member_set_guest, &call);
 }
 
-struct uid_call {
-	uint32_t	 uid, id;
-	const char	*name;
-	bool		 frozen;
-};
-
-static void
-member_set_uid(struct member *m, void *arg)
-{
-	const struct uid_call *call = arg;
-
-	proxy_set_uid(m->proxy, call->uid, call->id, call->name, call->frozen);
-}
-
-void
-crew_set_uid(struct crew *c, uint32_t uid, uint32_t id, const char *name, bool frozen)
-{
-	struct uid_call call = { uid, id, name, frozen };
-
-	crew_call(c, NULL, member_set_uid, &call);
-}
-
 static void
 member_guests_begin(struct member *m, void *arg)
 {
@@ -369,9 +359,8 @@ member_stats(struct member *m, void *arg)
 	call->sum.allowed += s.allowed;
 	call->sum.denied += s.denied;
 	call->sum.limited += s.limited;
-	/* One that finds the upstream proxy of no use is enough to say so. */
-	if (s.upstream_cause[0] != '\0')
-		copy_string(m->crew->upstream_cause, s.upstream_cause, GH_CAUSE_SIZE);
+	/* The same in all. */
+	copy_string(call->sum.upstream_cause, s.upstream_cause, sizeof(s.upstream_cause));
 	call->sum.bytes_up += s.bytes_up;
 	call->sum.bytes_down += s.bytes_down;
 	call->sum.accept_paused |= s.accept_paused;
@@ -383,12 +372,10 @@ crew_stats(struct crew *c, struct proxy_stats *stats, uint64_t *hits_lost)
 {
 	struct stats_call call = { .hits_lost = 0 };
 
-	c->upstream_cause[0] = '\0';
 	/* One by one, since they add to one sum. */
 	for (unsigned i = 0; i < c->n; i++)
 		crew_call(c, &c->members[i], member_stats, &call);
 	*stats = call.sum;
-	stats->upstream_cause = c->upstream_cause;
 	*hits_lost = call.hits_lost;
 }
 
@@ -491,7 +478,7 @@ crew_new(struct event_base *base, const struct resolver *like, const struct owne
 	*cause = NULL;
 	c->sink = *sink;
 	c->owner = owner;
-	c->n = crew_size(conf);
+	c->n = crew_fit(conf);
 	c->shared = proxy_shared_new(generation, c->n);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->done, NULL);

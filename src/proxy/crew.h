@@ -42,12 +42,9 @@ bool		 crew_running(const struct crew *);
 void		 crew_set_allow(struct crew *, struct allow_image *);
 void		 crew_set_guest(struct crew *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
-void		 crew_set_uid(struct crew *, uint32_t uid, uint32_t guest_id, const char *name,
-		    bool frozen);
 void		 crew_guests_begin(struct crew *);
 void		 crew_guests_end(struct crew *);
-/* hits_lost: decisions that nobody took in time. What stats point to holds until
- * the next call. */
+/* hits_lost: decisions that nobody took in time. */
 void		 crew_stats(struct crew *, struct proxy_stats *, uint64_t *hits_lost);
 
 /* How many workers [proxy] workers means on this machine. */

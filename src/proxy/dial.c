@@ -14,7 +14,10 @@
  *
  * With an upstream proxy it is that one's address that is looked for and
  * dialled, whatever it is, and the name goes to it by CONNECT: then the proxy
- * resolves it, and which addresses it may lead to is in the proxy's hands.
+ * resolves it, and which addresses it may lead to is in the proxy's hands.  Not
+ * so a name that is only learned: nobody answered for it, so it is resolved here
+ * first, refused as without an upstream proxy, and CONNECT asks for the address
+ * that was checked, since the same name might lead the proxy elsewhere.
  *
  * Who asked for an address that an entry lists gets that one, though no name
  * may lead to it: it is dialled in the turn in which it was judged.
@@ -29,6 +32,7 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { NO_ROUTE_MS = 30000 };
 
@@ -47,6 +51,14 @@ dial_session(struct conn *c)
 }
 
 void
+dial_settle(struct dial *d)
+{
+	for (int i = 0; i < FAMILIES; i++)
+		resolver_cancel(&d->families[i].waiter);
+	event_del(&d->step);
+}
+
+void
 dial_abandon(struct dial *d)
 {
 	struct proxy *p;
@@ -54,9 +66,7 @@ dial_abandon(struct dial *d)
 	if (d == NULL)
 		return;
 	p = d->session->proxy;
-	for (int i = 0; i < FAMILIES; i++)
-		resolver_cancel(&d->families[i].waiter);
-	event_del(&d->step);
+	dial_settle(d);
 	if (!d->raced) {
 		free(d);
 		return;
@@ -92,8 +102,9 @@ dial_refuse(struct session *s, enum reason reason, const char *what)
 void
 dial_fail(struct session *s, enum reason reason)
 {
-	if (s->dial->chained && reason != REASON_LIMIT)
+	if (s->dial->chained && !s->dial->checking && reason != REASON_LIMIT)
 		chain_fail(s, true, s->dial->tried ? "does not answer" :
+		    s->dial->itself ? "is this proxy itself (explicit-port)" :
 		    "has a name without an address");
 	else
 		dial_refuse(s, reason, NULL);
@@ -143,7 +154,7 @@ void
 dial_timeout(struct session *s)
 {
 	if (s->dial->asked)
-		chain_fail(s, true, "took a connection but did not answer in time");
+		chain_timeout(s);
 	else
 		dial_fail(s, REASON_UNRESOLVABLE);
 }
@@ -159,6 +170,8 @@ family_take(struct family *f, const struct dns_answer *a)
 		f->addrs[f->n++] = a->addrs[i];
 }
 
+static void	 dial_go(struct session *);
+
 static void
 family_answered(struct dns_waiter *w, const struct dns_answer *a)
 {
@@ -169,8 +182,8 @@ family_answered(struct dns_waiter *w, const struct dns_answer *a)
 	family_take(f, a);
 	if (attempt_at(f->dial, false) != NULL)
 		dial_arm(f->dial);
-	else if (!dial_waits(s))
-		dial_try(s);
+	else
+		dial_go(s);
 	session_run(s);
 	proxy_settle(s->proxy);
 }
@@ -224,7 +237,8 @@ static void
 dial_resolve(struct dial *d, const char *name)
 {
 	static const uint16_t types[FAMILIES] = { DNS_TYPE_A, DNS_TYPE_AAAA };
-	const char *host = d->chained ? d->session->proxy->conf->chain_host : name;
+	const bool chained = d->chained && !d->checking;
+	const char *host = chained ? d->session->proxy->conf->chain_host : name;
 	struct addr addr;
 
 	if (addr_parse(host, &addr)) {
@@ -234,7 +248,41 @@ dial_resolve(struct dial *d, const char *name)
 		return;
 	}
 	for (unsigned i = 0; i < FAMILIES; i++)
-		family_ask(d, i, host, d->chained ? types[i] | RESOLVE_OPERATORS : types[i]);
+		family_ask(d, i, host, chained ? types[i] | RESOLVE_OPERATORS : types[i]);
+}
+
+/* Both families of a name that is checked were answered: goes on to the upstream
+ * proxy, or (false) refuses.  One address that must not be dialled is enough. */
+static bool
+dial_check(struct session *s)
+{
+	struct dial *d = s->dial;
+
+	for (int i = 0; i < FAMILIES && d->checked.family == 0; i++) {
+		if (d->families[i].n > 0)
+			d->checked = d->families[i].addrs[0];
+	}
+	if (d->refused || d->checked.family == 0) {
+		dial_fail(s, d->refused ? REASON_PRIVATE_ADDRESS : REASON_UNRESOLVABLE);
+		return false;
+	}
+	d->checking = false;
+	memset(d->families, 0, sizeof(d->families));
+	dial_resolve(d, s->name);
+	return true;
+}
+
+/* Goes on with what is known by now. */
+static void
+dial_go(struct session *s)
+{
+	struct dial *d = s->dial;
+
+	if (d->checking && (d->families[0].pending || d->families[1].pending || !dial_check(s)))
+		return;
+	/* What is known already can be dialled; and if that is nothing, it ends. */
+	if (!dial_waits(s))
+		dial_try(s);
 }
 
 void
@@ -249,9 +297,9 @@ dial_start(struct session *s, const struct hit *h)
 	s->dial = d;
 	s->state = SESSION_DIAL;
 	d->chained = chain_applies(s->proxy->conf, s->name);
+	d->checking = d->chained && h->reason == REASON_LEARNED;
+	s->by_name = d->chained && !d->checking;
 	dial_resolve(d, s->name);
 	session_deadline(s, s->proxy->conf->connect_seconds);
-	/* What is known already can be dialled; and if that is nothing, it ends. */
-	if (!dial_waits(s))
-		dial_try(s);
+	dial_go(s);
 }

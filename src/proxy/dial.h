@@ -43,7 +43,11 @@ struct dial {
 	bool		 waited;	/* long enough for the preferred family */
 	bool		 refused;	/* an address was one we must not dial */
 	bool		 chained;	/* through the upstream proxy */
+	bool		 checking;	/* the name's own addresses, before that */
+	struct addr	 checked;	/* the one to ask it for; family 0: the name */
 	bool		 asked;		/* which got its CONNECT */
+	bool		 itself;	/* an address of it was our own port */
+	uint64_t	 asked_at;	/* milliseconds */
 	struct chain_scan scan;		/* of its answer */
 	bool		 tried;		/* to connect, at least once */
 	bool		 raced;		/* had more sockets than the session's */
@@ -55,6 +59,8 @@ struct dial {
 /* Ends the dial without a connection. */
 void		 dial_refuse(struct session *, enum reason, const char *what);
 void		 dial_fail(struct session *, enum reason);
+/* It has its connection: neither names nor the clock have a say any more. */
+void		 dial_settle(struct dial *);
 /* The session's upstream is connected, to the server or to an upstream proxy. */
 void		 dial_connected(struct session *);
 /* ... and leads to the server. */
@@ -80,5 +86,7 @@ void		 chain_read(struct session *);
 /* The upstream proxy is of no use, for this name or for any: what says how, as in
  * "does not answer". */
 void		 chain_fail(struct session *, bool any, const char *what);
+/* It was asked, and there is no more time. */
+void		 chain_timeout(struct session *);
 
 #endif

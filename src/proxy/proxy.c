@@ -135,18 +135,52 @@ proxy_look(int fd, short what, void *arg)
 	proxy_settle(arg);
 }
 
-/* How many sessions the descriptors of this process are enough for. */
+/* Those that are no session's, at worst. */
+static uint64_t
+fds_reserved(unsigned workers)
+{
+	return FDS_RESERVED + (uint64_t)workers * FDS_WORKER;
+}
+
+/* UINT32_MAX: as many as anyone needs. */
+static uint32_t
+fds_allowed(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur > UINT32_MAX)
+		return UINT32_MAX;
+	return (uint32_t)limit.rlim_cur;
+}
+
+uint64_t
+proxy_fds_wanted(const struct conf *conf, unsigned workers)
+{
+	return fds_reserved(workers) + (uint64_t)conf->max_connections * FDS_PER_SESSION;
+}
+
+unsigned
+proxy_workers_fit(unsigned workers)
+{
+	const uint32_t allowed = fds_allowed();
+
+	while (workers > 1 && fds_reserved(workers) > allowed / 2)
+		workers--;
+	return workers;
+}
+
+/* How many sessions the descriptors of this process are enough for.  What is
+ * reserved is rarely in use at once, so some are served even by few: when there
+ * are none left, new ones wait. */
 static uint32_t
 proxy_fd_budget(unsigned workers)
 {
-	const rlim_t reserved = FDS_RESERVED + (rlim_t)workers * FDS_WORKER;
-	struct rlimit limit;
+	const uint32_t allowed = fds_allowed(), least = allowed / 4;
+	const uint64_t reserved = fds_reserved(workers);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+	if (allowed == UINT32_MAX)
 		return UINT32_MAX;
-	if (limit.rlim_cur <= reserved + FDS_PER_SESSION)
-		return 1;
-	return (uint32_t)((limit.rlim_cur - reserved) / FDS_PER_SESSION);
+	return (uint32_t)(allowed > reserved + least ? allowed - reserved : least) / FDS_PER_SESSION;
 }
 
 struct proxy_shared *
@@ -157,6 +191,7 @@ proxy_shared_new(uint32_t generation, unsigned workers)
 	atomic_init(&shared->next_id, (uint64_t)generation << 32 | 1);
 	atomic_init(&shared->nopen, 0);
 	source_counts_init(&shared->counts);
+	pthread_mutex_init(&shared->chain_lock, NULL);
 	shared->workers = workers;
 	return shared;
 }
@@ -167,6 +202,7 @@ proxy_shared_free(struct proxy_shared *shared)
 	if (shared == NULL)
 		return;
 	source_counts_free(&shared->counts);
+	pthread_mutex_destroy(&shared->chain_lock);
 	free(shared);
 }
 
@@ -321,14 +357,6 @@ proxy_set_guest(struct proxy *p, const struct addr *addr, uint32_t guest_id, con
 }
 
 void
-proxy_set_uid(struct proxy *p, uint32_t uid, uint32_t guest_id, const char *name, bool frozen)
-{
-	const struct addr addr = source_uid(uid);
-
-	proxy_set_guest(p, &addr, guest_id, name, frozen);
-}
-
-void
 proxy_set_owner(struct proxy *p, const struct owner *owner)
 {
 	p->owner = owner;
@@ -354,5 +382,7 @@ proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 	*stats = p->stats;
 	stats->connections = p->nopen;
 	stats->accept_paused = p->paused;
-	stats->upstream_cause = p->chain_cause;
+	pthread_mutex_lock(&p->shared->chain_lock);
+	copy_string(stats->upstream_cause, p->shared->chain_cause, sizeof(stats->upstream_cause));
+	pthread_mutex_unlock(&p->shared->chain_lock);
 }

@@ -27,7 +27,7 @@ struct proxy_stats {
 	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
-	const char	*upstream_cause;	/* of the proxy's: "" while the upstream proxy works */
+	char		upstream_cause[GH_CAUSE_SIZE];	/* "" while the upstream proxy works */
 };
 
 struct proxy;
@@ -38,6 +38,12 @@ struct proxy_shared	*proxy_shared_new(uint32_t generation, unsigned workers);
 void		 proxy_shared_free(struct proxy_shared *);
 /* Ids of hits, also for others who decide beside the proxy; any thread. */
 uint64_t	 proxy_next_id(struct proxy_shared *);
+
+/* Descriptors for max-connections and what the workers need besides. */
+uint64_t	 proxy_fds_wanted(const struct conf *, unsigned workers);
+/* So many of these workers that half of the process's descriptors, or what one
+ * worker leaves, are for connections. */
+unsigned	 proxy_workers_fit(unsigned workers);
 
 /* Does not listen before proxy_run(); binding needs no privilege. */
 struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,
@@ -52,13 +58,11 @@ bool		 proxy_running(const struct proxy *);
 /* The image stays the caller's; NULL: refuse everything. Sessions that it no
  * longer allows are cut before this returns. */
 void		 proxy_set_allow(struct proxy *, const struct allow_image *);
-/* Who sits behind an address; guest_id 0 forgets it. Frozen: its sessions are
- * cut and new ones refused. */
+/* Who sits behind an address, or is a user of this host (source_uid(), who connects
+ * from its own addresses); guest_id 0 forgets it. Frozen: its sessions are cut and
+ * new ones refused. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
 		    const char *name, bool frozen);
-/* The same of a user of this host, who connects from its own addresses. */
-void		 proxy_set_uid(struct proxy *, uint32_t uid, uint32_t guest_id, const char *name,
-		    bool frozen);
 /* What tells users of this host apart; stays the caller's. */
 struct owner;
 void		 proxy_set_owner(struct proxy *, const struct owner *);

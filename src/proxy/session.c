@@ -291,6 +291,10 @@ session_judge_again(struct session *s)
 	if (s->name == NULL || s->state == SESSION_LINGER)
 		return;
 	answer = session_lookup(s, s->name, s->port);
+	/* Where it leads was checked by nobody, which is fit for what is listed only. */
+	if (answer.reason == REASON_LEARNED && s->by_name)
+		answer = (struct allow_answer){ .verdict = VERDICT_DENY,
+			.reason = REASON_NOT_LISTED };
 	s->entry = answer.entry;
 	if (answer.verdict == VERDICT_ALLOW)
 		return;

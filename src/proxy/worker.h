@@ -24,6 +24,8 @@
 
 #include <sys/queue.h>
 
+#include <pthread.h>
+
 #include "addr.h"
 #include "dns/resolver.h"
 #include "proxy/buf.h"
@@ -130,6 +132,7 @@ struct session {
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 	bool			 raw : 1;	/* to what an entry lists with this very port: no
 						 * matter what is said in it */
+	bool			 by_name : 1;	/* an upstream proxy resolves its name */
 };
 
 LIST_HEAD(session_list, session);
@@ -141,6 +144,10 @@ struct proxy_shared {
 	_Atomic uint32_t	 nopen;		/* sessions, of max-connections */
 	struct source_counts	 counts;
 	unsigned		 workers;
+	/* Of the upstream proxy, whichever worker learned it last. */
+	pthread_mutex_t		 chain_lock;
+	char			 chain_cause[GH_CAUSE_SIZE];	/* why it is of no use, or "" */
+	uint64_t		 chain_heard;	/* when it answered, milliseconds */
 	/* Where the first worker listens; the others follow. 0: as configured. */
 	uint16_t		 port, explicit_port;
 };
@@ -173,7 +180,8 @@ struct proxy {
 	uint64_t		 flows_told;	/* when, milliseconds */
 	uint64_t		 no_route[2];	/* when IPv4, IPv6 had none, milliseconds */
 	struct proxy_stats	 stats;
-	char			 chain_cause[GH_CAUSE_SIZE];	/* why the upstream proxy is of no use */
+	struct addr		 chain_other;	/* of an upstream proxy that is not this one */
+	uint32_t		 chain_generation;	/* of the resolver, when that was seen */
 	const struct owner	*owner;		/* NULL: the kernel does not tell */
 	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
 };

@@ -41,6 +41,8 @@ allow_lookup(const struct allow_image *image, const char *name, size_t len, uint
 		a = (struct allow_answer){ .verdict = VERDICT_ALLOW, .reason = REASON_LISTED, .entry = i + 1,
 			.pinned = strcmp(name, "pinned.example") == 0 };
 	}
+	if (a.verdict == VERDICT_DENY && world.learn)
+		a = (struct allow_answer){ .verdict = VERDICT_ALLOW, .reason = REASON_LEARNED };
 	return a;
 }
 
@@ -98,6 +100,7 @@ static const struct {
 	{ "down.example", { "127.0.0.77" }, NULL },
 	{ "nowhere.example", { NULL }, NULL },
 	{ "dual.example", { "127.0.0.1" }, "::1" },
+	{ "six.example", { NULL }, "::1" },
 	{ "late.example", { "127.0.0.1" }, "::1" },
 	/* The test makes 127.0.0.9N swallow what is sent there. */
 	{ "slow.example", { "127.0.0.91", "127.0.0.1" }, NULL },
@@ -152,7 +155,8 @@ dns_answer(struct evdns_server_request *q, void *arg)
 			return;
 		}
 	}
-	evdns_server_request_respond(q, addrs[0] == NULL ? DNS_ERR_NOTEXIST : 0);
+	evdns_server_request_respond(q, addrs[0] == NULL && (i == -1 || zone[i].addr6 == NULL) ?
+	    DNS_ERR_NOTEXIST : 0);
 }
 
 void

@@ -33,6 +33,7 @@ struct rig {
 struct rig_world {
 	const char	*listed[RIG_LISTED];
 	uint16_t	 port;		/* where guests meant to go */
+	bool		 learn;		/* what is not listed is let through */
 	bool		 redirected;
 	bool		 wanted6;	/* and that by IPv6 */
 	struct evdns_server_request *held;	/* late.example's AAAA, until released */

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,7 +307,7 @@ answers_are_read_strictly(void **state)
 				assert_int_equal(last_hit(r)->reason, REASON_UPSTREAM);
 			}
 			assert_int_equal(last_hit(r)->upstream, cases[i].status);
-			assert_int_equal(r->proxy->chain_cause[0] != '\0', cases[i].alarming);
+			assert_int_equal(r->shared->chain_cause[0] != '\0', cases[i].alarming);
 			close(guest);
 			close(upstream);
 			r->nhits = 0;
@@ -323,8 +324,8 @@ expect_refused(struct rig *r, int guest, const char *cause)
 	assert_false(reset);
 	assert_int_equal(last_hit(r)->verdict, VERDICT_DENY);
 	assert_int_equal(last_hit(r)->reason, REASON_UPSTREAM);
-	if (strstr(r->proxy->chain_cause, cause) == NULL)
-		fail_msg("%s", r->proxy->chain_cause);
+	if (strstr(r->shared->chain_cause, cause) == NULL)
+		fail_msg("%s", r->shared->chain_cause);
 	close(guest);
 }
 
@@ -386,15 +387,224 @@ one_that_hangs_up_stays_silent_or_never_ends_is_told(void **state)
 	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
 	rig_say(r, upstream, GRANTED);
 	expect_hello(r, upstream, "a.example");
-	assert_string_equal(r->proxy->chain_cause, "");
+	assert_string_equal(r->shared->chain_cause, "");
 	close(guest);
 	close(upstream);
 }
 
+/* One host that does not answer is no fault of a proxy that answers for others. */
 static void
-revoking_while_it_is_asked_ends_it(void **state)
+one_host_that_does_not_answer_is_no_alarm(void **state)
 {
 	struct rig *r = *state;
+	int one = rig_connect(r), other, upstream[2];
+	bool reset;
+
+	r->conf.connect_seconds = 1;
+	rig_send_hello(r, one, "a.example");
+	upstream[0] = rig_accept(r);
+	for (int i = 0; i < 20; i++)
+		rig_turn(r);
+	other = rig_connect(r);
+	rig_send_hello(r, other, "b.example");
+	upstream[1] = rig_accept(r);
+	rig_say(r, upstream[1], GRANTED);
+	rig_read_all(r, one, got, sizeof(got), &reset);
+	assert_int_equal(last_hit(r)->reason, REASON_UPSTREAM);
+	assert_string_equal(r->shared->chain_cause, "");
+	close(one);
+	close(other);
+	close(upstream[0]);
+	close(upstream[1]);
+}
+
+/* Whichever worker learns it. */
+static void
+what_one_worker_learns_of_it_holds_for_all(void **state)
+{
+	const struct proxy_sink sink = { NULL, NULL, NULL };
+	struct rig *r = *state;
+	struct proxy_stats stats;
+	struct proxy *idle;
+	int guest, upstream;
+	char *cause;
+
+	idle = proxy_new(r->base, r->resolver, &r->conf, r->shared, &sink, &cause);
+	assert_non_null(idle);
+	for (int i = 0; i < 2; i++) {
+		guest = rig_connect(r);
+		rig_send_hello(r, guest, "a.example");
+		upstream = rig_accept(r);
+		rig_say(r, upstream, i == 0 ? "HTTP/1.1 407 No\r\n\r\n" : GRANTED);
+		rig_until(r, r->nhits == (unsigned)i + 1);
+		proxy_stats(idle, &stats);
+		assert_int_equal(strstr(stats.upstream_cause, "407") != NULL, i == 0);
+		close(guest);
+		close(upstream);
+	}
+	assert_string_equal(stats.upstream_cause, "");
+	proxy_free(idle);
+}
+
+/* By whatever address or name: it would ask itself without end. */
+static void
+one_that_is_this_proxy_itself_is_not_asked(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", "127.0.0.77", "proxy.example" };
+	struct rig *r = *state;
+	int guest;
+
+	r->conf.chain_port = r->proxy->explicit_port;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "%s", hosts[i]);
+		guest = rig_connect(r);
+		rig_send_hello(r, guest, "a.example");
+		expect_refused(r, guest, "is this proxy itself");
+		assert_int_equal(r->nhits, i + 1);
+	}
+}
+
+static int
+listen_at(uint8_t last)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(world.port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	sin.sin_addr.s_addr = htonl(0x7f000000u | last);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* The time for the next address passes, and DNS answers, while it thinks: neither
+ * is a reason to go elsewhere. */
+static void
+one_that_was_asked_is_waited_for(void **state)
+{
+	static const char interim[] = "HTTP/1.1 102 Wait\r\n\r\n";
+	struct rig *r = *state;
+	int guest = rig_connect(r), first = listen_at(91), others[3], upstream = -1;
+	uint64_t start;
+
+	for (int i = 0; i < 3; i++)
+		others[i] = listen_at((uint8_t)(92 + i));
+	snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "slowest.example");
+	rig_send_hello(r, guest, "a.example");
+	rig_until(r, (upstream = accept4(first, NULL, NULL, SOCK_NONBLOCK)) != -1);
+	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
+	rig_say(r, upstream, interim);
+	for (start = now_mono(); now_mono() - start < 1500000;)
+		rig_turn(r);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(accept(others[i], NULL, NULL), -1);
+	assert_int_equal(r->proxy->nspares, 0);
+	rig_say(r, upstream, GRANTED);
+	expect_hello(r, upstream, "a.example");
+	assert_int_equal(last_hit(r)->dialled.bytes[3], 91);
+	close(guest);
+	close(upstream);
+	close(first);
+	for (int i = 0; i < 3; i++)
+		close(others[i]);
+}
+
+static void
+a_late_answer_of_dns_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(world.port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int guest, upstream, other = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (other == -1 || bind(other, (struct sockaddr *)&sin6, sizeof(sin6)) == -1 ||
+	    listen(other, 8) == -1)
+		skip();
+	guest = rig_connect(r);
+	snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "late.example");
+	rig_send_hello(r, guest, "a.example");
+	upstream = rig_accept(r);
+	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
+	rig_dns_release();
+	for (int i = 0; i < 400; i++)
+		rig_turn(r);
+	assert_int_equal(accept(other, NULL, NULL), -1);
+	assert_int_equal(r->proxy->nspares, 0);
+	rig_say(r, upstream, GRANTED);
+	expect_hello(r, upstream, "a.example");
+	assert_int_equal(last_hit(r)->verdict, VERDICT_ALLOW);
+	close(guest);
+	close(upstream);
+	close(other);
+}
+
+static void
+learn(struct rig *r, const char *name, int *guest)
+{
+	world.listed[0] = NULL;
+	world.learn = true;
+	*guest = rig_connect(r);
+	rig_send_hello(r, *guest, name);
+}
+
+/* A name that nobody listed may not lead the upstream proxy into its own network. */
+static void
+a_learned_name_is_resolved_and_checked_here(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum reason	 reason;
+	} cases[] = {
+		{ "private.example", REASON_PRIVATE_ADDRESS },
+		{ "mixed.example", REASON_PRIVATE_ADDRESS },
+		{ "nowhere.example", REASON_UNRESOLVABLE },
+		{ "silent.example", REASON_UNRESOLVABLE },
+	};
+	struct rig *r = *state;
+	bool reset;
+	int guest;
+
+	r->conf.connect_seconds = 1;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		learn(r, cases[i].name, &guest);
+		rig_read_all(r, guest, got, sizeof(got), &reset);
+		assert_int_equal(last_hit(r)->verdict, VERDICT_DENY);
+		assert_int_equal(last_hit(r)->reason, cases[i].reason);
+		assert_false(rig_origin_waits(r));
+		/* It is no fault of the upstream proxy's. */
+		assert_string_equal(r->shared->chain_cause, "");
+		close(guest);
+	}
+}
+
+/* Which might resolve it to something else. */
+static void
+a_learned_name_is_asked_for_by_its_address(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "slow.example", ASKED("127.0.0.91", "PORT") },
+		{ "six.example", ASKED("[::1]", "PORT") },
+	};
+	static const char *const hosts[] = { "127.0.0.1", "proxy.example" };
+	struct rig *r = *state;
+	int guest, upstream;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "%s", hosts[i]);
+		learn(r, cases[i][0], &guest);
+		upstream = rig_accept(r);
+		rig_hear(r, upstream, rig_ported(cases[i][1]));
+		rig_say(r, upstream, GRANTED);
+		expect_hello(r, upstream, cases[i][0]);
+		assert_int_equal(last_hit(r)->reason, REASON_LEARNED);
+		assert_string_equal(last_hit(r)->name, cases[i][0]);
+		close(guest);
+		close(upstream);
+	}
+}
+
+static void
+expect_cut(struct rig *r, bool learning)
+{
 	int guest = rig_connect(r), upstream;
 	bool reset;
 
@@ -402,12 +612,26 @@ revoking_while_it_is_asked_ends_it(void **state)
 	upstream = rig_accept(r);
 	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
 	world.listed[0] = NULL;
+	world.learn = learning;
 	proxy_set_allow(r->proxy, NULL);
 	rig_read_all(r, guest, got, sizeof(got), &reset);
 	assert_int_equal(last_hit(r)->reason, REASON_NOT_LISTED);
 	rig_read_all(r, upstream, got, sizeof(got), &reset);
 	close(guest);
 	close(upstream);
+}
+
+static void
+revoking_while_it_is_asked_ends_it(void **state)
+{
+	expect_cut(*state, false);
+}
+
+/* Its address was not checked, as that of a learned name is. */
+static void
+revoking_does_too_while_learning(void **state)
+{
+	expect_cut(*state, true);
 }
 
 /* ---- credentials ---- */
@@ -495,7 +719,15 @@ main(void)
 		cmocka_unit_test(which_names_do_without_it),
 		rig_test(answers_are_read_strictly),
 		rig_test(one_that_hangs_up_stays_silent_or_never_ends_is_told),
+		rig_test(one_host_that_does_not_answer_is_no_alarm),
+		rig_test(what_one_worker_learns_of_it_holds_for_all),
+		rig_test(one_that_is_this_proxy_itself_is_not_asked),
+		rig_test(one_that_was_asked_is_waited_for),
+		rig_test(a_late_answer_of_dns_changes_nothing),
+		rig_test(a_learned_name_is_resolved_and_checked_here),
+		rig_test(a_learned_name_is_asked_for_by_its_address),
 		rig_test(revoking_while_it_is_asked_ends_it),
+		rig_test(revoking_does_too_while_learning),
 		cmocka_unit_test(credentials_come_from_a_file_that_others_cannot_read),
 	};
 

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <event2/event.h>
@@ -75,7 +76,7 @@ free_port(void)
 }
 
 static int
-setup(void **state)
+start(void **state, unsigned workers)
 {
 	static const struct crew_sink sink = { on_hit, on_flow, on_ready, NULL };
 	struct world *w = calloc(1, sizeof(*w));
@@ -87,7 +88,7 @@ setup(void **state)
 	w->ready = true;
 	w->base = event_base_new();
 	conf_defaults(&w->conf);
-	w->conf.workers = WORKERS;
+	w->conf.workers = workers;
 	w->conf.proxy_port = 0;
 	w->conf.explicit_port = free_port();
 	w->conf.max_per_guest = 1000;
@@ -99,6 +100,12 @@ setup(void **state)
 		return -1;
 	*state = w;
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	return start(state, WORKERS);
 }
 
 static int
@@ -462,6 +469,44 @@ a_taken_port_is_told_and_nobody_listens(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Many processors, and a limit of descriptors that was made for few: what workers
+ * may need must not be all there is. */
+static void
+few_descriptors_make_fewer_workers(void **state)
+{
+	struct rlimit limit, few;
+	int held[8], fd;
+	struct world *w;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	few = (struct rlimit){ 4096, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(start(state, 16), 0);
+	w = *state;
+	assert_in_range(crew_workers(w->crew), 2, 8);
+	for (int i = 0; i < 8; i++)
+		held[i] = client(w, "GET ");
+	fd = client(w, refused);
+	assert_true(has_news(fd, 3000));
+	close(fd);
+	for (int i = 0; i < 8; i++)
+		close(held[i]);
+	teardown(state);
+	/* Without enough for one there is still one, and it serves. */
+	few.rlim_cur = 256;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(start(state, 16), 0);
+	w = *state;
+	assert_int_equal(crew_workers(w->crew), 1);
+	held[0] = client(w, "GET ");
+	fd = client(w, refused);
+	assert_true(has_news(fd, 3000));
+	close(fd);
+	close(held[0]);
+	teardown(state);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 int
 main(void)
 {
@@ -476,6 +521,7 @@ main(void)
 		T(a_revoked_entry_cuts_in_every_worker_before_the_call_returns),
 		T(a_stopped_crew_refuses_connections_and_starts_again),
 		T(a_taken_port_is_told_and_nobody_listens),
+		cmocka_unit_test(few_descriptors_make_fewer_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

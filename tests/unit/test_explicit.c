@@ -550,6 +550,14 @@ without_the_port_nobody_is_served_there(void **state)
 /* ---- users of this host ---- */
 
 static void
+set_user(struct rig *r, uint32_t uid, uint32_t id, const char *name, bool frozen)
+{
+	const struct addr user = source_uid(uid);
+
+	proxy_set_guest(r->proxy, &user, id, name, frozen);
+}
+
+static void
 ask_as_user(struct rig *r, const char *name, const char *status)
 {
 	int guest = rig_connect_explicit(r), origin = -1;
@@ -584,19 +592,19 @@ a_guarded_user_is_told_by_its_connection(void **state)
 	ask_as_user(r, "scoped.example", "403");
 	assert_int_equal(r->hits[0].guest_id, 0);
 	proxy_set_owner(r->proxy, owner);
-	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 7, "agent-1", false);
+	set_user(r, (uint32_t)geteuid(), 7, "agent-1", false);
 	ask_as_user(r, "scoped.example", "200");
 	assert_int_equal(r->hits[1].guest_id, 7);
 	assert_int_equal(r->hits[1].guest.family, 4);
 	assert_int_equal(r->hits[1].guest.bytes[0], 127);
 	/* Frozen, like any guest. */
-	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 7, "agent-1", true);
+	set_user(r, (uint32_t)geteuid(), 7, "agent-1", true);
 	ask_as_user(r, "a.example", "403");
 	assert_int_equal(r->hits[2].reason, REASON_FROZEN);
 	assert_int_equal(r->hits[2].guest_id, 7);
 	/* Another user is guarded: this one is a stranger again. */
-	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 0, "", false);
-	proxy_set_uid(r->proxy, (uint32_t)geteuid() + 1, 8, "agent-2", false);
+	set_user(r, (uint32_t)geteuid(), 0, "", false);
+	set_user(r, (uint32_t)geteuid() + 1, 8, "agent-2", false);
 	ask_as_user(r, "a.example", "200");
 	assert_int_equal(r->hits[3].guest_id, 0);
 	rig_until(r, r->proxy->nopen == 0);
@@ -625,7 +633,7 @@ who_cannot_be_told_is_not_served(void **state)
 	int guest;
 
 	/* The kernel does not say. */
-	proxy_set_uid(r->proxy, (uint32_t)geteuid(), 7, "agent-1", false);
+	set_user(r, (uint32_t)geteuid(), 7, "agent-1", false);
 	guest = rig_connect_explicit(r);
 	rig_say(r, guest, "GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n");
 	expect_closed(r, guest);
