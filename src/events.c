@@ -243,6 +243,10 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 		    s->cause[0] != '\0' ? ": " : "", s->cause);
 	if (s->upstream_cause[0] != '\0')
 		alert_add(l, "upstream", "%s", s->upstream_cause);
+	if (s->users_unknown)
+		alert_add(l, "users", "nobody on this host is served at 127.0.0.1 and ::1: the kernel "
+		    "does not tell guarded users from others there; modprobe tcp_diag, and start the "
+		    "daemon again");
 	if (s->accept_paused)
 		alert_add(l, "paused", "the proxy is out of descriptors: new connections wait");
 	if (e->limited_last != 0 && now_mono() - e->limited_last < limit_shown)

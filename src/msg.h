@@ -147,6 +147,7 @@ struct msg_net_state {
 	uint32_t	dns_up;		/* answering guests */
 	uint32_t	learning;	/* with the table in force */
 	uint32_t	learn_lost;	/* 1, once: learning ended with the engine before */
+	uint32_t	users_unknown;	/* 1: whose a connection on loopback is cannot be told */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
 	char		upstream_cause[GH_CAUSE_SIZE];	/* the same of an upstream proxy */
 };

@@ -151,8 +151,8 @@ owner_open(char **cause)
 	o->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
 	if (o->fd != -1 && owner_works(o))
 		return o;
-	*cause = xstrdup("the kernel does not tell whose a connection over loopback is, so guarded "
-	    "users are not served there; modprobe tcp_diag, and start the daemon again");
+	*cause = xstrdup("the kernel does not tell whose a connection over loopback is, so nobody is "
+	    "served there; modprobe tcp_diag, and start the daemon again");
 	owner_free(o);
 	return NULL;
 }

@@ -221,6 +221,23 @@ net_is_told_of_users_by_their_number(void **state)
 	assert_string_equal(f->body.guest.name, "builder");
 }
 
+/* Then nobody on loopback is served, root neither, and without a word. */
+static void
+users_who_cannot_be_told_are_an_alert(void **state)
+{
+	struct rig *r = *state;
+	struct msg_net_state m = { .proxy_up = 1, .capture_up = 1, .dns_up = 1 };
+
+	rig_net(r, 1);
+	engine_proxy(r->engine, true, NULL);
+	m.allow_generation = r->engine->policy.generation;
+	for (m.users_unknown = 0; m.users_unknown < 2; m.users_unknown++) {
+		assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+		rig_turn(r);
+		assert_int_equal(has_alert(r, "modprobe tcp_diag"), m.users_unknown == 1);
+	}
+}
+
 static void
 a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 {
@@ -1204,6 +1221,7 @@ main(void)
 		TEST(a_new_net_is_told_everything),
 		TEST(net_is_told_of_users_by_their_number),
 		TEST(a_limit_that_refuses_is_an_alert_for_a_while),
+		TEST(users_who_cannot_be_told_are_an_alert),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),
