@@ -63,14 +63,11 @@ void
 chain_ask(struct session *s)
 {
 	const struct addr *checked = &s->dial->checked;
-	char request[CHAIN_REQUEST_MAX], text[ADDR_TEXT_SIZE], host[ADDR_TEXT_SIZE + 2];
+	char request[CHAIN_REQUEST_MAX], text[ADDR_TEXT_SIZE];
 	size_t len;
 
-	if (checked->family != 0)
-		snprintf(host, sizeof(host), checked->family == 6 ? "[%s]" : "%s",
-		    addr_format(checked, text));
-	len = chain_request(s->proxy->conf, checked->family != 0 ? host : s->name, s->port, request);
-
+	len = chain_request(s->proxy->conf, checked->family != 0 ? addr_format(checked, text) :
+	    s->name, s->port, request);
 	/* The first bytes of a connection always fit. */
 	if (send(s->upstream.fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
 		chain_fail(s, true, "does not take a request");
