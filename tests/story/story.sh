@@ -168,6 +168,9 @@ why_of() {
 	gatehouse why "$(last_id "$1")" --json | jq -r '"\(.verdict) \(.reason)"'
 }
 
+# For soon: a decision is told a moment after it was taken.
+why_is() { [ "$(why_of "$2")" = "$1" ]; }
+
 # A server in a guest or on the host ("host"), TCP and UDP echo.
 serve_in() {
 	local where=$1
