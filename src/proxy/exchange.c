@@ -270,6 +270,7 @@ exchange_finish(struct session *s)
 		conn_close(s->proxy, &s->upstream, false);
 	flow_end(s);
 	x->begun = s->client.in != NULL;
+	x->pipelines = x->pipelines || x->begun;
 	x->head_len = 0;
 	x->to_head = false;
 	s->state = SESSION_HEAD;

@@ -88,13 +88,29 @@ answer_buf(struct session *s)
 	return s->upstream.in = buf_get(&p->pool, PAGE_SIZE);
 }
 
+/* True if it said something behind what was judged, and so does not wait for answers. */
+static bool
+guest_runs_ahead(const struct session *s)
+{
+	const struct buf *b = s->client.in;
+	size_t judged = 0;
+
+	if (s->exchange != NULL && s->exchange->pipelines)
+		return true;
+	if (b != NULL && s->state == SESSION_EXCHANGE)
+		judged = b->pass;
+	else if (b != NULL)
+		judged = b->start + (s->exchange != NULL ? s->exchange->head_len : s->scan.next);
+	return b != NULL && b->end > judged;
+}
+
 /* True if the guest has nothing more to say that we did not read. */
 static bool
 guest_is_done(const struct session *s)
 {
 	if (s->client.eof)
 		return true;
-	if (s->client.readable || s->client.ended)
+	if (s->client.readable || s->client.ended || guest_runs_ahead(s))
 		return false;
 	/* A hello refused before it was whole may still be on its way. */
 	if (s->protocol == PROTOCOL_TLS)

@@ -345,6 +345,35 @@ pipelined_requests_wait_for_their_turn(void **state)
 }
 
 static void
+a_refused_guest_that_runs_ahead_still_gets_its_page(void **state)
+{
+	static const char *const ahead[] = {
+		GET("evil.example") "GET / HT",		/* the next one begun */
+		GET("a.example") GET("evil.example"),	/* lined up once */
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		int guest = rig_connect(r), server = -1;
+
+		rig_say(r, guest, ahead[i]);
+		if (i == 1) {
+			server = rig_accept(r);
+			rig_hear(r, server, GET("a.example"));
+			rig_say(r, server, OK("", "0"));
+			rig_hear(r, guest, OK("", "0"));
+		}
+		rig_until(r, r->nhits == i * 2 + 1);
+		/* A socket closed now would answer what still comes with a reset. */
+		assert_int_equal(r->proxy->nopen, 1);
+		rig_say(r, guest, "more of it");
+		expect_page(r, guest, "403", "not-listed");
+		rig_until(r, r->proxy->nopen == 0);
+		close(server);
+	}
+}
+
+static void
 requests_that_break_the_rules_never_reach_a_server(void **state)
 {
 	static const char *const cases[] = {
@@ -1266,6 +1295,7 @@ main(void)
 		rig_test(a_hello_is_put_together_from_single_bytes_and_records),
 		rig_test(every_request_of_a_connection_is_judged),
 		rig_test(pipelined_requests_wait_for_their_turn),
+		rig_test(a_refused_guest_that_runs_ahead_still_gets_its_page),
 		rig_test(requests_that_break_the_rules_never_reach_a_server),
 		rig_test(hosts_that_are_no_names_are_refused),
 		rig_test(what_is_neither_tls_nor_http_is_closed_at_once),
