@@ -98,7 +98,8 @@ view_remember(struct view *v)
 		row_identity(v->pane, row, v->identity);
 }
 
-/* Moves the cursor to where its row is now, and the rows around it along. */
+/* Moves the cursor to where its row is now, and the rows around it along; but who
+ * did not move it from the first goes on seeing what comes in before that. */
 static bool
 view_find_again(struct view *v)
 {
@@ -111,7 +112,8 @@ view_find_again(struct view *v)
 		if (strcmp(identity, v->identity) != 0)
 			continue;
 		v->cursor = v->offset + i;
-		v->top = v->cursor > above ? v->cursor - above : 0;
+		if (v->touched || v->top > 0)
+			v->top = v->cursor > above ? v->cursor - above : 0;
 		return true;
 	}
 	return false;
