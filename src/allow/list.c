@@ -345,8 +345,6 @@ parse_owned(char *text, size_t len, const char *path, const struct allowlist *ol
 
 	l->lazy = xcalloc(1, sizeof(*l->lazy));
 	l->path = xstrdup(path);
-	if (old != NULL)
-		l->presets = presets_keep(old->presets);
 	l->text = text;
 	l->len = l->room = len;
 	if (len > ALLOW_FILE_MAX)
