@@ -388,28 +388,19 @@ conf_take(struct engine *e)
 static void
 reloaded(struct engine *e, const struct msg_reloaded *m)
 {
-	struct control_call *call = e->reload_call;
 	char cause[GH_CAUSE_SIZE];
 
 	memcpy(cause, m->cause, sizeof(cause));
 	TERMINATE(cause);
 	free(e->reload_error);
 	e->reload_error = m->ok ? conf_take(e) : xstrdup(cause);
-	e->reload_call = NULL;
-	policy_reload(e);
+	e->reload_told = true;
 	if (e->reload_error == NULL)
 		event_note(e, EVENT_CONFIG, EVENT_NOTICE, "", "read the configuration again");
+	policy_reload(e);
 	alerts_update(e);
-	if (call == NULL)
-		return;
-	if (e->reload_error != NULL)
-		control_fail(call, CONTROL_FAILED, xasprintf("nothing was changed: %s",
-		    e->reload_error));
-	else if (e->policy.error != NULL)
-		control_fail(call, CONTROL_FAILED, xasprintf("the configuration was taken up, but not "
-		    "the allowlist: %s", e->policy.error));
-	else
-		control_reply(call, json_object());
+	if (e->policy.load == NULL)
+		methods_allowlist_read(e);
 }
 
 /* Only now that priv has said which roles run: who asks before is told of none. */
@@ -578,6 +569,7 @@ engine_free(struct engine *e)
 		control_fail(e->proxy_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
 	if (e->reload_call != NULL)
 		control_fail(e->reload_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
+	methods_free(e);
 	rules_free(e);
 	control_free(e->control);
 	inventory_free(e->inventory);

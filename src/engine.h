@@ -5,7 +5,8 @@
  *
  *	engine.c	channels, frames, timers
  *	engine_main.c	the process
- *	policy.c	the allowlist: loading, watching, editing, sending
+ *	policy.c	the allowlist: watching, editing, sending
+ *	policy_load.c	reading it in a thread
  *	guests.c	who is who, and telling net
  *	learn.c		letting unlisted names through, and what that has shown
  *	freeze.c	freezing and thawing
@@ -29,6 +30,9 @@
 
 #include <sys/stat.h>
 
+#include <event2/event.h>
+#include <pthread.h>
+
 #include "allow/allow.h"
 #include "conf.h"
 #include "control.h"
@@ -47,6 +51,7 @@ struct pinned;
 struct seen_guest;
 struct subscriber;
 struct tee;
+struct waiting;
 
 enum {
 	RULES_MAX = 512,	/* rows of the kernel's listing */
@@ -82,10 +87,35 @@ struct file_stamp {
 	struct timespec	mtime;
 };
 
+/* A list in net's form. */
+struct compiled {
+	int			 fd;		/* of the image, -1: none */
+	size_t			 size;
+	struct allow_image	*image;
+};
+
+/* The allowlist on its way from the file.  What stands in the second part is the
+ * thread's until load_wait() has returned. */
+struct policy_load {
+	bool			 threaded;
+	pthread_t		 thread;
+	int			 bell[2];
+	struct event		*rung;
+	bool			 again;		/* somebody wants it to be read anew after it */
+
+	char			*path;
+	const struct allowlist	*old;
+	struct presets		*presets;
+	struct allowlist	*list;		/* NULL: see cause */
+	struct compiled		 made;
+	char			*cause;
+};
+
 struct policy {
 	struct allowlist	*list;		/* never NULL after policy_start() */
 	struct allow_image	*image;		/* what net was given, for check */
 	struct presets		*presets;	/* read last, to see that they changed */
+	struct policy_load	*load;		/* the file is being read, or NULL */
 	int			 fd;		/* of the image, -1: none */
 	size_t			 size;
 	uint32_t		 generation;	/* counts images */
@@ -175,7 +205,9 @@ struct engine {
 	size_t			 nalerts;
 	char			*reload_error;
 	struct control_call	*reload_call;
+	bool			 reload_told;	/* priv has answered; the allowlist is read */
 
+	struct waiting		*waiting;	/* edits, until the allowlist is read */
 	struct subscriber	*subscribers;
 	struct tee		*tees;
 	uint64_t		 tee_missed;	/* as net last said */
@@ -201,16 +233,19 @@ void		 engine_proxy_wait(struct engine *, enum proxy_goal, struct control_call *
 void		 engine_watched(struct engine *);
 
 /* ---- policy.c ---- */
+/* Returns with the list in force. */
 void	 policy_start(struct engine *);
 void	 policy_stop(struct engine *);
-/* Sees whether the file was changed, and takes it up. */
+/* Sees whether the file was changed, and begins to read it if so; the former list
+ * stays in force until that is done.  methods_allowlist_read() is called then. */
 void	 policy_poll(struct engine *);
-/* Reads the file again, whatever its stamp says. */
+/* The same, whatever its stamp says. */
 void	 policy_reload(struct engine *);
 void	 policy_send(struct engine *);
 /* Whether net lets through what no entry lists; tells it at once. */
 void	 policy_learn(struct engine *, bool on);
-/* Edits by a user. NULL when in force, else a cause (caller frees): then nothing
+/* Edits by a user; they must not come while the file is being read (policy.load),
+ * and are refused then. NULL when in force, else a cause (caller frees): then nothing
  * has changed. *entry is the one concerned, *what says what undo did. */
 char	*policy_add(struct engine *, uint32_t uid, const char *text, struct allow_entry *entry);
 /* What an entry would be, in a copy of the list that has it; nothing is changed.
@@ -223,6 +258,20 @@ char	*policy_add_all(struct engine *, uint32_t uid, const char *const *texts, si
 char	*policy_set(struct engine *, uint32_t uid, const char *named, bool on, struct allow_entry *);
 char	*policy_remove(struct engine *, uint32_t uid, const char *named, struct allow_entry *);
 char	*policy_undo(struct engine *, uint32_t uid, char **what);
+
+/* ---- policy_load.c ---- */
+/* Compiles. NULL or a cause (caller frees): then there is nothing in it. */
+char	*compiled_make(struct compiled *, const struct allowlist *);
+void	 compiled_free(struct compiled *);
+/* Reads the file and compiles it, as one that follows old, which must not be changed
+ * before load_wait(). Takes the presets over. done is called, once, from the event
+ * loop. */
+struct policy_load	*load_begin(struct event_base *, const char *path,
+	    const struct allowlist *old, struct presets *, event_callback_fn done, void *arg);
+/* Waits until it has ended. */
+void	 load_wait(struct policy_load *);
+/* With whatever was not taken out of it. */
+void	 load_free(struct policy_load *);
 
 /* ---- learn.c ---- */
 /* Lets unlisted names through, for so many seconds or, 0, until told otherwise. */
@@ -348,6 +397,9 @@ void	 tee_missed(struct engine *, uint64_t);
 /* ---- methods.c ---- */
 void	 methods_request(struct control_call *, const char *method, const json_t *params,
 	    void *engine);
+/* The allowlist's file is not being read any more: runs and answers what waited. */
+void	 methods_allowlist_read(struct engine *);
+void	 methods_free(struct engine *);
 
 /* ---- status.c ---- */
 json_t		*status_json(struct engine *);

@@ -1,6 +1,7 @@
 /*
  * The methods of the control protocol: one row each, with who may call it.
- * A method answers at once, or hands its call to what it started.
+ * A method answers at once, or hands its call to what it started.  One that edits
+ * the allowlist waits while its file is read, and comes after what was changed there.
  */
 #include "config.h"
 
@@ -21,6 +22,16 @@ struct method {
 	/* NULL: it answers with a window of this view */
 	void		(*run)(struct engine *, struct control_call *, const json_t *params);
 	enum view	 view;
+	bool		 edits;		/* the allowlist */
+};
+
+/* A request that waits until the allowlist is read.  Whoever sends many is not read
+ * any more, see control.c. */
+struct waiting {
+	struct waiting		*next;
+	const struct method	*method;
+	struct control_call	*call;
+	json_t			*params;
 };
 
 /* ---- looking ---- */
@@ -332,8 +343,29 @@ method_reload(struct engine *e, struct control_call *call, const json_t *params)
 		control_fail(call, CONTROL_BUSY, xstrdup("a reload is under way already"));
 	else if (!msg_send(e->priv, FRAME_RELOAD, &nothing, -1))
 		fw_busy(call);
-	else
+	else {
 		e->reload_call = call;
+		e->reload_told = false;
+	}
+}
+
+/* Once priv has taken the configuration up, and the engine the allowlist. */
+static void
+reload_answer(struct engine *e)
+{
+	struct control_call *call = e->reload_call;
+
+	if (call == NULL || !e->reload_told)
+		return;
+	e->reload_call = NULL;
+	if (e->reload_error != NULL)
+		control_fail(call, CONTROL_FAILED, xasprintf("nothing was changed: %s",
+		    e->reload_error));
+	else if (e->policy.error != NULL)
+		control_fail(call, CONTROL_FAILED, xasprintf("the configuration was taken up, but not "
+		    "the allowlist: %s", e->policy.error));
+	else
+		control_reply(call, json_object());
 }
 
 static void
@@ -365,15 +397,75 @@ static const struct method method_table[] = {
 	{ "freeze", true, method_freeze },
 	{ "thaw", true, method_thaw },
 	{ "proxy", true, method_proxy },
-	{ "entry.add", true, method_entry_add },
-	{ "entry.set", true, method_entry_set },
-	{ "entry.remove", true, method_entry_remove },
-	{ "entry.undo", true, method_entry_undo },
+	{ "entry.add", true, method_entry_add, .edits = true },
+	{ "entry.set", true, method_entry_set, .edits = true },
+	{ "entry.remove", true, method_entry_remove, .edits = true },
+	{ "entry.undo", true, method_entry_undo, .edits = true },
 	{ "entry.learned", false, method_entry_learned },
-	{ "entry.accept", true, method_entry_accept },
+	{ "entry.accept", true, method_entry_accept, .edits = true },
 	{ "reload", true, method_reload },
 	{ "shutdown", true, method_shutdown },
 };
+
+static void
+wait_for_allowlist(struct engine *e, const struct method *m, struct control_call *call,
+    const json_t *params)
+{
+	struct waiting **last = &e->waiting, *w = xcalloc(1, sizeof(*w));
+
+	w->method = m;
+	w->call = call;
+	w->params = json_deep_copy(params);
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = w;
+}
+
+/* Edits do not look at the file again: one that changes all the time would have them
+ * wait for ever.  What was changed since is seen when they save. */
+void
+methods_allowlist_read(struct engine *e)
+{
+	struct waiting *w;
+
+	reload_answer(e);
+	while ((w = e->waiting) != NULL && e->policy.load == NULL) {
+		e->waiting = w->next;
+		w->method->run(e, w->call, w->params);
+		json_decref(w->params);
+		free(w);
+	}
+}
+
+void
+methods_free(struct engine *e)
+{
+	struct waiting *w;
+
+	while ((w = e->waiting) != NULL) {
+		e->waiting = w->next;
+		control_fail(w->call, CONTROL_FAILED, xstrdup("the daemon is ending"));
+		json_decref(w->params);
+		free(w);
+	}
+}
+
+static void
+method_run(struct engine *e, const struct method *m, struct control_call *call,
+    const json_t *params)
+{
+	if (m->edits) {
+		policy_poll(e);
+		if (e->policy.load != NULL) {
+			wait_for_allowlist(e, m, call, params);
+			return;
+		}
+	}
+	if (m->run != NULL)
+		m->run(e, call, params);
+	else
+		method_view(e, call, params, m->view);
+}
 
 void
 methods_request(struct control_call *call, const char *name, const json_t *params, void *arg)
@@ -389,10 +481,8 @@ methods_request(struct control_call *call, const char *name, const json_t *param
 			control_fail(call, CONTROL_NOT_PERMITTED, xasprintf("user %u may watch but not "
 			    "act: become root or a member of group %s to use %s",
 			    (unsigned)call->peer.uid, e->conf.group, name));
-		else if (m->run != NULL)
-			m->run(e, call, params);
 		else
-			method_view(e, call, params, m->view);
+			method_run(e, m, call, params);
 		return;
 	}
 	control_fail(call, CONTROL_NO_METHOD, xasprintf("there is no method \"%s\"", name));

@@ -25,12 +25,6 @@ enum {
 	ENDED_NAMED_MAX = 10000,	/* longer lists: do not search who ended */
 };
 
-struct compiled {
-	int			 fd;
-	size_t			 size;
-	struct allow_image	*image;
-};
-
 static struct file_stamp
 stamp_of(const char *path)
 {
@@ -55,37 +49,27 @@ stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 	    a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
-static void
-compiled_free(struct compiled *c)
-{
-	allow_image_close(c->image);
-	if (c->fd != -1)
-		close(c->fd);
-}
-
-/* NULL, or why the list cannot be brought into net's form. */
-static char *
-compile(const struct allowlist *list, struct compiled *c)
-{
-	const char *why;
-	char *cause = NULL;
-
-	c->image = NULL;
-	if ((c->fd = allow_compile(list, &c->size, &cause)) == -1)
-		return cause;
-	if ((c->image = allow_image_open(c->fd, c->size, &why)) == NULL) {
-		cause = xasprintf("the compiled allowlist is not valid: %s", why);
-		compiled_free(c);
-	}
-	return cause;
-}
-
 static bool
 entry_is_listed(uint32_t id, void *arg)
 {
 	struct allow_entry entry;
 
 	return allowlist_find(arg, id, &entry);
+}
+
+/* What is in force changes, or what has ended by now: for all who judge by it. */
+static void
+policy_tell(struct engine *e)
+{
+	struct policy *p = &e->policy;
+
+	p->generation++;
+	p->taken = now_mono();
+	p->next_end = allowlist_next_end(p->list, (int64_t)time(NULL));
+	policy_send(e);
+	pinned_judge(e);
+	model_touch(e->model, VIEW_ENTRIES);
+	model_touch(e->model, VIEW_DOMAINS);
 }
 
 /* Puts a list and its compiled form in force. */
@@ -101,17 +85,11 @@ policy_take(struct engine *e, struct allowlist *list, const struct compiled *c)
 	p->fd = c->fd;
 	p->size = c->size;
 	p->image = c->image;
-	p->generation++;
-	p->taken = now_mono();
-	p->next_end = allowlist_next_end(list, (int64_t)time(NULL));
-	compiled_free(&old);
 	/* Here too, so that "check" goes on giving net's answer. */
 	allow_image_learn(p->image, p->learn);
-	policy_send(e);
-	pinned_judge(e);
 	model_retain_entries(e->model, entry_is_listed, list);
-	model_touch(e->model, VIEW_ENTRIES);
-	model_touch(e->model, VIEW_DOMAINS);
+	policy_tell(e);
+	compiled_free(&old);
 }
 
 void
@@ -160,7 +138,7 @@ policy_empty(struct engine *e)
 	char *cause = NULL;
 
 	list = allowlist_parse("", 0, e->conf.allowlist, e->policy.list, &cause);
-	if (list == NULL || (cause = compile(list, &c)) != NULL)
+	if (list == NULL || (cause = compiled_make(&c, list)) != NULL)
 		fatalx("cannot refuse everything: %s", cause);
 	/* For what is added to it. */
 	allowlist_use_presets(list, e->policy.presets);
@@ -168,13 +146,12 @@ policy_empty(struct engine *e)
 }
 
 /* Presets to be read afresh. */
-static void
-policy_presets(struct engine *e)
+static struct presets *
+policy_presets(const struct engine *e)
 {
 	const char *const dirs[] = { e->conf.presets[0], e->conf.presets[1] };
 
-	presets_free(e->policy.presets);
-	e->policy.presets = presets_new(dirs, sizeof(dirs) / sizeof(dirs[0]));
+	return presets_new(dirs, sizeof(dirs) / sizeof(dirs[0]));
 }
 
 static void
@@ -187,45 +164,68 @@ policy_missing(struct engine *e)
 	    "put the file back, or allow something with \"gatehouse allow ENTRY\"", path));
 }
 
+/* What was read, or why it cannot be. */
+static void
+policy_loaded(struct engine *e)
+{
+	struct policy *p = &e->policy;
+	struct policy_load *w = p->load;
+
+	load_wait(w);
+	p->load = NULL;
+	presets_free(p->presets);
+	p->presets = w->presets;
+	w->presets = NULL;
+	if (w->list == NULL)
+		policy_error(e, xasprintf("%s; until then %s", w->cause,
+		    allowlist_count(p->list) > 0 ? "the former list stays in force" :
+		    "every name is refused"));
+	else {
+		policy_error(e, NULL);
+		policy_take(e, w->list, &w->made);
+		w->list = NULL;
+		w->made = (struct compiled){ .fd = -1 };
+		event_note(e, EVENT_CONFIG, EVENT_INFO, "", "read the allowlist: %zu entries",
+		    allowlist_count(p->list));
+	}
+	load_free(w);
+}
+
+static void
+on_loaded(int fd, short what, void *arg)
+{
+	struct engine *e = arg;
+	const bool again = e->policy.load->again;
+
+	policy_loaded(e);
+	if (again)
+		policy_reload(e);
+	if (e->policy.load == NULL) {
+		alerts_update(e);
+		methods_allowlist_read(e);
+	}
+}
+
 static void
 policy_load(struct engine *e)
 {
 	struct policy *p = &e->policy;
-	struct file_stamp stamp = stamp_of(e->conf.allowlist);
-	struct allowlist *list;
-	struct compiled c;
-	char *cause = NULL;
 
-	p->stamp = stamp;
-	policy_presets(e);
-	list = allowlist_load(e->conf.allowlist, p->list, &cause);
-	if (list != NULL)
-		allowlist_use_presets(list, p->presets);
-	if (list != NULL && (cause = compile(list, &c)) != NULL) {
-		allowlist_free(list);
-		list = NULL;
-	}
-	if (list == NULL) {
-		policy_error(e, xasprintf("%s; until then %s", cause,
-		    allowlist_count(p->list) > 0 ? "the former list stays in force" :
-		    "every name is refused"));
-		free(cause);
-		return;
-	}
-	policy_error(e, NULL);
-	policy_take(e, list, &c);
-	event_note(e, EVENT_CONFIG, EVENT_INFO, "", "read the allowlist: %zu entries",
-	    allowlist_count(list));
+	/* First: a change while it is read is then seen later. */
+	p->stamp = stamp_of(e->conf.allowlist);
+	p->load = load_begin(e->base, e->conf.allowlist, p->list, policy_presets(e), on_loaded, e);
 }
 
 void
 policy_start(struct engine *e)
 {
 	e->policy.fd = -1;
-	policy_presets(e);
+	e->policy.presets = policy_presets(e);
 	/* A file that does not parse leaves this in force. */
 	policy_empty(e);
 	policy_reload(e);
+	if (e->policy.load != NULL)
+		policy_loaded(e);
 }
 
 void
@@ -234,6 +234,7 @@ policy_stop(struct engine *e)
 	struct compiled c = { e->policy.fd, e->policy.size, e->policy.image };
 
 	compiled_free(&c);
+	load_free(e->policy.load);
 	allowlist_free(e->policy.list);
 	presets_free(e->policy.presets);
 	free(e->policy.error);
@@ -242,7 +243,9 @@ policy_stop(struct engine *e)
 void
 policy_reload(struct engine *e)
 {
-	if (stamp_of(e->conf.allowlist).there)
+	if (e->policy.load != NULL)
+		e->policy.load->again = true;
+	else if (stamp_of(e->conf.allowlist).there)
 		policy_load(e);
 	else
 		policy_missing(e);
@@ -267,25 +270,18 @@ note_ended(struct engine *e, int64_t from, int64_t to)
 	}
 }
 
+/* The compiled form has the time in it: to tell net again is to have it judge what
+ * is open. */
 static void
 policy_ends(struct engine *e)
 {
 	struct policy *p = &e->policy;
 	int64_t now = (int64_t)time(NULL);
-	struct compiled c;
-	char *cause;
 
 	if (p->next_end == 0 || now < p->next_end)
 		return;
 	note_ended(e, p->next_end, now);
-	/* net judges by the time as well, so that failing here only leaves open
-	 * connections uncut until the next look. */
-	if ((cause = compile(p->list, &c)) != NULL) {
-		log_warnx("%s", cause);
-		free(cause);
-		return;
-	}
-	policy_take(e, p->list, &c);
+	policy_tell(e);
 }
 
 void
@@ -294,6 +290,9 @@ policy_poll(struct engine *e)
 	struct policy *p = &e->policy;
 	struct file_stamp stamp = stamp_of(e->conf.allowlist);
 
+	policy_ends(e);
+	if (p->load != NULL)
+		return;
 	if (stamp.there) {
 		p->missing = 0;
 		if (!stamp_equal(&stamp, &p->stamp) || presets_changed(p->presets))
@@ -302,18 +301,19 @@ policy_poll(struct engine *e)
 		p->stamp = stamp;
 		policy_missing(e);
 	}
-	policy_ends(e);
 }
 
 /* ---- edits ---- */
 
-/* Before an edit: what is on disk must be what is in force. */
+/* Before an edit: what was on disk at the latest look must be what is in force. */
 static char *
 edit_begin(struct engine *e)
 {
 	struct policy *p = &e->policy;
 
-	policy_poll(e);
+	if (p->load != NULL)
+		return xasprintf("%s was changed and is being read; try again in a moment",
+		    e->conf.allowlist);
 	if (p->error != NULL && p->stamp.there)
 		return xasprintf("the allowlist, or a preset of it, was edited by hand and does not "
 		    "parse, so it is not touched: %s", p->error);
@@ -336,6 +336,7 @@ edit_revert(struct engine *e, const char *before, size_t len)
 	}
 	if (list == NULL)
 		fatalx("cannot take back an edit: %s", cause);
+	allowlist_use_presets(list, p->presets);
 	allowlist_free(p->list);
 	p->list = list;
 }
@@ -350,7 +351,7 @@ edit_end(struct engine *e, char *before, size_t len, char *cause)
 	struct policy *p = &e->policy;
 	struct compiled c = { .fd = -1 };
 
-	if (cause == NULL && (cause = compile(p->list, &c)) == NULL &&
+	if (cause == NULL && (cause = compiled_make(&c, p->list)) == NULL &&
 	    (cause = allowlist_save(p->list, e->conf.allowlist)) != NULL)
 		compiled_free(&c);
 	if (cause != NULL)
@@ -426,6 +427,7 @@ policy_try(struct engine *e, const char *text, struct allow_entry *entry, char *
 	free(now);
 	if (copy == NULL)
 		return NULL;
+	allowlist_use_presets(copy, e->policy.presets);
 	if ((*cause = allowlist_add(copy, text, &id)) == NULL &&
 	    allowlist_find(copy, id, entry))
 		return copy;

@@ -44,7 +44,7 @@ index_new(const struct allowlist *l)
 	x->head = xcalloc(slots, sizeof(*x->head));
 	x->next = xcalloc(l->n, sizeof(*x->next));
 	for (size_t i = l->n; i-- > 0;) {
-		x->npresets += (l->items[i].flags & ITEM_PRESET) != 0;
+		x->npresets += item_is_preset(&l->items[i]);
 		list_fill(l, i, &e);
 		slot = name_slot(x, e.name);
 		x->next[i] = x->head[slot];
@@ -52,7 +52,7 @@ index_new(const struct allowlist *l)
 	}
 	x->preset = xcalloc(x->npresets, sizeof(*x->preset));
 	for (size_t i = 0, n = 0; n < x->npresets; i++)
-		if (l->items[i].flags & ITEM_PRESET)
+		if (item_is_preset(&l->items[i]))
 			x->preset[n++] = (uint32_t)i;
 	return x;
 }

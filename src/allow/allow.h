@@ -79,8 +79,9 @@ bool		 allow_name_address(const char *, size_t len, struct addr *);
 /*
  * Reading and writing.  cause: "FILE:LINE: ..." (caller frees).  old, if not
  * NULL, is the list that the new one follows: entries found in both keep their
- * ids, edits that the change has left alone can still be undone, and its presets
- * go on being used.
+ * ids, and edits that the change has left alone can still be undone.  Of old only
+ * the text, the ids and the edits are looked at, so that another thread may ask it
+ * meanwhile.
  */
 struct allowlist	*allowlist_load(const char *path, const struct allowlist *old,
 			    char **cause);

@@ -22,11 +22,14 @@
 
 enum { BATCH = 16 };
 
-/* An entry on its way into the image. */
+/* An entry on its way into the image.  rule says all that its line does; next is
+ * not known yet. */
 struct pending {
-	struct allow_entry	e;
 	uint64_t		hash;
-	uint8_t			name_len, flags;
+	const char		*name;		/* in the text, or own; or a prefix's key */
+	size_t			name_len;
+	struct image_rule	rule;
+	char			own[GH_NAME_SIZE];
 };
 
 struct builder {
@@ -44,45 +47,10 @@ struct builder {
 };
 
 static void
-note_name(struct image_header *h, struct pending *p)
+note_name(struct image_header *h, unsigned labels, unsigned len)
 {
-	unsigned labels = 1;
-
-	p->name_len = (uint8_t)strlen(p->e.name);
-	for (size_t i = 0; i < p->name_len; i++)
-		labels += p->e.name[i] == '.';
 	h->depths[labels / 64] |= UINT64_C(1) << labels % 64;
-	h->lengths[p->name_len / 64] |= UINT64_C(1) << p->name_len % 64;
-}
-
-/* The key takes the place of the name, of which there is none. */
-static void
-note_prefix(struct image_header *h, struct pending *p)
-{
-	const unsigned bits = p->e.prefix_bits;
-
-	p->name_len = image_addr_key((uint8_t *)p->e.name, &p->e.prefix, bits);
-	if (p->e.prefix.family == 4)
-		h->bits4 |= UINT64_C(1) << bits;
-	else
-		h->bits6[bits / 64] |= UINT64_C(1) << bits % 64;
-}
-
-static void
-prepare(struct builder *b, struct pending *p)
-{
-	const struct allow_entry *e = &p->e;
-
-	if (e->kind == ALLOW_PREFIX)
-		note_prefix(&b->h, p);
-	else
-		note_name(&b->h, p);
-	p->hash = name_hash(b->h.key, e->name, p->name_len);
-	p->flags = (uint8_t)(e->kind | (e->deny ? IMAGE_DENY : 0) |
-			     (e->state == ALLOW_OFF ? IMAGE_OFF : 0) |
-			     (entry_in_force(e) ? 0 : IMAGE_PENDING) |
-			     (e->port != 0 && e->proto == IPPROTO_UDP ? IMAGE_UDP : 0));
-	__builtin_prefetch(&b->buckets[image_bucket_of(p->hash, b->h.nbuckets)], 1);
+	h->lengths[len / 64] |= UINT64_C(1) << len % 64;
 }
 
 static uint32_t
@@ -112,36 +80,28 @@ add_rule(struct builder *b, const struct image_rule *r)
 	return b->h.nrules++;
 }
 
-static uint32_t
-add_entry_rule(struct builder *b, const struct pending *p, uint32_t next)
-{
-	const struct image_rule r = { .id = p->e.id, .next = next, .until = p->e.until,
-		.vm = add_vm(b, p->e.vm), .port = p->e.port, .flags = p->flags };
-
-	return add_rule(b, &r);
-}
-
 static void
 new_key(struct builder *b, const struct pending *p, uint32_t at)
 {
-	const struct allow_entry *e = &p->e;
-	uint8_t *key = b->keys + at, flags = p->flags;
-	uint32_t ref = e->id;
+	const struct image_rule *r = &p->rule;
+	uint8_t *key = b->keys + at, flags = r->flags;
+	uint32_t ref = r->id;
 
-	if (e->until != 0 || e->vm[0] != '\0' || e->port != 0) {
-		ref = add_entry_rule(b, p, 0);
+	if (r->until != 0 || r->vm != 0 || r->port != 0) {
+		ref = add_rule(b, r);
 		flags = IMAGE_CHAIN;
 	}
 	memcpy(key, &ref, sizeof(ref));
 	key[4] = flags;
-	key[5] = p->name_len;
-	memcpy(key + IMAGE_KEY_HEAD, e->name, p->name_len);
+	key[5] = (uint8_t)p->name_len;
+	memcpy(key + IMAGE_KEY_HEAD, p->name, p->name_len);
 }
 
 /* One more entry for a name that has some. */
 static void
 extend_key(struct builder *b, const struct pending *p, uint32_t at)
 {
+	struct image_rule r = p->rule;
 	uint8_t *key = b->keys + at;
 	uint32_t ref;
 
@@ -152,7 +112,8 @@ extend_key(struct builder *b, const struct pending *p, uint32_t at)
 		ref = add_rule(b, &first);
 		key[4] = IMAGE_CHAIN;
 	}
-	ref = add_entry_rule(b, p, ref + 1);
+	r.next = ref + 1;
+	ref = add_rule(b, &r);
 	memcpy(key, &ref, sizeof(ref));
 }
 
@@ -162,7 +123,7 @@ key_is(const struct builder *b, uint32_t at, const struct pending *p)
 	const uint8_t *key = b->keys + at;
 
 	return key[5] == p->name_len &&
-	       memcmp(key + IMAGE_KEY_HEAD, p->e.name, p->name_len) == 0;
+	       memcmp(key + IMAGE_KEY_HEAD, p->name, p->name_len) == 0;
 }
 
 static void
@@ -187,7 +148,7 @@ insert(struct builder *b, const struct pending *p)
 	new_key(b, p, b->h.keys_len);
 	k->tag[k->used] = tag;
 	k->key[k->used++] = b->h.keys_len;
-	b->h.keys_len += (uint32_t)IMAGE_KEY_HEAD + p->name_len;
+	b->h.keys_len += (uint32_t)(IMAGE_KEY_HEAD + p->name_len);
 }
 
 /* In batches, so that the buckets are on their way while names are hashed. */
@@ -199,27 +160,82 @@ insert_batch(struct builder *b)
 	b->nbatch = 0;
 }
 
-/* b->batch[b->nbatch] was filled in. */
+/* b->batch[b->nbatch] was filled in, but for the hash. */
 static void
-take(struct builder *b, uint8_t flags)
+take(struct builder *b)
 {
 	struct pending *p = &b->batch[b->nbatch];
 
-	if (p->e.kind == ALLOW_PRESET)
-		return;
-	prepare(b, p);
-	p->flags |= flags;
+	p->hash = name_hash(b->h.key, p->name, p->name_len);
+	__builtin_prefetch(&b->buckets[image_bucket_of(p->hash, b->h.nbuckets)], 1);
 	if (++b->nbatch == BATCH)
 		insert_batch(b);
+}
+
+static void
+take_plain(struct builder *b, const struct allowlist *l, const struct item *it)
+{
+	struct pending *p = &b->batch[b->nbatch];
+
+	p->name = l->text + it->off + item_front(it);
+	p->name_len = it->name_len;
+	p->rule = (struct image_rule){ .id = it->id, .flags = it->flags & ITEM_KIND };
+	note_name(&b->h, it->labels, it->name_len);
+	take(b);
+}
+
+static void
+own_name(struct builder *b, struct pending *p, const char *name)
+{
+	unsigned labels = 1;
+
+	p->name_len = strlen(name);
+	memcpy(p->own, name, p->name_len);
+	for (size_t i = 0; i < p->name_len; i++)
+		labels += name[i] == '.';
+	note_name(&b->h, labels, (unsigned)p->name_len);
+}
+
+/* Its key takes the place of the name, of which there is none. */
+static void
+own_prefix(struct builder *b, struct pending *p, const struct addr *net, unsigned bits)
+{
+	p->name_len = image_addr_key((uint8_t *)p->own, net, bits);
+	if (net->family == 4)
+		b->h.bits4 |= UINT64_C(1) << bits;
+	else
+		b->h.bits6[bits / 64] |= UINT64_C(1) << bits % 64;
+}
+
+static void
+take_entry(struct builder *b, const struct allow_entry *e, uint8_t flags)
+{
+	struct pending *p = &b->batch[b->nbatch];
+
+	if (e->kind == ALLOW_PRESET)
+		return;
+	p->name = p->own;
+	if (e->kind == ALLOW_PREFIX)
+		own_prefix(b, p, &e->prefix, e->prefix_bits);
+	else
+		own_name(b, p, e->name);
+	p->rule = (struct image_rule){ .id = e->id, .until = e->until, .vm = add_vm(b, e->vm),
+		.port = e->port, .flags = (uint8_t)(flags | e->kind | (e->deny ? IMAGE_DENY : 0) |
+		    (e->state == ALLOW_OFF ? IMAGE_OFF : 0) |
+		    (entry_in_force(e) ? 0 : IMAGE_PENDING) |
+		    (e->port != 0 && e->proto == IPPROTO_UDP ? IMAGE_UDP : 0)) };
+	take(b);
 }
 
 static void
 take_preset(struct builder *b, const struct allowlist *inner,
     const struct allow_entry *preset)
 {
+	struct allow_entry e;
+
 	for (size_t i = 0; i < inner->n; i++) {
-		preset_fill(inner, i, preset, &b->batch[b->nbatch].e);
-		take(b, IMAGE_PRESET);
+		preset_fill(inner, i, preset, &e);
+		take_entry(b, &e, IMAGE_PRESET);
 	}
 }
 
@@ -227,17 +243,18 @@ static void
 insert_all(struct builder *b, const struct allowlist *l)
 {
 	const struct allowlist *inner;
-	struct allow_entry preset;
+	struct allow_entry e;
 
 	for (size_t i = 0; i < l->n; i++) {
-		if (l->items[i].flags & ITEM_PRESET) {
-			list_fill(l, i, &preset);
-			if ((inner = preset_list(l, &preset)) != NULL)
-				take_preset(b, inner, &preset);
+		if (l->items[i].flags & ITEM_PLAIN) {
+			take_plain(b, l, &l->items[i]);
 			continue;
 		}
-		list_fill(l, i, &b->batch[b->nbatch].e);
-		take(b, 0);
+		list_fill(l, i, &e);
+		if ((inner = preset_list(l, &e)) != NULL)
+			take_preset(b, inner, &e);
+		else
+			take_entry(b, &e, 0);
 	}
 	insert_batch(b);
 }
@@ -266,7 +283,7 @@ measure(struct extent *x, const struct allowlist *l)
 
 	measure_items(x, l);
 	for (size_t i = 0; i < l->n; i++) {
-		if (!(l->items[i].flags & ITEM_PRESET))
+		if (!item_is_preset(&l->items[i]))
 			continue;
 		list_fill(l, i, &e);
 		if (preset_list(l, &e) != NULL)

@@ -65,10 +65,11 @@ read_items(const struct allowlist *l, size_t at, size_t end, uint32_t line, uint
 		if (!line_split(&p, l->text + at, len) ||
 		    !entry_parse(&e, p.core, p.core_len, why))
 			continue;
-		if (items != NULL)
+		if (items != NULL) {
 			items[n] = (struct item){ .off = (uint32_t)at, .id = id + (uint32_t)n,
-				.line = line, .name_len = (uint8_t)strlen(e.name),
-				.flags = entry_flags(&e) };
+				.line = line };
+			item_note(&items[n], &e);
+		}
 		n++;
 	}
 	return n;
@@ -476,8 +477,9 @@ undo_carry(struct allowlist *l, const struct allowlist *old)
 	struct hand_edit h = { 0 };
 	bool good = true;
 
-	l->nundo = old->nundo;
-	if (old->nundo > 0 && is_taken_back(l, old))
+	if ((l->nundo = old->nundo) == 0)
+		return;
+	if (is_taken_back(l, old))
 		l->nundo--;
 	else
 		h = hand_edit_between(old, l);

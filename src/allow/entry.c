@@ -277,15 +277,21 @@ parse_option(struct allow_entry *e, const char *s, size_t len, char why[GH_CAUSE
 	    "until=TIME and a # comment");
 }
 
+/* Not all of it: clearing 400 bytes is a tenth of reading a long list. */
+static void
+entry_clear(struct allow_entry *e)
+{
+	memset(e, 0, offsetof(struct allow_entry, name));
+	e->name[0] = e->vm[0] = '\0';
+}
+
 bool
 entry_parse(struct allow_entry *e, const char *core, size_t len, char why[GH_CAUSE_SIZE])
 {
 	const char *s = core, *end = core + len, *token;
 	bool first = true;
 
-	/* Not all of it: clearing 400 bytes is a tenth of reading a long list. */
-	memset(e, 0, offsetof(struct allow_entry, name));
-	e->name[0] = e->vm[0] = '\0';
+	entry_clear(e);
 	if (len > 0 && *s == '!') {
 		e->deny = true;
 		s++;
@@ -306,6 +312,15 @@ entry_parse(struct allow_entry *e, const char *core, size_t len, char why[GH_CAU
 	return true;
 }
 
+void
+entry_plain(struct allow_entry *e, const struct item *it, const char *line)
+{
+	entry_clear(e);
+	e->kind = it->flags & ITEM_KIND;
+	memcpy(e->name, line + item_front(it), it->name_len);
+	e->name[it->name_len] = '\0';
+}
+
 bool
 entry_in_force(const struct allow_entry *e)
 {
@@ -319,11 +334,34 @@ entry_pinned(const struct allow_entry *e)
 	    (e->port != 0 && !(e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443)));
 }
 
-uint8_t
-entry_flags(const struct allow_entry *e)
+void
+item_note(struct item *it, const struct allow_entry *e)
 {
-	return (uint8_t)((e->until != 0 ? ITEM_UNTIL : 0) |
-			 (e->kind == ALLOW_PRESET ? ITEM_PRESET : 0));
+	it->name_len = (uint8_t)strlen(e->name);
+	it->flags = (uint8_t)(e->kind | (e->until != 0 ? ITEM_UNTIL : 0));
+}
+
+size_t
+item_plain(struct item *it, const char *line, const char *end)
+{
+	const char *name = line, *p;
+	unsigned kind = ALLOW_EXACT, labels;
+
+	if (end - line > 1 && line[0] == '.') {
+		kind = ALLOW_TREE;
+		name = line + 1;
+	} else if (end - line > 2 && line[0] == '*' && line[1] == '.') {
+		kind = ALLOW_BELOW;
+		name = line + 2;
+	}
+	p = name_scan(name, end, &labels);
+	/* One label may be a top-level domain. */
+	if (p == NULL || (p < end && *p != '\n') || labels == 1)
+		return 0;
+	it->name_len = (uint8_t)(p - name);
+	it->labels = (uint8_t)labels;
+	it->flags = (uint8_t)(kind | ITEM_PLAIN);
+	return (size_t)(p - line);
 }
 
 bool

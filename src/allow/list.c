@@ -33,20 +33,42 @@ list_line(const struct allowlist *l, const struct item *it, const char **line,
 }
 
 void
-list_fill(const struct allowlist *l, size_t i, struct allow_entry *e)
+list_parts(const struct allowlist *l, const struct item *it, struct line_parts *p)
 {
-	const struct item *it = &l->items[i];
-	struct line_parts p;
-	char why[GH_CAUSE_SIZE];
 	const char *line;
 	size_t len;
 
+	if (it->flags & ITEM_PLAIN) {
+		*p = (struct line_parts){ .core = l->text + it->off,
+			.core_len = item_front(it) + it->name_len };
+		return;
+	}
 	list_line(l, it, &line, &len);
-	line_split(&p, line, len);
-	entry_parse(e, p.core, p.core_len, why);
+	line_split(p, line, len);
+}
+
+/* All but the state; returns whether it is off. */
+static bool
+list_read(const struct allowlist *l, size_t i, struct allow_entry *e)
+{
+	const struct item *it = &l->items[i];
+	char why[GH_CAUSE_SIZE];
+	struct line_parts p;
+
+	list_parts(l, it, &p);
+	if (it->flags & ITEM_PLAIN)
+		entry_plain(e, it, p.core);
+	else
+		entry_parse(e, p.core, p.core_len, why);
 	e->id = it->id;
 	e->line = it->line;
-	if (p.mark != NULL)
+	return p.mark != NULL;
+}
+
+void
+list_fill(const struct allowlist *l, size_t i, struct allow_entry *e)
+{
+	if (list_read(l, i, e))
 		e->state = ALLOW_OFF;
 	else if (entry_ended(e))
 		e->state = ALLOW_ENDED;
@@ -165,7 +187,7 @@ old_entries_make(struct old_entries *o, const struct allowlist *old, size_t firs
 	for (size_t i = n; i-- > 0;) {
 		size_t slot;
 
-		list_fill(old, first + i, &e);
+		list_read(old, first + i, &e);
 		slot = entry_hash(&e) & o->mask;
 		o->next[i] = o->head[slot];
 		o->head[slot] = (uint32_t)i + 1;
@@ -180,7 +202,7 @@ old_entries_take(struct old_entries *o, const struct allow_entry *e)
 	struct allow_entry was;
 
 	for (; *link != 0; link = &o->next[*link - 1]) {
-		list_fill(o->list, o->first + *link - 1, &was);
+		list_read(o->list, o->first + *link - 1, &was);
 		if (entry_same(&was, e)) {
 			*link = o->next[*link - 1];
 			return was.id;
@@ -193,13 +215,9 @@ static bool
 same_entry_line(const struct allowlist *a, size_t i, const struct allowlist *b, size_t k)
 {
 	struct line_parts pa, pb;
-	const char *line;
-	size_t len;
 
-	list_line(a, &a->items[i], &line, &len);
-	line_split(&pa, line, len);
-	list_line(b, &b->items[k], &line, &len);
-	line_split(&pb, line, len);
+	list_parts(a, &a->items[i], &pa);
+	list_parts(b, &b->items[k], &pb);
 	return pa.core_len == pb.core_len && memcmp(pa.core, pb.core, pa.core_len) == 0;
 }
 
@@ -224,7 +242,7 @@ take_ids(struct allowlist *l, const struct allowlist *old)
 		old_entries_make(&o, old, first, old_end - first);
 	for (size_t i = first; i < l_end; i++) {
 		if (o.n > 0) {
-			list_fill(l, i, &e);
+			list_read(l, i, &e);
 			l->items[i].id = old_entries_take(&o, &e);
 		}
 		if (l->items[i].id == 0)
@@ -236,16 +254,16 @@ take_ids(struct allowlist *l, const struct allowlist *old)
 
 /* ---- reading ---- */
 
-static void
-add_item(struct allowlist *l, size_t off, uint32_t line, const struct allow_entry *e)
+/* The next item, not yet counted. */
+static struct item *
+next_item(struct allowlist *l, size_t off, uint32_t line)
 {
 	if (l->n == l->items_room) {
 		l->items_room = l->items_room != 0 ? l->items_room * 2 : 64;
 		l->items = xreallocarray(l->items, l->items_room, sizeof(*l->items));
 	}
-	l->items[l->n++] = (struct item){ .off = (uint32_t)off, .line = line,
-		.name_len = (uint8_t)strlen(e->name),
-		.flags = entry_flags(e) };
+	l->items[l->n] = (struct item){ .off = (uint32_t)off, .line = line };
+	return &l->items[l->n];
 }
 
 static char *
@@ -262,34 +280,53 @@ too_large(const char *path)
 	    "(.example.org) instead of hosts", path, ALLOW_FILE_MAX >> 20);
 }
 
+/* Reads a line that is not plain; *is_entry unless it is blank or a comment. */
 static char *
-parse_lines(struct allowlist *l)
+parse_line(const struct allowlist *l, struct item *it, size_t len, bool *is_entry)
 {
+	const char *text = l->text + it->off;
 	char why[GH_CAUSE_SIZE];
 	struct line_parts p;
 	struct allow_entry e;
-	const char *nl;
+
+	if (len > ALLOW_LINE_MAX)
+		return xasprintf("%s:%u: the line has %zu bytes, more than %u; "
+		    "shorten or split it", l->path, it->line, len, ALLOW_LINE_MAX);
+	if (memchr(text, '\0', len) != NULL)
+		return xasprintf(
+		    "%s:%u: a NUL byte; this is not a text file", l->path, it->line);
+	*is_entry = line_split(&p, text, len);
+	if (!*is_entry)
+		return NULL;
+	if (!entry_parse(&e, p.core, p.core_len, why))
+		return bad_entry(l, it->line, why, p.mark != NULL);
+	item_note(it, &e);
+	return NULL;
+}
+
+static char *
+parse_lines(struct allowlist *l)
+{
+	const char *end = l->text + l->len, *nl;
 	uint32_t line = 1;
 	size_t len;
 
 	for (size_t off = 0; off < l->len; off += len + 1, line++) {
-		nl = memchr(l->text + off, '\n', l->len - off);
-		len = nl != NULL ? (size_t)(nl - (l->text + off)) : l->len - off;
-		if (len > ALLOW_LINE_MAX)
-			return xasprintf("%s:%u: the line has %zu bytes, more than %u; "
-			    "shorten or split it", l->path, line, len, ALLOW_LINE_MAX);
-		if (memchr(l->text + off, '\0', len) != NULL)
-			return xasprintf(
-			    "%s:%u: a NUL byte; this is not a text file", l->path, line);
-		if (!line_split(&p, l->text + off, len))
-			continue;
-		if (!entry_parse(&e, p.core, p.core_len, why))
-			return bad_entry(l, line, why, p.mark != NULL);
-		if (l->n == ALLOW_ENTRIES_MAX)
+		struct item *it = next_item(l, off, line);
+		bool is_entry = true;
+		char *cause;
+
+		if ((len = item_plain(it, l->text + off, end)) == 0) {
+			nl = memchr(l->text + off, '\n', l->len - off);
+			len = nl != NULL ? (size_t)(nl - (l->text + off)) : l->len - off;
+			if ((cause = parse_line(l, it, len, &is_entry)) != NULL)
+				return cause;
+		}
+		if (is_entry && l->n == ALLOW_ENTRIES_MAX)
 			return xasprintf("%s:%u: more than %u entries; list domains "
 			    "(.example.org) instead of hosts", l->path, line,
 			    ALLOW_ENTRIES_MAX);
-		add_item(l, off, line, &e);
+		l->n += is_entry;
 	}
 	/* A million items should not hold room for two. */
 	if (l->n != 0 && l->n < l->items_room) {
@@ -308,8 +345,6 @@ parse_owned(char *text, size_t len, const char *path, const struct allowlist *ol
 
 	l->lazy = xcalloc(1, sizeof(*l->lazy));
 	l->path = xstrdup(path);
-	if (old != NULL)
-		l->presets = presets_keep(old->presets);
 	l->text = text;
 	l->len = l->room = len;
 	if (len > ALLOW_FILE_MAX)

@@ -15,8 +15,9 @@
 enum { UNDO_MAX = 64 };
 
 enum item_flag {
-	ITEM_UNTIL = 1 << 0,	/* has until= */
-	ITEM_PRESET = 1 << 1,	/* @name */
+	ITEM_KIND = 7,		/* mask: enum allow_kind */
+	ITEM_UNTIL = 1 << 3,	/* has until= */
+	ITEM_PLAIN = 1 << 4,	/* the line is one name, as it is matched */
 };
 
 struct item {
@@ -24,8 +25,9 @@ struct item {
 	uint32_t	id;
 	uint32_t	line;		/* 1-based */
 	uint8_t		name_len;
+	uint8_t		labels;		/* of the name of a plain line */
 	uint8_t		flags;		/* enum item_flag */
-	uint8_t		pad[2];
+	uint8_t		pad;
 };
 
 /* One edit: at became after where before was.  Only entries that were added may
@@ -85,6 +87,8 @@ bool	 line_split(struct line_parts *, const char *line, size_t len);
  * are left 0. */
 bool	 entry_parse(struct allow_entry *, const char *core, size_t len,
 	    char why[GH_CAUSE_SIZE]);
+/* The entry of a plain line, the same way. */
+void	 entry_plain(struct allow_entry *, const struct item *, const char *line);
 /* False for port 53: what guests send there goes to the DNS filter. */
 bool	 entry_in_force(const struct allow_entry *);
 /* For the packet filter to open: a port other than those of the web, or
@@ -92,16 +96,43 @@ bool	 entry_in_force(const struct allow_entry *);
 bool	 entry_pinned(const struct allow_entry *);
 /* Its until= has passed. */
 bool	 entry_ended(const struct allow_entry *);
-/* What to note about it in its item. */
-uint8_t	 entry_flags(const struct allow_entry *);
+/* Fills in name_len and flags. */
+void	 item_note(struct item *, const struct allow_entry *);
+/*
+ * The same, and labels, for a line that is a name in canonical form and no more, as nearly all
+ * lines of a long list are: a look at each byte is enough then.  Returns the
+ * length of the line; 0: the line is none, or has to be taken apart to be sure.
+ */
+size_t	 item_plain(struct item *, const char *line, const char *end);
+static inline bool
+item_is_preset(const struct item *it)
+{
+	return (it->flags & ITEM_KIND) == ALLOW_PRESET;
+}
+
+/* Where the name of a plain line begins. */
+static inline size_t
+item_front(const struct item *it)
+{
+	const unsigned kind = it->flags & ITEM_KIND;
+
+	return kind == ALLOW_TREE ? 1 : kind == ALLOW_BELOW ? 2 : 0;
+}
 /* Same meaning, on or off. */
 bool	 entry_same(const struct allow_entry *, const struct allow_entry *);
 /* Same names or addresses and action, whatever the options. */
 bool	 entry_same_target(const struct allow_entry *, const struct allow_entry *);
 
+/* ---- name.c ---- */
+/* The end of a name that stands at s in canonical form, and how many labels it has;
+ * NULL: there is none, or one whose last label may be a number. */
+const char	*name_scan(const char *s, const char *end, unsigned *labels);
+
 /* ---- list.c ---- */
 void	 list_line(const struct allowlist *, const struct item *, const char **line,
 	    size_t *len);
+/* Its core, and where "#off" stands, if it does. */
+void	 list_parts(const struct allowlist *, const struct item *, struct line_parts *);
 void	 list_fill(const struct allowlist *, size_t i, struct allow_entry *);
 /* The item with an id, or SIZE_MAX. */
 size_t	 list_item(const struct allowlist *, uint32_t id);

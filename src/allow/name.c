@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "allow/allow.h"
+#include "allow/list.h"
 
 #include <arpa/inet.h>
 
@@ -208,6 +208,22 @@ idna_canonical(char dst[GH_NAME_SIZE], const char *src, size_t len)
 	       "form";
 }
 #endif
+
+const char *
+name_scan(const char *s, const char *end, unsigned *labels)
+{
+	const char *label = s, *p = s;
+
+	for (*labels = 1;; (*labels)++, label = ++p) {
+		while (p < end && *p != '\0' && label_byte[(unsigned char)*p] == *p)
+			p++;
+		if (p == label || *label == '-' || p[-1] == '-' || p - label > LABEL_MAX ||
+		    p - s > GH_NAME_MAX)
+			return NULL;
+		if (p == end || *p != '.')
+			return is_digit(*label) ? NULL : p;
+	}
+}
 
 const char *
 allow_name_canonical(char dst[GH_NAME_SIZE], const char *src, size_t len, bool idna)

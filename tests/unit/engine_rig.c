@@ -113,14 +113,26 @@ on_error(const char *why, void *arg)
 {
 }
 
+static void
+settle(struct rig *r)
+{
+	while (!r->held && r->engine->policy.load != NULL)
+		event_base_loop(r->base, EVLOOP_ONCE);
+}
+
 void
 rig_turn(struct rig *r)
 {
 	char part[65536];
 	ssize_t n;
 
+	settle(r);
 	for (int i = 0; i < 12; i++)
 		event_base_loop(r->base, EVLOOP_NONBLOCK);
+	if (!r->held && r->engine->policy.load != NULL) {
+		rig_turn(r);
+		return;
+	}
 	while ((n = read(r->fd, part, sizeof(part))) > 0) {
 		r->in = xreallocarray(r->in, r->len + (size_t)n + 1, 1);
 		memcpy(r->in + r->len, part, (size_t)n);
@@ -140,6 +152,23 @@ rig_write_allowlist(struct rig *r, const char *text)
 	fclose(f);
 	assert_int_equal(rename(next, r->conf.allowlist), 0);
 	free(next);
+}
+
+void
+rig_hold(struct rig *r)
+{
+	policy_poll(r->engine);
+	assert_non_null(r->engine->policy.load);
+	event_del(r->engine->policy.load->rung);
+	r->held = true;
+}
+
+void
+rig_release(struct rig *r)
+{
+	event_add(r->engine->policy.load->rung, NULL);
+	r->held = false;
+	rig_turn(r);
 }
 
 static void
@@ -317,6 +346,7 @@ rig_ask(struct rig *r, const char *method, const char *params)
 		if (*p == '\'')
 			*p = '"';
 	}
+	settle(r);
 	assert_int_equal(write(r->fd, line, strlen(line)), strlen(line));
 	free(line);
 	rig_turn(r);

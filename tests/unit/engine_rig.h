@@ -39,6 +39,7 @@ struct rig {
 	bool			 answer_lists;	/* priv answers FW_LIST by itself */
 	const char		*listing;
 	bool			 priv_lost;
+	bool			 held;		/* see rig_hold() */
 };
 
 /* allowlist: the text of the file, NULL for none. */
@@ -46,8 +47,13 @@ struct rig	*rig_new(const char *allowlist);
 void		 rig_free(struct rig *);
 /* Ends the engine and starts another, as priv would. */
 void		 rig_restart(struct rig *);
+/* Lets all happen that is due; a list that is being read is waited for. */
 void		 rig_turn(struct rig *);
 void		 rig_write_allowlist(struct rig *, const char *text);
+/* Has the engine see that the list was changed, and not see the end of reading it
+ * before rig_release(). */
+void		 rig_hold(struct rig *);
+void		 rig_release(struct rig *);
 
 /* Brings a new net, which gets whatever the engine sends it. */
 void		 rig_net(struct rig *, uint32_t generation);

@@ -345,6 +345,74 @@ a_bad_line_is_named_with_its_reason(void **state)
 	}
 }
 
+/* Lines that are a name and no more are read in a way of their own: what stands
+ * behind the name must make no difference. */
+static void
+assert_read_alike(const char *line, size_t len)
+{
+	static const char *const behind[] = { "", "\n", " \n", "\r\n", " # comment\n", "\n\n.a.b\n" };
+	struct allow_entry first, e;
+	struct allowlist *l;
+	char text[600], *why = NULL, *cause;
+
+	memset(&first, 0, sizeof(first));
+	for (size_t i = 0; i < COUNT(behind); i++) {
+		const size_t more = strlen(behind[i]);
+
+		memcpy(text, line, len);
+		memcpy(text + len, behind[i], more);
+		l = allowlist_parse(text, len + more, "l", NULL, &cause);
+		if (i == 0 && (why = cause) != NULL)
+			continue;
+		if ((l == NULL) != (why != NULL) || (l == NULL && strcmp(why, cause) != 0))
+			fail_msg("%.*s: %s, but %s", (int)len, line, why, cause);
+		free(l == NULL ? cause : NULL);
+		if (l == NULL)
+			continue;
+		memset(&e, 0, sizeof(e));
+		assert_true(allowlist_entry(l, 0, &e));
+		if (i == 0)
+			first = e;
+		assert_int_equal(e.kind, first.kind);
+		assert_int_equal(e.state, first.state);
+		assert_string_equal(e.name, first.name);
+		assert_string_equal(e.vm, "");
+		assert_int_equal(e.port, first.port);
+		allowlist_free(l);
+	}
+	free(why);
+}
+
+static void
+a_name_alone_is_read_as_one_with_something_behind_it(void **state)
+{
+	static const char bytes[] = "aabz019--...*Xx_";
+	char line[300];
+
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t len = 1 + (unsigned)rand() % 12;
+
+		for (size_t i = 0; i < len; i++)
+			line[i] = bytes[(unsigned)rand() % (sizeof(bytes) - 1)];
+		assert_read_alike(line, len);
+	}
+	/* Labels of 62 to 65 bytes, names of 250 to 256. */
+	memset(line, 'a', sizeof(line));
+	for (size_t len = 62; len < 66; len++) {
+		line[len] = '.';
+		assert_read_alike(line, len + 2);
+		line[len] = 'a';
+	}
+	for (size_t i = 0; i < sizeof(line); i += 50)
+		line[i] = '.';
+	for (size_t len = 250; len < 257; len++) {
+		assert_read_alike(line, len);
+		assert_read_alike(line + 1, len);
+	}
+	assert_read_alike("a.b\0c", 5);
+	assert_read_alike("*.a.b\0", 6);
+}
+
 static void
 bounds_are_told_with_their_line(void **state)
 {
@@ -1256,6 +1324,7 @@ main(void)
 		cmocka_unit_test(what_an_entry_says_is_read_again_alike),
 		cmocka_unit_test(comments_and_blank_lines_are_no_entries),
 		cmocka_unit_test(a_bad_line_is_named_with_its_reason),
+		cmocka_unit_test(a_name_alone_is_read_as_one_with_something_behind_it),
 		cmocka_unit_test(bounds_are_told_with_their_line),
 		cmocka_unit_test(no_more_entries_than_the_bound_are_taken),
 		cmocka_unit_test(ids_stay_with_what_an_entry_says),
