@@ -403,6 +403,9 @@ const struct command command_table[] = {
 	    check_text },
 	{ "why", "ID", "why something was allowed or refused", "why", why_request, why_text },
 	{ "reload", "", "read configuration and allowlist again", "reload", no_request, reload_text },
+	{ "setup", "[--dry-run] [--now] [--root DIR] [--system NAME]", "make the service: user, "
+	    "directories, files; --dry-run shows them", NULL, NULL, NULL },
+	{ "unsetup", "[--dry-run] [--root DIR]", "undo what setup has done", NULL, NULL, NULL },
 	{ "shutdown", "", "end the daemon; its rules stay", "shutdown", no_request, shutdown_text },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
