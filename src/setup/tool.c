@@ -20,7 +20,7 @@
 #include "gatehouse.h"
 #include "xmalloc.h"
 
-enum { SAID_MAX = 2000 };
+enum { SAID_MAX = 256 << 10, SAID_SHOWN = 2000 };
 
 static char *const environment[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" },
 	(char[]){ "LC_ALL=C" }, NULL };
@@ -38,9 +38,9 @@ child(const char *path, char *const *argv, int out)
 	_exit(127);
 }
 
-/* What it says, up to its end. False: it took too long. */
+/* What it says, up to its end, and no more than SAID_MAX. False: it took too long. */
 static bool
-listen_to(int fd, char said[SAID_MAX])
+listen_to(int fd, char *said)
 {
 	const uint64_t end = now_mono() + SETUP_TOOL_SECONDS * 1000000ull;
 	size_t len = 0;
@@ -73,14 +73,17 @@ static char *
 why_failed(const char *name, int status, bool in_time, const char *said)
 {
 	const char *colon = said[0] != '\0' ? ": " : "";
+	const int len = (int)strnlen(said, SAID_SHOWN);
 
 	if (!in_time)
-		return xasprintf("%s took longer than %d s and was ended%s%s", name,
-		    SETUP_TOOL_SECONDS, colon, said);
+		return xasprintf("%s took longer than %d s and was ended%s%.*s", name,
+		    SETUP_TOOL_SECONDS, colon, len, said);
 	if (WIFSIGNALED(status))
-		return xasprintf("%s was ended by signal %d%s%s", name, WTERMSIG(status), colon, said);
+		return xasprintf("%s was ended by signal %d%s%.*s", name, WTERMSIG(status), colon,
+		    len, said);
 	if (WEXITSTATUS(status) != 0)
-		return xasprintf("%s exited with %d%s%s", name, WEXITSTATUS(status), colon, said);
+		return xasprintf("%s exited with %d%s%.*s", name, WEXITSTATUS(status), colon, len,
+		    said);
 	return NULL;
 }
 
@@ -99,10 +102,10 @@ words_with(const struct setup_command *c, const char *more, char *argv[SETUP_ARG
 	argv[n] = NULL;
 }
 
-char *
-setup_tool(const struct setup_site *site, const struct setup_command *c, const char *more)
+static char *
+run(const struct setup_site *site, const struct setup_command *c, const char *more, char *said)
 {
-	char *argv[SETUP_ARGS_MAX + 1], said[SAID_MAX], *path, *cause;
+	char *argv[SETUP_ARGS_MAX + 1], *path, *cause;
 	const char *base = strrchr(c->argv[0], '/');
 	int fds[2], status = 0;
 	bool in_time;
@@ -128,6 +131,22 @@ setup_tool(const struct setup_site *site, const struct setup_command *c, const c
 		;
 	cause = why_failed(path, status, in_time, said);
 	free(path);
+	return cause;
+}
+
+char *
+setup_tool_said(const struct setup_site *site, const struct setup_command *c, char **said)
+{
+	*said = xcalloc(1, SAID_MAX);
+	return run(site, c, NULL, *said);
+}
+
+char *
+setup_tool(const struct setup_site *site, const struct setup_command *c, const char *more)
+{
+	char *said = xcalloc(1, SAID_MAX), *cause = run(site, c, more, said);
+
+	free(said);
 	return cause;
 }
 
