@@ -148,8 +148,8 @@ diff_done(struct engine *e, struct fw_pending *p, const char *cause)
 	} else
 		doctor_add(out, "rules", DOCTOR_OK, xasprintf("they are what the profile %s says",
 		    profile_name(p->profile)), NULL);
-	control_reply(p->call, json_pack("{s:o, s:s, s:b, s:b}", "checks", out, "backend",
-	    e->fw.backend, "canary", has_label(e, "canary"), "dns", e->net_state.dns_up != 0));
+	control_reply(p->call, json_pack("{s:o, s:s, s:b}", "checks", out, "backend",
+	    e->fw.backend, "canary", has_label(e, "canary")));
 }
 
 void
