@@ -58,40 +58,53 @@ decides(const char *line, size_t len, const char *hook)
 	    has_word(line, len, "quick"));
 }
 
-static bool
-look_for(json_t *rows, const char *rules, const char *hook, const char *anchor)
+/* The hook's line, NULL if there is none; *before is the first that may decide ahead
+ * of it, and its length, 0: none does. */
+static const char *
+find_hook(const char *rules, const char *hook, const char *anchor, const char **before,
+    size_t *before_len)
 {
-	const char *before = NULL;
-	size_t before_len = 0, len;
+	size_t len;
 
+	*before_len = 0;
 	for (const char *line = rules; *line != '\0'; line += len + (line[len] == '\n')) {
 		len = strcspn(line, "\n");
-		if (is_hook(line, hook, anchor)) {
-			if (before == NULL)
-				return true;
-			doctor_add(rows, "foreign", DOCTOR_WARN, xasprintf("pf asks another rule before "
-			    "gatehouse's (%s): %.*s", hook, (int)(before_len < RULE_SHOWN ? before_len :
-			    RULE_SHOWN), before), "have it leave the guests' bridges out, or move it "
-			    "behind gatehouse's hook in pf.conf");
-			return false;
-		}
-		if (before == NULL && decides(line, len, hook)) {
-			before = line;
-			before_len = len;
+		if (is_hook(line, hook, anchor))
+			return line;
+		if (*before_len == 0 && decides(line, len, hook)) {
+			*before = line;
+			*before_len = len;
 		}
 	}
-	doctor_add(rows, "foreign", DOCTOR_FAIL, xasprintf("pf's main rules have no %s \"%s\": whatever "
-	    "is loaded there is never asked", hook, anchor), "on FreeBSD \"gatehouse setup\" adds it to "
-	    "/etc/pf.conf; on macOS: pfctl -f /etc/pf.conf");
-	return false;
+	return NULL;
 }
 
 void
 foreign_pf(json_t *rows, const char *rules, const char *anchor)
 {
-	const bool rdr = look_for(rows, rules, "rdr-anchor", anchor);
+	static const char *const hooks[] = { "rdr-anchor", "anchor" };
+	bool hooked = true, first = true;
+	const char *before = NULL;
+	size_t len;
 
-	if (look_for(rows, rules, "anchor", anchor) && rdr)
-		doctor_add(rows, "foreign", DOCTOR_OK, xstrdup("pf asks gatehouse's rules before any "
-		    "other"), NULL);
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (find_hook(rules, hooks[i], anchor, &before, &len) == NULL) {
+			hooked = false;
+			doctor_add(rows, "hook", DOCTOR_FAIL, xasprintf("pf's main rules have no %s \"%s\": "
+			    "whatever is loaded there is never asked", hooks[i], anchor), "on FreeBSD "
+			    "\"gatehouse setup\" adds it to /etc/pf.conf; on macOS: pfctl -f /etc/pf.conf");
+		} else if (len > 0) {
+			first = false;
+			doctor_add(rows, "foreign", DOCTOR_WARN, xasprintf("pf asks another rule before "
+			    "gatehouse's (%s): %.*s", hooks[i], (int)(len < RULE_SHOWN ? len : RULE_SHOWN),
+			    before), "have it leave the guests' bridges out, or move it behind gatehouse's "
+			    "hook in pf.conf");
+		}
+	}
+	if (hooked)
+		doctor_add(rows, "hook", DOCTOR_OK, xasprintf("pf's main rules ask the anchor %s", anchor),
+		    NULL);
+	if (hooked && first)
+		doctor_add(rows, "foreign", DOCTOR_OK, xstrdup("nothing in pf's main rules comes before "
+		    "it"), NULL);
 }

@@ -140,6 +140,7 @@ setup_plan_free(struct setup_plan *p)
 		command_free(&s->is);
 		command_free(&s->check);
 		command_free(&s->load);
+		command_free(&s->still);
 		for (size_t k = 0; k < SETUP_COMMANDS_MAX; k++) {
 			command_free(&s->make[k]);
 			command_free(&s->drop[k]);

@@ -16,13 +16,13 @@
 
 /* One row, of that state, that says that much. */
 static void
-assert_row(json_t *rows, size_t i, enum doctor_state state, const char *part)
+assert_row(json_t *rows, size_t i, const char *check, enum doctor_state state, const char *part)
 {
 	const json_t *row = json_array_get(rows, i);
 	const char *text = json_string_value(json_object_get(row, "text"));
 
 	assert_non_null(row);
-	assert_string_equal(json_string_value(json_object_get(row, "check")), "foreign");
+	assert_string_equal(json_string_value(json_object_get(row, "check")), check);
 	assert_string_equal(json_string_value(json_object_get(row, "state")), doctor_state_name(state));
 	if (strstr(text, part) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", text, part);
@@ -35,7 +35,7 @@ nft_says(const char *list, enum doctor_state state, const char *part)
 
 	assert_true(foreign_nft(rows, list, strlen(list)));
 	assert_int_equal(json_array_size(rows), 1);
-	assert_row(rows, 0, state, part);
+	assert_row(rows, 0, "foreign", state, part);
 	json_decref(rows);
 }
 
@@ -120,41 +120,42 @@ test_nft_takes_anything(void **state)
 }
 
 static void
-pf_says(const char *rules, const char *anchor, enum doctor_state state, const char *part)
+pf_says(const char *listing, const char *anchor, const char *check, enum doctor_state state,
+    const char *part)
 {
 	json_t *rows = json_array();
 
-	foreign_pf(rows, rules, anchor);
+	foreign_pf(rows, listing, anchor);
 	assert_true(json_array_size(rows) >= 1);
-	assert_row(rows, 0, state, part);
+	assert_row(rows, 0, check, state, part);
 	json_decref(rows);
 }
 
 static void
 test_pf_main_rules(void **state)
 {
-	static const char well[] = "pf asks gatehouse's rules before any other";
+	static const char well[] = "pf's main rules ask the anchor";
 
 	pf_says("rdr-anchor \"gatehouse\" all\nanchor \"gatehouse\" all\npass all flags S/SA keep state\n",
-	    "gatehouse", DOCTOR_OK, well);
+	    "gatehouse", "hook", DOCTOR_OK, well);
 	pf_says("nat-anchor \"com.apple/*\" all\nrdr-anchor \"com.apple/*\" all\n"
 	    "scrub-anchor \"com.apple/*\" all fragment reassemble\nanchor \"com.apple/*\" all\n",
-	    "com.apple/gatehouse", DOCTOR_OK, well);
+	    "com.apple/gatehouse", "hook", DOCTOR_OK, well);
 	/* Not quick: asked, and overruled. */
 	pf_says("rdr-anchor \"gatehouse\" all\nblock drop all\nanchor \"gatehouse\" all\n", "gatehouse",
-	    DOCTOR_OK, well);
+	    "hook", DOCTOR_OK, well);
 	pf_says("rdr-anchor \"gatehouse\" all\npass quick on lo0 all\nanchor \"gatehouse\" all\n",
-	    "gatehouse", DOCTOR_WARN, "(anchor): pass quick on lo0 all");
+	    "gatehouse", "foreign", DOCTOR_WARN, "(anchor): pass quick on lo0 all");
 	pf_says("rdr pass on em0 inet proto tcp from any to any port = http -> 10.0.0.1\n"
-	    "rdr-anchor \"gatehouse\" all\nanchor \"gatehouse\" all\n", "gatehouse", DOCTOR_WARN,
+	    "rdr-anchor \"gatehouse\" all\nanchor \"gatehouse\" all\n", "gatehouse", "foreign", DOCTOR_WARN,
 	    "(rdr-anchor): rdr pass on em0");
 	pf_says("rdr-anchor \"gatehouse\" all\nanchor \"vpn/*\" all\nanchor \"gatehouse\" all\n",
-	    "gatehouse", DOCTOR_WARN, "anchor \"vpn/*\" all");
-	pf_says("", "gatehouse", DOCTOR_FAIL, "no rdr-anchor \"gatehouse\"");
-	pf_says("rdr-anchor \"gatehouse\" all\n", "gatehouse", DOCTOR_FAIL, "no anchor \"gatehouse\"");
-	pf_says("rdr-anchor \"gatehouse-old\" all\nanchor \"gatehouse-old\" all", "gatehouse", DOCTOR_FAIL,
+	    "gatehouse", "foreign", DOCTOR_WARN, "anchor \"vpn/*\" all");
+	pf_says("", "gatehouse", "hook", DOCTOR_FAIL, "no rdr-anchor \"gatehouse\"");
+	pf_says("rdr-anchor \"gatehouse\" all\n", "gatehouse", "hook", DOCTOR_FAIL, "no anchor \"gatehouse\"");
+	pf_says("rdr-anchor \"gatehouse-old\" all\nanchor \"gatehouse-old\" all", "gatehouse", "hook", DOCTOR_FAIL,
 	    "no rdr-anchor");
-	pf_says("rdr-anchor \"com.apple.internet-sharing\" all\n", "com.apple/gatehouse", DOCTOR_FAIL,
+	pf_says("rdr-anchor \"com.apple.internet-sharing\" all\n", "com.apple/gatehouse", "hook", DOCTOR_FAIL,
 	    "no rdr-anchor");
 }
 
