@@ -18,6 +18,7 @@
 
 #include "cli.h"
 #include "control.h"
+#include "doctor/doctor.h"
 #include "engine.h"
 #include "firewall/firewall.h"
 #include "ui.h"
@@ -359,6 +360,11 @@ without_daemon(const struct conf *conf, int argc, char **argv, const struct opti
 {
 	if (argc >= 2 && strcmp(argv[0], "rules") == 0 && strcmp(argv[1], "--text") == 0) {
 		*code = rules_text_print(conf, argc - 2, argv + 2);
+		return true;
+	}
+	if (strcmp(argv[0], "doctor") == 0) {
+		*code = argc > 1 ? cli_fail(EXIT_USAGE, xasprintf("doctor: one word too many: %s",
+		    argv[1])) : (enum exit_code)doctor_main(conf, conf->path, o->json);
 		return true;
 	}
 	return strcmp(argv[0], "drops") == 0 && cli_drops(conf, argc, argv, o->json, code);

@@ -1130,6 +1130,8 @@ conf_load_partly(struct conf *conf, const char *path)
 	conf_defaults(conf);
 	if ((text = file_read(path, &len, &cause)) != NULL)
 		cause = text_read(conf, text, len, path, true);
+	else
+		copy_string(conf->path, path, sizeof(conf->path));
 	conf->unread = text == NULL;
 	free(text);
 	conf->partial = cause != NULL;

@@ -18,7 +18,7 @@
  *	window.c	what a console sees of them: filtered, sorted, paged
  *	subscribe.c	windows that keep themselves up to date
  *	tee.c		blocked packets, for who asked to keep them
- *	methods.c, methods_allow.c
+ *	methods.c, methods_allow.c, methods_doctor.c
  *			one row for each method of the control protocol
  *	status.c	the answer to "is everything well?"
  *

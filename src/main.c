@@ -13,6 +13,7 @@
 #include "demo.h"
 #include "log.h"
 #include "role.h"
+#include "setup/setup.h"
 #include "ui.h"
 
 static int
@@ -142,6 +143,8 @@ main(int argc, char **argv)
 		return batch ? usage() : daemon_verb(path, argc, argv);
 	if (argc > 0 && strcmp(argv[0], "demo") == 0)
 		return batch ? usage() : demo_main(argc, argv);
+	if (argc > 0 && (strcmp(argv[0], "setup") == 0 || strcmp(argv[0], "unsetup") == 0))
+		return batch ? usage() : setup_main(path, argc, argv);
 	if ((code = load_partly(&conf, path, named)) != EXIT_DONE)
 		return code;
 	if (argc > 0)

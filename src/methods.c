@@ -391,6 +391,7 @@ static const struct method method_table[] = {
 	{ "subscribe", false, method_subscribe },
 	{ "check", false, method_check },
 	{ "why", false, method_why },
+	{ "doctor", true, method_doctor },
 	{ "drops.capture", true, method_capture },
 	{ "apply", true, method_apply },
 	{ "flush", true, method_flush },

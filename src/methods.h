@@ -28,4 +28,7 @@ void	 method_entry_undo(struct engine *, struct control_call *, const json_t *pa
 void	 method_check(struct engine *, struct control_call *, const json_t *params);
 void	 method_why(struct engine *, struct control_call *, const json_t *params);
 
+/* ---- methods_doctor.c ---- */
+void	 method_doctor(struct engine *, struct control_call *, const json_t *params);
+
 #endif
