@@ -23,6 +23,7 @@
 
 #include "addr.h"
 #include "firewall/nft.h"
+#include "host.h"
 #include "log.h"
 #include "priv_check.h"
 #include "proxy/chain.h"
@@ -523,8 +524,11 @@ static char *
 start(struct priv *p)
 {
 	const struct roles_events events = { on_frame, on_role, on_ready, next_generation, p };
+	const char *exe = p->options->role_exe != NULL ? p->options->role_exe : host_exe();
 	char *cause;
 
+	if (exe == NULL)
+		return xasprintf("the system does not say where this program is: %s", strerror(errno));
 	p->conf_path = realpath(p->options->conf_path, NULL);
 	if (p->conf_path == NULL)
 		return xasprintf("%s: %s", p->options->conf_path, strerror(errno));
@@ -545,8 +549,7 @@ start(struct priv *p)
 	cause = restore(p);
 	if (cause != NULL)
 		return cause;
-	p->roles = roles_new(p->base, p->options->role_exe != NULL ? p->options->role_exe :
-	    "/proc/self/exe", p->conf_path, p->options->foreground, &events);
+	p->roles = roles_new(p->base, exe, p->conf_path, p->options->foreground, &events);
 	watch(p);
 	return NULL;
 }
