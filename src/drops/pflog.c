@@ -104,22 +104,11 @@ pflog_parse(const uint8_t *bytes, size_t caplen, struct pflog *p)
 	return true;
 }
 
-static bool
-is_translation(const struct pflog *p)
-{
-	return p->action == PFLOG_RDR || p->action == PFLOG_NAT || p->action == PFLOG_BINAT;
-}
-
-/* A logged translation does not say in which anchor its rule is. */
 static const struct pflog_rule *
-rule_find(const struct pflog *p)
+rule_find(const struct pflog *p, uint32_t number)
 {
-	const bool translation = is_translation(p);
-	const uint32_t number = p->sub != PFLOG_NO_RULE ? p->sub : p->number;
-
 	for (size_t i = 0; i < nrules; i++) {
-		if (rules[i].number == number && (rules[i].translation != 0) == translation &&
-		    (translation || strcmp(rules[i].anchor, p->ruleset) == 0))
+		if (rules[i].number == number && strcmp(rules[i].anchor, p->ruleset) == 0)
 			return &rules[i];
 	}
 	return NULL;
@@ -141,18 +130,24 @@ passed_name(uint8_t action)
 	}
 }
 
-/* The rule's own; else what is known of why it was logged. */
+/*
+ * The rule's own; else what is known of why it was logged.  What has passed is not
+ * called by a rule's name but that of the profile that only looks on, so that it
+ * never looks as if it was blocked.  (And a translation's number is one of another
+ * list, in an anchor that its header does not tell.)
+ */
 static void
 set_label(const struct pflog *p, struct drop *d)
 {
-	const struct pflog_rule *rule = rule_find(p);
-	const char *passed = passed_name(p->action);
 	const uint32_t number = p->sub != PFLOG_NO_RULE ? p->sub : p->number;
+	const struct pflog_rule *rule = rule_find(p, number);
+	const char *passed = passed_name(p->action);
 
-	if (rule != NULL)
-		copy_string(d->label, rule->label, sizeof(d->label));
-	else if (passed != NULL)
+	if (passed != NULL && (p->action != PFLOG_PASS || rule == NULL ||
+	    strcmp(rule->label, "observe") != 0))
 		copy_string(d->label, passed, sizeof(d->label));
+	else if (rule != NULL)
+		copy_string(d->label, rule->label, sizeof(d->label));
 	else if (p->reason != 0)
 		copy_string(d->label, pflog_reason_name(p->reason), sizeof(d->label));
 	else if (number == PFLOG_NO_RULE)

@@ -34,9 +34,7 @@ const char	*pflog_reason_name(uint8_t reason);
 
 /* A rule that logs, as the kernel listed it after it was loaded. */
 struct pflog_rule {
-	uint32_t	number;		/* "@12" */
-	uint8_t		translation;	/* of the list of nat and rdr rules */
-	uint8_t		pad[3];
+	uint32_t	number;		/* "@12" of its ruleset's filter rules */
 	char		anchor[PFLOG_NAME_SIZE];	/* the last part of its name, cut */
 	char		label[GH_LABEL_SIZE];	/* without "gatehouse:" */
 };
