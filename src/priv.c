@@ -81,6 +81,7 @@ send_status(struct priv *p, const struct fw_status *status)
 {
 	if (roles_up(p->roles, ROLE_ENGINE))
 		roles_send(p->roles, ROLE_ENGINE, FRAME_FW_STATUS, status);
+	log_rules_tell(p->roles, p->fw, false);
 }
 
 /* Looks, tells, and on drift repairs if that is wanted. */
@@ -351,6 +352,8 @@ on_role(const struct msg_role *m, void *arg)
 	const struct msg_proxy saved = { .run = p->state.proxy_run };
 	char cause[GH_CAUSE_SIZE * 2];
 
+	if (m->up && m->role == ROLE_NET)
+		log_rules_tell(p->roles, p->fw, true);
 	if (m->up && m->role == ROLE_ENGINE) {
 		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
 		priv_pins_tell(p->pins);

@@ -45,11 +45,17 @@ static struct pflog_rule rules[PFLOG_RULES_MAX];
 static size_t nrules;
 
 void
+pflog_rules_add(const struct pflog_rule *list, size_t n)
+{
+	for (size_t i = 0; i < n && nrules < PFLOG_RULES_MAX; i++)
+		rules[nrules++] = list[i];
+}
+
+void
 pflog_rules_set(const struct pflog_rule *list, size_t n)
 {
-	nrules = n < PFLOG_RULES_MAX ? n : PFLOG_RULES_MAX;
-	if (nrules > 0)
-		memcpy(rules, list, nrules * sizeof(*list));
+	nrules = 0;
+	pflog_rules_add(list, n);
 }
 
 const char *

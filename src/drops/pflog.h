@@ -40,6 +40,8 @@ struct pflog_rule {
 };
 /* These and no others from now on, at most PFLOG_RULES_MAX; copied. */
 void		 pflog_rules_set(const struct pflog_rule *, size_t n);
+/* These too. */
+void		 pflog_rules_add(const struct pflog_rule *, size_t n);
 
 /* As nflog_decode(): always fills *drop with what could be read. There are no
  * numbers that would tell what was missed: -1. */
