@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "fds.h"
 #include "xmalloc.h"
 
 enum { READ_SIZE = 64 << 10 };
@@ -50,7 +51,7 @@ client_connect(const char *path, enum exit_code *code, char **cause)
 		    path);
 		return -1;
 	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = fds_socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
 		*cause = connect_cause(path, errno, code);
 		if (fd != -1)

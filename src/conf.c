@@ -28,6 +28,7 @@
 
 #include "addr.h"
 #include "allow/allow.h"
+#include "host.h"
 #include "text.h"
 #include "xmalloc.h"
 
@@ -171,6 +172,8 @@ static const struct option option_table[] = {
 
 	{ "drops", "nflog-group", TYPE_NUMBER16, AT(nflog_group), 1, UINT16_MAX, "7077", "group",
 	    "The netfilter log group that blocked packets are read from." },
+	{ "drops", "pflog", TYPE_NUMBER16, AT(pflog), 0, 15, "7", "number",
+	    "With pf: which pflog interface blocked packets are logged to and read from." },
 
 	{ "inventory", "leases", TYPE_GLOBS, AT(leases), 0, 0,
 	    "/var/lib/misc/dnsmasq.leases, /var/lib/incus/networks/*/dnsmasq.leases, "
@@ -1320,7 +1323,7 @@ conf_sample(FILE *f)
 const char *
 conf_default_path(void)
 {
-	const char *path = secure_getenv("GATEHOUSE_CONF");
+	const char *path = host_getenv("GATEHOUSE_CONF");
 
 	return path != NULL && *path != '\0' ? path : SYSCONFDIR "/gatehouse/gatehouse.conf";
 }

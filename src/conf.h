@@ -87,6 +87,7 @@ struct conf {
 	uint32_t		nupstreams;	/* 0: those of resolv_conf */
 	/* [drops] */
 	uint16_t		nflog_group;
+	uint16_t		pflog;		/* number of the interface, "pflog7" */
 	/* [inventory] */
 	char			leases[CONF_PATH_SIZE];		/* dnsmasq: globs, ", " between */
 	char			libvirt_status[CONF_PATH_SIZE];	/* the same */

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "json_text.h"
 #include "log.h"
 #include "peer.h"
@@ -479,7 +480,7 @@ socket_clear(const struct sockaddr_un *sun)
 		return NULL;
 	if (!S_ISSOCK(st.st_mode))
 		return xasprintf("%s is in the way and is not a socket: remove it", sun->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = fds_socket_async(AF_UNIX, SOCK_STREAM, 0);
 	if (fd == -1)
 		return xasprintf("socket: %s", strerror(errno));
 	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno == EAGAIN)
@@ -527,7 +528,7 @@ control_listen(struct control *s, const struct conf *conf)
 		    "one shorter than %zu bytes", conf->control, sizeof(sun.sun_path));
 	if ((cause = socket_clear(&sun)) != NULL)
 		return cause;
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
+	if ((fd = fds_socket_async(AF_UNIX, SOCK_STREAM, 0)) == -1)
 		return xasprintf("socket: %s", strerror(errno));
 	mask = umask(0117);
 	failed = bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||

@@ -19,6 +19,7 @@
 #include "allow/allow.h"
 #include "conf.h"
 #include "control.h"
+#include "fds.h"
 #include "firewall/firewall.h"
 #include "log.h"
 #include "proxy/chain.h"
@@ -162,7 +163,7 @@ daemon_start(const char *conf_path)
 	path = realpath(conf_path, NULL);
 	if (path == NULL)
 		return refuse(xasprintf("%s: %s", conf_path, strerror(errno)));
-	if (pipe2(fds, O_CLOEXEC) == -1 || (pid = fork()) == -1) {
+	if (fds_pipe(fds) == -1 || (pid = fork()) == -1) {
 		free(path);
 		return refuse(xasprintf("cannot start the daemon: %s", strerror(errno)));
 	}

@@ -18,6 +18,7 @@
 
 #include "drops/show.h"
 #include "engine.h"
+#include "host.h"
 #include "log.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -301,26 +302,13 @@ bridge_alerts(const struct engine *e, struct alert_list *l)
 	    "\"bridge\" in section [guard] of %s names the bridges", names, e->conf.path);
 }
 
-/* Whether the kernel passes packets from one interface to another; not knowing is
- * no reason to cry. */
-static bool
-host_forwards(void)
-{
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_forward", "re");
-	int c = f != NULL ? fgetc(f) : '1';
-
-	if (f != NULL)
-		fclose(f);
-	return c != '0';
-}
-
 static void
 pinned_alerts(const struct engine *e, struct alert_list *l)
 {
 	if (allow_opens_ports(e->policy.image) && !host_forwards())
 		alert_add(l, "forward", "entries list ports or addresses that guests reach by "
-		    "themselves, but this host does not forward, so they open nothing: "
-		    "\"sysctl -w net.ipv4.ip_forward=1\", and for IPv6 net.ipv6.conf.all.forwarding");
+		    "themselves, but this host does not forward, so they open nothing: %s",
+		    host_forwards_how());
 	if (addresses_too_many(e) != 0)
 		alert_add(l, "addresses", "entries for addresses make %zu ranges for all guests, and "
 		    "%u fit: the rest stays closed; list fewer, or wider ranges",

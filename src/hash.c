@@ -5,6 +5,8 @@
 
 #include <sys/random.h>
 
+#include <unistd.h>
+
 #include "log.h"
 
 struct sip {

@@ -55,6 +55,7 @@ static const struct {
 	[FRAME_RELOADED] = { "reloaded", sizeof(struct msg_reloaded), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_PROXY_SAVED] = { "proxy-saved", sizeof(struct msg_proxy), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_FW_PINNED] = { "fw-pinned", sizeof(struct msg_fw_pinned), FROM(PRIV), FROM(ENGINE), false },
+	[FRAME_LOG_RULES] = { "log-rules", sizeof(struct msg_log_rules), FROM(PRIV), FROM(NET), false },
 	[FRAME_READY] = { "ready", sizeof(struct msg_empty), FROM(ENGINE) | FROM(NET), FROM(PRIV), false },
 	[FRAME_FW_REQUEST] = { "fw-request", sizeof(struct msg_fw_request), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_FW_PIN] = { "fw-pin", sizeof(struct msg_fw_pin), FROM(ENGINE), FROM(PRIV), false },

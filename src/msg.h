@@ -12,6 +12,7 @@
 #define MSG_H
 
 #include "conf.h"
+#include "drops/pflog.h"
 #include "firewall/firewall.h"
 #include "gatehouse.h"
 
@@ -33,6 +34,9 @@ enum frame {
 	FRAME_RELOADED,		/* struct msg_reloaded: SIGHUP or FRAME_RELOAD done */
 	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, what was saved */
 	FRAME_FW_PINNED,	/* struct msg_fw_pinned: at its start all, then each that ends */
+
+	/* priv -> net */
+	FRAME_LOG_RULES,	/* struct msg_log_rules: a piece of the list of all */
 
 	/* engine and net -> priv */
 	FRAME_READY,		/* struct msg_empty: sandboxed, and does its work */
@@ -171,6 +175,15 @@ struct msg_guest {
 struct msg_proxy {
 	uint32_t	run;
 	uint32_t	pad;
+};
+
+/* Rules by the numbers that pf's log has for them. */
+enum { MSG_LOG_RULES_MAX = 32 };
+struct msg_log_rules {
+	uint8_t			first;		/* forget what was told before */
+	uint8_t			n;
+	uint8_t			pad[2];
+	struct pflog_rule	rules[MSG_LOG_RULES_MAX];
 };
 
 struct msg_tee {

@@ -23,6 +23,7 @@
 
 #include "dns/resolver.h"
 #include "dns/server.h"
+#include "drops/pflog.h"
 #include "log.h"
 #include "msg.h"
 #include "proxy/crew.h"
@@ -435,10 +436,23 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 }
 
 static void
+priv_log_rules(const struct msg_log_rules *m)
+{
+	const size_t n = m->n < MSG_LOG_RULES_MAX ? m->n : MSG_LOG_RULES_MAX;
+
+	if (m->first != 0)
+		pflog_rules_set(m->rules, n);
+	else
+		pflog_rules_add(m->rules, n);
+}
+
+static void
 on_priv(enum frame type, const void *body, int fd, void *arg)
 {
 	if (type == FRAME_PEER)
 		priv_peer(arg, body, fd);
+	if (type == FRAME_LOG_RULES)
+		priv_log_rules(body);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "net.h"
 #include "proxy/chain.h"
+#include "proxy/original.h"
 #include "proxy/owner.h"
 #include "role.h"
 
@@ -60,6 +61,10 @@ net_main(const struct conf *conf)
 		log_warnx("%s", cause);
 		free(cause);
 	}
+	if (!original_open(&cause)) {
+		log_warnx("%s", cause);
+		free(cause);
+	}
 	if ((cause = sandbox_enter(conf, ROLE_NET)) != NULL)
 		fatalx("%s", cause);
 	if ((term = evsignal_new(base, SIGTERM, main_term, base)) == NULL ||
@@ -69,6 +74,7 @@ net_main(const struct conf *conf)
 	event_base_dispatch(base);
 	net_free(n);
 	owner_free(owner);
+	original_close();
 	capture_free(capture);
 	free(capture_cause);
 	event_free(term);

@@ -16,8 +16,9 @@ struct own	*own_open(char **cause);
 void		 own_free(struct own *);
 /* True also where it cannot be told, as without sockets (NULL). */
 bool		 own_has(const struct own *, const struct addr *);
-/* Readable once an interface got or lost an address; own_drain() takes note. */
+/* Readable once an interface may have got or lost an address; own_drain() takes
+ * note, and says whether one did. */
 int		 own_fd(const struct own *);
-void		 own_drain(const struct own *);
+bool		 own_drain(const struct own *);
 
 #endif

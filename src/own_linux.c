@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "xmalloc.h"
 
 enum { ANSWER_SIZE = 4096, ANSWERS_MAX = 8 };
@@ -37,7 +38,7 @@ static int
 route_socket(uint32_t groups)
 {
 	const struct sockaddr_nl sa = { .nl_family = AF_NETLINK, .nl_groups = groups };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), error;
+	int fd = fds_socket_async(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), error;
 
 	if (fd != -1 && bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
 		error = errno;
@@ -85,7 +86,7 @@ own_fd(const struct own *o)
 	return o->changes;
 }
 
-void
+bool
 own_drain(const struct own *o)
 {
 	uint8_t buf[ANSWER_SIZE];
@@ -93,6 +94,7 @@ own_drain(const struct own *o)
 	/* ENOBUFS: there was more than there was room for, which says no less. */
 	while (recv(o->changes, buf, sizeof(buf), MSG_TRUNC) > 0 || errno == ENOBUFS)
 		errno = 0;
+	return true;
 }
 
 /* Nothing is asked about two addresses at once, but an answer may be a late one. */

@@ -23,6 +23,7 @@
 
 #include "addr.h"
 #include "firewall/nft.h"
+#include "host.h"
 #include "log.h"
 #include "priv_check.h"
 #include "proxy/chain.h"
@@ -80,6 +81,7 @@ send_status(struct priv *p, const struct fw_status *status)
 {
 	if (roles_up(p->roles, ROLE_ENGINE))
 		roles_send(p->roles, ROLE_ENGINE, FRAME_FW_STATUS, status);
+	log_rules_tell(p->roles, p->fw, false);
 }
 
 /* Looks, tells, and on drift repairs if that is wanted. */
@@ -350,6 +352,8 @@ on_role(const struct msg_role *m, void *arg)
 	const struct msg_proxy saved = { .run = p->state.proxy_run };
 	char cause[GH_CAUSE_SIZE * 2];
 
+	if (m->up && m->role == ROLE_NET)
+		log_rules_tell(p->roles, p->fw, true);
 	if (m->up && m->role == ROLE_ENGINE) {
 		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
 		priv_pins_tell(p->pins);
@@ -523,8 +527,11 @@ static char *
 start(struct priv *p)
 {
 	const struct roles_events events = { on_frame, on_role, on_ready, next_generation, p };
+	const char *exe = p->options->role_exe != NULL ? p->options->role_exe : host_exe();
 	char *cause;
 
+	if (exe == NULL)
+		return xasprintf("the system does not say where this program is: %s", strerror(errno));
 	p->conf_path = realpath(p->options->conf_path, NULL);
 	if (p->conf_path == NULL)
 		return xasprintf("%s: %s", p->options->conf_path, strerror(errno));
@@ -545,8 +552,7 @@ start(struct priv *p)
 	cause = restore(p);
 	if (cause != NULL)
 		return cause;
-	p->roles = roles_new(p->base, p->options->role_exe != NULL ? p->options->role_exe :
-	    "/proc/self/exe", p->conf_path, p->options->foreground, &events);
+	p->roles = roles_new(p->base, exe, p->conf_path, p->options->foreground, &events);
 	watch(p);
 	return NULL;
 }

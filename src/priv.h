@@ -4,6 +4,7 @@
  *   priv.c         verbs: which frame may do what; signals; readiness
  *   priv_check.c   every field of a frame
  *   priv_roles.c   the other two roles: started, watched, ended, started again
+ *   priv_log.c     which rule is which in pf's log
  *   priv_pins.c    what guests may reach beyond the proxy, many at once
  *   priv_state.c   what is remembered over restarts; directories; the lock
  */
@@ -68,6 +69,11 @@ void		 roles_check(struct roles *);
 bool		 roles_up(const struct roles *, enum role);
 /* roles_stop() was called. */
 bool		 roles_stopping(const struct roles *);
+
+/* ---- priv_log.c ---- */
+/* Tells net of the rules that log, if they changed since it was told or anew says
+ * that it knows none. */
+void	 log_rules_tell(struct roles *, struct firewall *, bool anew);
 
 /* ---- priv_pins.c ---- */
 struct priv_pins;

@@ -11,7 +11,6 @@
 
 #include "priv.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -24,6 +23,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fds.h"
+#include "host.h"
 #include "log.h"
 #include "priv_check.h"
 #include "xmalloc.h"
@@ -192,7 +193,7 @@ introduce(struct roles *r)
 
 	if (engine->channel == NULL || net->channel == NULL)
 		return;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+	if (fds_pair(pair) == -1) {
 		log_warn("cannot connect engine and net");
 		return;
 	}
@@ -231,7 +232,7 @@ child_exec(const struct child *c, int channel, pid_t parent)
 
 	/* A key pressed at priv's terminal is for priv. */
 	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	host_end_with_parent();
 	if (getppid() != parent)
 		_exit(1);
 	sigemptyset(&none);
@@ -242,7 +243,7 @@ child_exec(const struct child *c, int channel, pid_t parent)
 		_exit(1);
 	if (channel == ROLE_FD ? fcntl(channel, F_SETFD, 0) == -1 : dup2(channel, ROLE_FD) == -1)
 		_exit(1);
-	close_range(ROLE_FD + 1, ~0U, 0);
+	fds_close_from(ROLE_FD + 1);
 	/* execv() takes what it does not change as not const, for history's sake. */
 	execv(r->exe, (char *const *)(uintptr_t)argv);
 	_exit(127);
@@ -280,7 +281,7 @@ child_start(struct child *c)
 
 	if (c->role == ROLE_NET)
 		c->generation = c->roles->events.generation(c->roles->events.arg);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+	if (fds_pair(pair) == -1) {
 		log_warn("cannot start %s", role_name(c->role));
 		child_retry(c);
 		return;

@@ -16,23 +16,34 @@
 
 #include "sandbox.h"
 
-#include <sys/prctl.h>
+#include <sys/types.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host.h"
+#include "privilege.h"
 #include "proxy/crew.h"
 #include "role.h"
 #include "userns.h"
 #include "xmalloc.h"
+
+static char *
+no_user(const struct conf *conf)
+{
+	char *how = host_user_how(conf->user);
+	char *cause = xasprintf("there is no user \"%s\" for the roles that face guests; create it: "
+	    "%s", conf->user, how);
+
+	free(how);
+	return cause;
+}
 
 char *
 sandbox_account(const struct conf *conf, struct account *a)
@@ -47,9 +58,7 @@ sandbox_account(const struct conf *conf, struct account *a)
 	if (pw == NULL && !userns_is_initial())
 		return NULL;
 	if (pw == NULL)
-		return xasprintf("there is no user \"%s\" for the roles that face guests; create it: "
-		    "useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s",
-		    conf->user, conf->user);
+		return no_user(conf);
 	if (pw->pw_uid == 0)
 		return xasprintf("user \"%s\" is root: the roles that face guests need a user "
 		    "without privilege", conf->user);
@@ -103,44 +112,16 @@ empty_root(const struct conf *conf)
 	return NULL;
 }
 
-/* Also for whatever would be executed: nothing can give a capability back. */
-static char *
-drop_bounding_set(void)
-{
-	for (unsigned long cap = 0; cap < 64; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1) {
-			if (errno == EINVAL)	/* past the last one this kernel knows */
-				break;
-			return xasprintf("cannot drop capability %lu: %s", cap, strerror(errno));
-		}
-	}
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return NULL;
-}
-
 static char *
 become(const struct account *a)
 {
 	if (!a->change)
 		return NULL;
-	if (setgroups(1, &a->gid) == -1 || setresgid(a->gid, a->gid, a->gid) == -1 ||
-	    setresuid(a->uid, a->uid, a->uid) == -1)
+	/* Root's setuid() and setgid() set the real and the saved id too. */
+	if (setgroups(1, &a->gid) == -1 || setgid(a->gid) == -1 || setuid(a->uid) == -1)
 		return xasprintf("cannot become uid %lu: %s", (unsigned long)a->uid, strerror(errno));
 	if (setuid(0) == 0 || seteuid(0) == 0)
 		return xstrdup("root could be had back after it was given up");
-	return NULL;
-}
-
-static char *
-drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
-
-	if (syscall(SYS_capset, &head, none) == -1)
-		return xasprintf("cannot drop capabilities: %s", strerror(errno));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		return xasprintf("cannot set no_new_privs: %s", strerror(errno));
 	return NULL;
 }
 
@@ -150,8 +131,6 @@ sandbox_enter(const struct conf *conf, enum role role)
 	struct account account;
 	char *cause;
 
-	/* Executed as /proc/self/exe, it would be "exe" in ps and in messages. */
-	prctl(PR_SET_NAME, "gatehouse", 0, 0, 0);
 	cause = sandbox_account(conf, &account);
 	if (cause == NULL)
 		cause = limits(conf, role);
@@ -159,17 +138,9 @@ sandbox_enter(const struct conf *conf, enum role role)
 		if (cause == NULL && role == ROLE_NET)
 			cause = empty_root(conf);
 		if (cause == NULL)
-			cause = drop_bounding_set();
+			cause = privilege_bound();
 		if (cause == NULL)
 			cause = become(&account);
 	}
-	if (cause == NULL)
-		cause = drop_capabilities();
-	if (cause == NULL)
-		cause = seccomp_enter(role == ROLE_NET);
-	/* Nobody reads our memory; and a change of user took the wish back to
-	 * end with priv. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	return cause;
+	return cause != NULL ? cause : privilege_drop(role == ROLE_NET);
 }

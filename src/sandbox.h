@@ -18,7 +18,5 @@ struct account {
  * namespace that has no such id stays itself.
  */
 char	*sandbox_account(const struct conf *, struct account *);
-/* Bars system calls that the role has no use for; sandbox.c's last step. */
-char	*seccomp_enter(bool net);
 
 #endif

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "sandbox.h"
+#include "seccomp.h"
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,6 +21,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "xmalloc.h"

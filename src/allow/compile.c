@@ -320,7 +320,7 @@ allow_compile(const struct allowlist *l, size_t *size, char **cause)
 
 	if ((*cause = measure(&extent, l)) != NULL)
 		return -1;
-	if (getrandom(b.h.key, sizeof(b.h.key), 0) != sizeof(b.h.key)) {
+	if (getentropy(b.h.key, sizeof(b.h.key)) == -1) {
 		*cause = xasprintf("no random numbers for the compiled allowlist: %s",
 		    strerror(errno));
 		return -1;

@@ -23,6 +23,7 @@
 
 #include "dns/cache.h"
 #include "dns/upstream.h"
+#include "fds.h"
 #include "hash.h"
 #include "log.h"
 #include "own.h"
@@ -285,7 +286,7 @@ lookup_open(struct lookup *l, int type, short what, event_callback_fn cb)
 	const struct sockaddr *sa = (const struct sockaddr *)&r->servers.at[l->server].ss;
 
 	lookup_close(l);
-	l->fd = socket(sa->sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	l->fd = fds_socket_async(sa->sa_family, type, 0);
 	if (l->fd == -1)
 		return false;
 	r->nsockets++;
@@ -516,7 +517,8 @@ resolver_readdressed(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	own_drain(r->reach.own);
+	if (!own_drain(r->reach.own))
+		return;
 	r->generation++;
 	dns_cache_clear(r->cache);
 }

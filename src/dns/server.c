@@ -20,7 +20,9 @@
 
 #include "addr.h"
 #include "dns/filter.h"
+#include "dns/local_addr.h"
 #include "dns/stream.h"
+#include "fds.h"
 #include "xmalloc.h"
 
 enum {
@@ -28,7 +30,6 @@ enum {
 	DATAGRAM_MAX = 4096,
 	DATAGRAM_BATCH = 64,	/* read in one go */
 	STREAM_BACKLOG = 64,
-	CONTROL_SIZE = 128,	/* for one in_pktinfo or in6_pktinfo */
 };
 
 /* A query that came over UDP, while it waits. */
@@ -39,8 +40,7 @@ struct datagram {
 	int			 fd;
 	struct sockaddr_storage	 from;
 	socklen_t		 from_len;
-	struct in6_pktinfo	 to6;		/* by family of from */
-	struct in_pktinfo	 to4;
+	struct local_addr	 to;		/* where it came to, to answer from there */
 };
 
 struct dns_server {
@@ -55,46 +55,18 @@ struct dns_server {
 
 /* ---- UDP ---- */
 
-/* Where the query came to, to answer from there. */
-static bool
-datagram_destination(struct datagram *d, struct msghdr *m)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			memcpy(&d->to4, CMSG_DATA(c), sizeof(d->to4));
-			d->to4.ipi_spec_dst = d->to4.ipi_addr;
-			d->to4.ipi_ifindex = 0;
-			return true;
-		}
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&d->to6, CMSG_DATA(c), sizeof(d->to6));
-			/* Only a link-local address means nothing without its link. */
-			if (!IN6_IS_ADDR_LINKLOCAL(&d->to6.ipi6_addr))
-				d->to6.ipi6_ifindex = 0;
-			return true;
-		}
-	}
-	return false;
-}
-
 static void
 datagram_send(const struct datagram *d, const uint8_t *msg, size_t len)
 {
-	_Alignas(struct cmsghdr) char control[CONTROL_SIZE] = { 0 };
-	const bool v4 = d->from.ss_family == AF_INET;
-	const size_t size = v4 ? sizeof(d->to4) : sizeof(d->to6);
+	_Alignas(struct cmsghdr) char control[LOCAL_ADDR_CONTROL] = { 0 };
 	struct sockaddr_storage to = d->from;
 	uint8_t copy[DNS_UDP_MAX];
 	struct iovec iov = { copy, len };
 	struct msghdr m = { .msg_name = &to, .msg_namelen = d->from_len, .msg_iov = &iov,
-		.msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(size) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		.msg_iovlen = 1 };
 
 	memcpy(copy, msg, len);
-	c->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	c->cmsg_type = v4 ? IP_PKTINFO : IPV6_PKTINFO;
-	c->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(c), v4 ? (const void *)&d->to4 : (const void *)&d->to6, size);
+	local_addr_write(&d->to, &m, control);
 	/* What cannot be sent now is asked for again. */
 	sendmsg(d->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -113,7 +85,7 @@ datagram_done(struct inquiry *q, const uint8_t *msg, size_t len)
 static bool
 datagram_read(struct dns_server *s, int fd)
 {
-	_Alignas(struct cmsghdr) char control[CONTROL_SIZE];
+	_Alignas(struct cmsghdr) char control[LOCAL_ADDR_CONTROL];
 	uint8_t query[DATAGRAM_MAX], msg[DNS_UDP_MAX];
 	struct iovec iov = { query, sizeof(query) };
 	struct datagram *d = s->spare;
@@ -127,7 +99,7 @@ datagram_read(struct dns_server *s, int fd)
 		return false;
 	d->fd = fd;
 	d->from_len = m.msg_namelen;
-	if ((m.msg_flags & MSG_TRUNC) || !datagram_destination(d, &m) ||
+	if ((m.msg_flags & MSG_TRUNC) || !local_addr_read(&d->to, &m) ||
 	    !addr_from_sockaddr(&d->inquiry.addr, &d->inquiry.port, (const struct sockaddr *)&d->from))
 		return true;
 	d->inquiry.done = datagram_done;
@@ -181,17 +153,15 @@ bound_socket(int family, int type, uint16_t port)
 	const int on = 1;
 	int fd, error;
 
-	fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = fds_socket_async(family, type, 0);
 	if (fd == -1)
 		return -1;
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	else if (family == AF_INET)
-		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
 	else
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+		local_addr_want(fd, family);
 	if (bind(fd, (const struct sockaddr *)&ss, len) == -1 ||
 	    (type == SOCK_STREAM && listen(fd, STREAM_BACKLOG) == -1)) {
 		error = errno;

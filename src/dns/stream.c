@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "fds.h"
 
 enum {
 	STREAMS_MAX = 64,
@@ -218,7 +219,7 @@ streams_accept(struct streams *all, int listener)
 
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		len = sizeof(ss);
-		fd = accept4(listener, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd = fds_accept(listener, (struct sockaddr *)&ss, &len);
 		if (fd == -1)
 			return errno != EMFILE && errno != ENFILE && errno != ENOMEM &&
 			    errno != ENOBUFS;

@@ -17,6 +17,7 @@
 
 #include "drops/device.h"
 #include "drops/drops.h"
+#include "drops/pflog.h"
 #include "log.h"
 #include "xmalloc.h"
 
@@ -62,6 +63,7 @@ struct writer {
 
 static const struct decoder decoders[] = {
 	{ DLT_NFLOG, nflog_decode },
+	{ DLT_PFLOG, pflog_decode },
 };
 
 static const struct decoder *
@@ -150,6 +152,8 @@ capture_read(struct capture *c, unsigned datagrams, pcap_handler handler, void *
 		}
 		/* libpcap reports an empty queue as an error here. */
 		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+			return;
+		if (n == 0 && device_reads_empty())
 			return;
 		/* A datagram may hold no packet; a descriptor that is readable
 		 * for ever and gives none must not keep us busy. */
@@ -267,7 +271,8 @@ link_cause(const char *path, int link)
 	const char *text = pcap_datalink_val_to_description(link);
 
 	return xasprintf("%s: packets of link type %s (%s) are not a firewall's log; make one "
-	    "with: gatehouse drops -w FILE, or: tcpdump -i nflog:7077 -w FILE", path,
+	    "with: gatehouse drops -w FILE, or: tcpdump -i nflog:7077 -w FILE, or of pf: "
+	    "tcpdump -i pflog7 -w FILE", path,
 	    name != NULL ? name : "unknown", text != NULL ? text : "unknown");
 }
 

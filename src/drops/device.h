@@ -3,6 +3,7 @@
 #define DEVICE_H
 
 #include <pcap/pcap.h>
+#include <stdbool.h>
 
 #include "conf.h"
 
@@ -10,6 +11,8 @@
 pcap_t		*device_open(const struct conf *, char **cause);
 /* The link type of what it gives, DLT_*, also where there is no device. */
 int		 device_link(void);
+/* Reading while nothing waits is nothing special (bpf); else it is an error. */
+bool		 device_reads_empty(void);
 /* A lower bound of the packets lost since it was opened. */
 uint64_t	 device_lost(pcap_t *);
 /* Interfaces may have been renamed: look names up again. */

@@ -28,6 +28,7 @@
 
 #include "drops/device.h"
 #include "drops/drops.h"
+#include "fds.h"
 #include "log.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -212,7 +213,7 @@ device_open(const struct conf *conf, char **cause)
 		goto fail;
 	}
 	if (names_fd == -1)
-		names_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		names_fd = fds_socket(AF_INET, SOCK_DGRAM, 0);
 	fd = pcap_get_selectable_fd(p);
 	enlarge(fd);
 	tune(fd, conf->nflog_group);
@@ -227,6 +228,12 @@ int
 device_link(void)
 {
 	return DLT_NFLOG;
+}
+
+bool
+device_reads_empty(void)
+{
+	return false;
 }
 
 uint64_t

@@ -4,13 +4,12 @@
  *   capture.c       libpcap on the log device or a pcap file
  *   savefile.c      a pcap file that is written
  *   device_nflog.c  Linux's log device: opening, tuning, interface names
+ *   device_pflog.c  pf's log interface (FreeBSD, macOS)
  *   nflog.c         the NFLOG header: TLVs
+ *   pflog.c         pf's header (pflog.h)
  *   packet.c        VLAN tags, ARP, IPv4, IPv6 and its extension headers, TCP, UDP, ICMP
  *   aggregate.c     runs of like packets in a bounded table
  *   show.c          a drop as text and as JSON (show.h)
- *
- * pf's log is one more device_*.c, one more decoder, and its row in
- * capture.c's table of link types.
  *
  * Everything here was written by a guest: lengths are checked against what
  * was captured before any byte is read, and every read is byte by byte.

@@ -227,7 +227,13 @@ noise_not_ip(const struct drop *d)
 bool
 drop_has_passed(const struct drop *d)
 {
-	return strcmp(d->label, "observe") == 0;
+	static const char *const labels[] = { "observe", "pass", "rdr", "nat" };
+
+	for (size_t i = 0; i < N(labels); i++) {
+		if (strcmp(d->label, labels[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool

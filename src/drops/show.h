@@ -27,7 +27,8 @@ const char	*drop_note(const struct drop *, char[DROP_NOTE_SIZE]);
  * advertisement, an ARP answer) never is.
  */
 bool		 drop_is_noise(const struct drop *);
-/* Has it passed? The profile observe logs what it lets through, by this label. */
+/* Has it passed? The profile observe logs what it lets through, by this label; of a
+ * log of pf's that holds more, pflog.c's labels say so. */
 bool		 drop_has_passed(const struct drop *);
 
 /* One line without its end; always terminates. Returns its first argument. */

@@ -13,6 +13,7 @@
 
 #include "addr.h"
 #include "conf.h"
+#include "drops/pflog.h"
 #include "gatehouse.h"
 
 enum fw_verb {
@@ -144,6 +145,9 @@ char		*firewall_links(struct firewall *);
  * look; -1 if it never will.  _seen() makes it wait for the next change. */
 int		 firewall_changes_fd(const struct firewall *);
 void		 firewall_changes_seen(struct firewall *);
+/* The rules that log, by the numbers that the log has for them; 0 where it has their
+ * labels itself. At most max; returns how many. */
+size_t		 firewall_log_rules(struct firewall *, struct pflog_rule *, size_t max);
 /* Who is frozen, to be remembered over restarts. Valid until the next change. */
 size_t		 firewall_frozen(const struct firewall *, const struct fw_guest **, bool *all);
 enum profile	 firewall_profile(const struct firewall *);

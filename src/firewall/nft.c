@@ -133,6 +133,13 @@ firewall_changes_seen(struct firewall *fw)
 	nlsock_drain(fw->changes);
 }
 
+/* NFLOG's prefix is the label. */
+size_t
+firewall_log_rules(struct firewall *fw, struct pflog_rule *rules, size_t max)
+{
+	return 0;
+}
+
 size_t
 firewall_frozen(const struct firewall *fw, const struct fw_guest **guests, bool *all)
 {

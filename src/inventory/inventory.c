@@ -148,7 +148,7 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 		return inv;
 	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
 	if ((inv->fd = neighbours_subscribe()) == -1)
-		log_warn("inventory: new guests show late, for netlink fails");
+		log_warn("inventory: new guests show late, for the kernel does not tell of changes");
 	inv->tick = event_new(base, -1, EV_PERSIST, on_tick, inv);
 	inv->soon = event_new(base, -1, 0, on_soon, inv);
 	inv->word = event_new(base, inv->fd, EV_READ | EV_PERSIST, on_word, inv);

@@ -30,7 +30,6 @@ enum {
 	STATE_HEARD = STATE_REACHABLE | STATE_STALE | STATE_DELAY | STATE_PROBE,
 
 	TICKS = 100,		/* a second of USER_HZ */
-	FORGOTTEN = 3600,	/* seconds: heard so long ago is not heard */
 	PORT_MACS = 32,		/* more behind one port is a flood, or a network */
 };
 
@@ -145,6 +144,13 @@ attr_next(struct bytes *b, uint16_t *type, struct bytes *value)
 	return true;
 }
 
+void
+netlink_add_link(struct nl_tables *t, const struct nl_link *link)
+{
+	if (link->name[0] != '\0' && t->nlinks < NETLINK_LINKS_MAX)
+		t->links[t->nlinks++] = *link;
+}
+
 static void
 link_parse(struct nl_tables *t, struct bytes b)
 {
@@ -152,7 +158,7 @@ link_parse(struct nl_tables *t, struct bytes b)
 	struct bytes value;
 	uint16_t type;
 
-	if (b.len < LINK_FIXED || t->nlinks == NETLINK_LINKS_MAX)
+	if (b.len < LINK_FIXED)
 		return;
 	link.index = get32(b.p + LINK_INDEX);
 	link.carrier = (get32(b.p + LINK_FLAGS) & LINK_LOWER_UP) != 0;
@@ -164,8 +170,7 @@ link_parse(struct nl_tables *t, struct bytes b)
 		} else if (type == LINK_ATTR_MASTER && value.len >= 4)
 			link.master = get32(value.p);
 	}
-	if (link.name[0] != '\0')
-		t->links[t->nlinks++] = link;
+	netlink_add_link(t, &link);
 }
 
 /* The younger of "confirmed" and "updated": an entry just learned counts as
@@ -208,6 +213,31 @@ addr_is_guest(const struct addr *a)
 }
 
 static void
+neigh_add(struct nl_tables *t, const struct nl_neigh *n)
+{
+	if (!mac_is_guest(n->mac) || n->age >= NETLINK_FORGOTTEN)
+		return;
+	/* A permanent row is the bridge's own; a NOARP one is static: a guest's. */
+	if (n->fdb) {
+		if (n->master != 0 && (n->state & STATE_PERMANENT) == 0)
+			fdb_add(t, n);
+	} else if ((n->state & (STATE_HEARD | STATE_PERMANENT)) != 0 && addr_is_guest(&n->addr) &&
+	    t->nneighs < NETLINK_NEIGHS_MAX)
+		t->neighs[t->nneighs++] = *n;
+}
+
+void
+netlink_add_neigh(struct nl_tables *t, const struct nl_neigh *n, bool fixed)
+{
+	struct nl_neigh row = *n;
+
+	row.state = STATE_REACHABLE;
+	if (fixed)
+		row.state = n->fdb ? STATE_NOARP : STATE_PERMANENT;
+	neigh_add(t, &row);
+}
+
+static void
 neigh_parse(struct nl_tables *t, struct bytes b)
 {
 	struct nl_neigh n = { 0 };
@@ -226,15 +256,7 @@ neigh_parse(struct nl_tables *t, struct bytes b)
 	skip(&b, NEIGH_FIXED);
 	while (attr_next(&b, &type, &value))
 		neigh_attr(&n, family, type, &value);
-	if (!mac_is_guest(n.mac) || n.age >= FORGOTTEN)
-		return;
-	/* A permanent row is the bridge's own; a NOARP one is static: a guest's. */
-	if (n.fdb) {
-		if (n.master != 0 && (n.state & STATE_PERMANENT) == 0)
-			fdb_add(t, &n);
-	} else if ((n.state & (STATE_HEARD | STATE_PERMANENT)) != 0 && addr_is_guest(&n.addr) &&
-	    t->nneighs < NETLINK_NEIGHS_MAX)
-		t->neighs[t->nneighs++] = n;
+	neigh_add(t, &n);
 }
 
 enum nl_result
@@ -314,8 +336,8 @@ link_find(const struct nl_tables *t, uint32_t index)
 	return bsearch(&key, t->links, t->nlinks, sizeof(key), link_compare);
 }
 
-static bool
-guarded(const struct conf_names *names, const char *name)
+bool
+netlink_guarded(const struct conf_names *names, const char *name)
 {
 	for (uint32_t i = 0; i < names->n; i++) {
 		if (text_glob(names->name[i], name))
@@ -330,7 +352,7 @@ bridge_find(const struct nl_tables *t, const struct conf_names *names, uint32_t 
 {
 	const struct nl_link *link = index != 0 ? link_find(t, index) : NULL;
 
-	return link != NULL && guarded(names, link->name) ? link : NULL;
+	return link != NULL && netlink_guarded(names, link->name) ? link : NULL;
 }
 
 /* Only ports of guarded bridges matter: a busy network elsewhere is no flood. */
@@ -368,7 +390,7 @@ neighs_sight(struct nl_tables *t, const struct conf_names *names, struct sightin
 		memcpy(s->mac, e->mac, sizeof(s->mac));
 		s->addrs[s->naddrs++] = e->addr;
 		s->hint = fixed || !mac_credible(t, e->mac);
-		s->age = fixed ? FORGOTTEN : e->age;
+		s->age = fixed ? NETLINK_FORGOTTEN : e->age;
 		copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 	}
 }
@@ -388,7 +410,7 @@ links_sight(const struct nl_tables *t, const struct conf_names *names, struct si
 			copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 			copy_string(s->port, link->name, sizeof(s->port));
 		}
-		if (guarded(names, link->name) &&
+		if (netlink_guarded(names, link->name) &&
 		    (s = sighting_add(list, n, max, "neighbours")) != NULL)
 			copy_string(s->bridge, link->name, sizeof(s->bridge));
 	}
@@ -412,7 +434,7 @@ fdb_sight(struct nl_tables *t, const struct conf_names *names, struct sighting *
 		s->has_mac = true;
 		memcpy(s->mac, e->mac, sizeof(s->mac));
 		s->hint = fixed || port_flooded(t, e->link);
-		s->age = fixed ? FORGOTTEN : e->age;
+		s->age = fixed ? NETLINK_FORGOTTEN : e->age;
 		copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 		copy_string(s->port, port->name, sizeof(s->port));
 	}

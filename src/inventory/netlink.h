@@ -9,6 +9,7 @@
 #include "inventory/inventory.h"
 
 enum {
+	NETLINK_FORGOTTEN = 3600,	/* seconds: heard so long ago is not heard */
 	NETLINK_LINKS_MAX = 4096,
 	NETLINK_NEIGHS_MAX = 4096,
 	NETLINK_PORTS = 8192,		/* slots, more than links */
@@ -55,8 +56,14 @@ void			 netlink_tables_clear(struct nl_tables *);
 /* Adds what one datagram says. NL_BROKEN sets *why to a static phrase. What is
  * beyond the tables' size is left out. */
 enum nl_result		 netlink_parse(struct nl_tables *, const uint8_t *, size_t, const char **why);
+/* The same rows from a system without netlink. fixed: set by hand, so it does not
+ * say when it was heard. */
+void			 netlink_add_link(struct nl_tables *, const struct nl_link *);
+void			 netlink_add_neigh(struct nl_tables *, const struct nl_neigh *, bool fixed);
 /* Guests behind interfaces that the names fit. Sorts the tables, sets flooded. */
 void			 netlink_sightings(struct nl_tables *, const struct conf_names *,
 			    struct sighting *, size_t *n, size_t max);
+
+bool			 netlink_guarded(const struct conf_names *, const char *name);
 
 #endif

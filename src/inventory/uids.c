@@ -1,39 +1,14 @@
 /*
  * Provider "uid": the host users of [guard] uid.  They are always there; they
- * run when a process of theirs does, as far as /proc lets us see.
+ * run when a process of theirs does, as far as the system lets us see.
  */
 #include "config.h"
 
-#include <sys/stat.h>
-
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 
+#include "inventory/processes.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
-
-/* Sets running[i] for each guarded user that owns a process. */
-static void
-processes_look(const struct conf *conf, bool *running)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	struct stat st;
-
-	if (proc == NULL)
-		return;
-	while ((e = readdir(proc)) != NULL) {
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' ||
-		    fstatat(dirfd(proc), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-			continue;
-		for (uint32_t i = 0; i < conf->nuids; i++) {
-			if (conf->uids[i].uid == st.st_uid)
-				running[i] = true;
-		}
-	}
-	closedir(proc);
-}
 
 char *
 uids_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)

@@ -12,7 +12,9 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "proxy/dial.h"
+#include "proxy/tcp.h"
 
 enum {
 	ATTEMPT_DELAY_MS = 250,		/* RFC 8305 section 5 */
@@ -141,10 +143,9 @@ attempt_connect(struct session *s, struct attempt *a)
 	struct sockaddr_storage ss;
 	const uint16_t port = a->dial->chained ? p->conf->chain_port : s->port;
 	const socklen_t len = addr_to_sockaddr(&a->addr, port, &ss);
-	const int off = 0;
 	int fd, error;
 
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = fds_socket_async(ss.ss_family, SOCK_STREAM, 0);
 	if (fd == -1)
 		return false;
 	a->conn->fd = fd;
@@ -154,7 +155,7 @@ attempt_connect(struct session *s, struct attempt *a)
 		a->dial->raced = true;
 	}
 	/* What the guest sent goes out at once and takes the ACK along. */
-	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+	tcp_late_ack(fd);
 	/* Watched only now: an unconnected socket would report itself as hung up. */
 	if ((connect(fd, (const struct sockaddr *)&ss, len) == -1 && errno != EINPROGRESS) ||
 	    !conn_watch(p, a->conn)) {

@@ -2,8 +2,8 @@
  * Listening sockets, one for each family: for connections that the firewall
  * redirected, and on another port for clients that know they ask a proxy.
  *
- * TCP_DEFER_ACCEPT: a connection reaches us with its first bytes, so that
- * most are judged, and a refused one is done with, in one go without ever
+ * Where the system can (tcp.h), a connection reaches us with its first bytes, so
+ * that most are judged, and a refused one is done with, in one go without ever
  * being registered with the poller.  A silent one still arrives after a
  * retransmission, about a second, and meets the head's deadline.
  */
@@ -17,7 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "log.h"
+#include "proxy/tcp.h"
 #include "proxy/worker.h"
 #include "xmalloc.h"
 
@@ -32,21 +34,21 @@ listener_socket(int family, uint16_t port, bool shared)
 	const struct addr any = { .family = family == AF_INET ? 4 : 6 };
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&any, port, &ss);
-	const int on = 1, defer = DEFER_SECONDS;
+	const int on = 1;
 	int fd, error;
 
-	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = fds_socket_async(family, SOCK_STREAM, 0);
 	if (fd == -1)
 		return -1;
 	/* What accept() returns inherits TCP_NODELAY: one call instead of one each. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	tcp_defer(fd);
 	/* Each worker has a socket, and the kernel spreads connections over them.
 	 * Only processes of our own user could add one: the engine, which says
 	 * what is allowed anyhow. */
 	if (shared)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+		tcp_share(fd);
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&ss, len) == -1 || listen(fd, BACKLOG) == -1) {
@@ -180,6 +182,24 @@ listener_who(struct proxy *p, int fd, const struct addr *from, uint16_t port, st
 	return true;
 }
 
+/* Where it was going; port 0: untold, and what is spoken there will say. False if
+ * it was on its way to us. */
+static bool
+listener_original(struct proxy *p, int fd, uint8_t family, struct addr *wanted, uint16_t *port)
+{
+	switch (p->original(fd, family, wanted, port)) {
+	case ORIGINAL_KNOWN:
+		return *port != p->port;
+	case ORIGINAL_UNTOLD:
+		*wanted = (struct addr){ .family = 0 };
+		*port = 0;
+		return true;
+	case ORIGINAL_NONE:
+		break;
+	}
+	return false;
+}
+
 static void
 listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 {
@@ -189,7 +209,7 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 
 	/* What was not redirected to the other port is none of our business. */
 	if (!addr_from_sockaddr(&guest, &guest_port, sa) ||
-	    (!explicit && (!p->original(fd, guest.family, wanted, &port) || port == p->port))) {
+	    (!explicit && !listener_original(p, fd, guest.family, wanted, &port))) {
 		close(fd);
 		return;
 	}
@@ -219,7 +239,7 @@ listener_accept_one(struct proxy *p, struct conn *c, bool explicit)
 	socklen_t len = sizeof(ss);
 	int fd;
 
-	fd = accept4(c->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = fds_accept(c->fd, (struct sockaddr *)&ss, &len);
 	if (fd != -1) {
 		listener_take(p, fd, (const struct sockaddr *)&ss, explicit);
 		return;

@@ -17,6 +17,18 @@
 enum { ORIGINAL_DST = 80 };	/* SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST */
 
 bool
+original_open(char **cause)
+{
+	*cause = NULL;
+	return true;
+}
+
+void
+original_close(void)
+{
+}
+
+enum original
 original_destination(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 {
 	struct sockaddr_storage ss;
@@ -24,6 +36,7 @@ original_destination(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 	int level = family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
 
 	if (getsockopt(fd, level, ORIGINAL_DST, &ss, &len) == -1)
-		return false;
-	return addr_from_sockaddr(addr, port, (const struct sockaddr *)&ss);
+		return ORIGINAL_NONE;
+	return addr_from_sockaddr(addr, port, (const struct sockaddr *)&ss) ? ORIGINAL_KNOWN :
+	    ORIGINAL_NONE;
 }

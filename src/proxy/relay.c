@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "proxy/tcp.h"
 #include "proxy/worker.h"
 
 enum {
@@ -89,7 +90,7 @@ conn_fill(struct session *s, struct conn *from, size_t size)
 
 /*
  * True when our end of the stream comes right behind these bytes: held back
- * for it (MSG_MORE), they leave in one packet with it instead of two, and a
+ * for it, they leave in one packet with it instead of two, and a
  * packet through all of a host's rules costs more than most calls do.
  */
 static bool
@@ -121,7 +122,7 @@ conn_prompt(struct conn *to)
 enum io
 conn_flush(struct session *s, struct conn *from, struct conn *to)
 {
-	const int flags = MSG_NOSIGNAL | (end_follows(s, from) ? MSG_MORE : 0);
+	const int flags = MSG_NOSIGNAL | (end_follows(s, from) ? tcp_more : 0);
 	struct buf *b = from->in;
 	ssize_t n;
 

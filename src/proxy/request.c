@@ -16,6 +16,8 @@
 #include "text.h"
 #include "xmalloc.h"
 
+enum { PORT_HTTP = 80, PORT_HTTPS = 443 };
+
 /* "0x7f.1", "2130706433", "127.0.0.1.", "[::1]": whatever some resolver would
  * take for an address is one. */
 static bool
@@ -212,6 +214,16 @@ refuse_protocol(struct session *s, const char *what)
 	session_refuse(s, &h, REASON_MALFORMED, what);
 }
 
+/* Where the firewall does not say which port it was, it is the protocol's own: the
+ * rules redirect no others. */
+static void
+set_protocol(struct session *s, uint8_t protocol)
+{
+	s->protocol = protocol;
+	if (s->port == 0)
+		s->port = protocol == PROTOCOL_TLS ? PORT_HTTPS : PORT_HTTP;
+}
+
 /* TLS, HTTP, or neither. False: the bytes so far do not tell. */
 static bool
 detect(struct session *s)
@@ -220,7 +232,7 @@ detect(struct session *s)
 	const char *bad;
 
 	if (b->data[b->start] == TLS_RECORD_HANDSHAKE) {
-		s->protocol = PROTOCOL_TLS;
+		set_protocol(s, PROTOCOL_TLS);
 		bad = explicit_check_protocol(s);
 		if (bad != NULL)
 			refuse_protocol(s, bad);
@@ -236,7 +248,7 @@ detect(struct session *s)
 			return false;
 		}
 		s->exchange->begun = true;
-		s->protocol = PROTOCOL_HTTP;
+		set_protocol(s, PROTOCOL_HTTP);
 		bad = explicit_check_protocol(s);
 		if (bad != NULL)
 			refuse_protocol(s, bad);

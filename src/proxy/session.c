@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "proxy/tcp.h"
 #include "proxy/worker.h"
 
 enum { TURNS_MAX = 16 };	/* changes of state before others get a turn */
@@ -111,8 +112,8 @@ session_new(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t
 	session_deadline(s, p->conf->head_seconds);
 	session_run(s);
 	/* One that came without a byte has waited in the kernel already. */
-	if (s->state == SESSION_HEAD && s->client.in == NULL && p->conf->head_seconds > DEFER_SECONDS)
-		session_deadline(s, p->conf->head_seconds - DEFER_SECONDS);
+	if (s->state == SESSION_HEAD && s->client.in == NULL && p->conf->head_seconds > tcp_deferred)
+		session_deadline(s, p->conf->head_seconds - tcp_deferred);
 	return s;
 }
 

@@ -30,6 +30,7 @@
 #include "dns/resolver.h"
 #include "proxy/buf.h"
 #include "proxy/http.h"
+#include "proxy/original.h"
 #include "proxy/owner.h"
 #include "proxy/pipe.h"
 #include "proxy/poller.h"
@@ -47,7 +48,6 @@ enum {
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
 	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of one worker */
-	DEFER_SECONDS = 1,		/* the kernel waits for a connection's first bytes */
 };
 
 enum conn_kind { CONN_LISTENER, CONN_CLIENT, CONN_UPSTREAM, CONN_SPARE };
@@ -184,7 +184,7 @@ struct proxy {
 	struct addr		 chain_other;	/* of an upstream proxy that is not this one */
 	uint32_t		 chain_generation;	/* of the resolver, when that was seen */
 	const struct owner	*owner;		/* NULL: the kernel does not tell */
-	bool			(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
+	enum original		(*original)(int fd, uint8_t family, struct addr *, uint16_t *);
 };
 
 /* proxy.c */

@@ -168,7 +168,7 @@ rig_dns_release(void)
 
 /* ---- the world around the proxy ---- */
 
-static bool
+static enum original
 fake_original(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 {
 	(void)fd;
@@ -177,7 +177,9 @@ fake_original(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 	if (world.wanted6)
 		addr->family = 6;
 	*port = world.port;
-	return world.redirected;
+	if (world.untold)
+		return ORIGINAL_UNTOLD;
+	return world.redirected ? ORIGINAL_KNOWN : ORIGINAL_NONE;
 }
 
 static void

@@ -35,6 +35,7 @@ struct rig_world {
 	uint16_t	 port;		/* where guests meant to go */
 	bool		 learn;		/* what is not listed is let through */
 	bool		 redirected;
+	bool		 untold;	/* the system does not say where to */
 	bool		 wanted6;	/* and that by IPv6 */
 	struct evdns_server_request *held;	/* late.example's AAAA, until released */
 	unsigned	 secrets;	/* times that DNS was asked for a name with "secret" in it */

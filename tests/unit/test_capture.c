@@ -52,6 +52,12 @@ device_link(void)
 	return DLT_NFLOG;
 }
 
+bool
+device_reads_empty(void)
+{
+	return false;
+}
+
 uint64_t
 device_lost(pcap_t *p)
 {

@@ -13,6 +13,8 @@
 
 #include "allow/allow.h"
 #include "dns/resolver.h"
+#include "drops/drops.h"
+#include "drops/pflog.h"
 #include "msg.h"
 #include "net.h"
 
@@ -293,6 +295,39 @@ without_priv_it_ends(void **state)
 
 #define net_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* The label of rule number of the anchor, by pf's log. */
+static const char *
+label_of(uint8_t number, struct drop *d)
+{
+	uint8_t b[64] = { 61, 2, 1 };
+
+	memcpy(b + 20, "gatehouse", 9);
+	b[43] = number;
+	pflog_decode(b, sizeof(b), sizeof(b), d);
+	return d->label;
+}
+
+static void
+priv_says_which_rule_a_number_of_the_log_is(void **state)
+{
+	struct msg_log_rules m = { .first = 1, .n = 1,
+		.rules = { { .number = 3, .anchor = "gatehouse", .label = "smb" } } };
+	struct world *w = *state;
+	struct drop d;
+
+	assert_true(msg_send(w->priv, FRAME_LOG_RULES, &m, -1));
+	m.first = 0;
+	m.rules[0] = (struct pflog_rule){ .number = 4, .anchor = "gatehouse", .label = "quic" };
+	assert_true(msg_send(w->priv, FRAME_LOG_RULES, &m, -1));
+	turn(w);
+	assert_string_equal(label_of(3, &d), "smb");
+	assert_string_equal(label_of(4, &d), "quic");
+	m = (struct msg_log_rules){ .first = 1 };
+	assert_true(msg_send(w->priv, FRAME_LOG_RULES, &m, -1));
+	turn(w);
+	assert_string_equal(label_of(3, &d), "gatehouse.3");
+}
+
 int
 main(void)
 {
@@ -305,6 +340,7 @@ main(void)
 		net_test(it_ends_learning_by_itself_when_the_time_is_over),
 		net_test(a_list_that_lies_does_not_keep_it_learning),
 		net_test(a_guest_that_cannot_be_one_is_ignored),
+		net_test(priv_says_which_rule_a_number_of_the_log_is),
 		net_test(without_priv_it_ends),
 	};
 

@@ -1072,6 +1072,26 @@ a_connection_ends_at_its_lifetime_however_busy(void **state)
 	close(origin);
 }
 
+/* pf may not say: then the name decides, for the protocol's own port. */
+static void
+where_the_system_does_not_say_the_name_decides(void **state)
+{
+	struct rig *r = *state;
+	bool reset;
+	int fd;
+
+	world.untold = true;
+	fd = rig_connect(r);
+	rig_say(r, fd, GET("never.example"));
+	rig_read_all(r, fd, got, sizeof(got), &reset);
+	close(fd);
+	world.untold = false;
+	rig_until(r, r->nhits == 1);
+	assert_int_equal(r->hits[0].verdict, VERDICT_DENY);
+	assert_int_equal(r->hits[0].port, 80);
+	assert_int_equal(r->hits[0].wanted.family, 0);
+}
+
 static void
 who_was_not_redirected_is_not_served(void **state)
 {
@@ -1319,6 +1339,7 @@ main(void)
 		rig_test(guests_not_told_again_are_forgotten),
 		rig_test(a_guest_gets_so_many_connections_and_no_more),
 		rig_test(out_of_descriptors_accept_waits_and_goes_on_when_one_closes),
+		rig_test(where_the_system_does_not_say_the_name_decides),
 		rig_test(who_was_not_redirected_is_not_served),
 		rig_test(a_stopped_proxy_ends_all_and_its_port_is_closed),
 		rig_test(a_big_stream_wakes_us_less_and_a_pause_in_it_holds_nothing_back),

@@ -1,0 +1,87 @@
+/*
+ * pf: the question is an ioctl on /dev/pf, which is root's, so it is opened before
+ * the sandbox, for reading: such a descriptor changes nothing.
+ */
+#include "config.h"
+
+#include "proxy/original.h"
+
+#include <sys/types.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "log.h"
+#include "proxy/original_pf.h"
+#include "xmalloc.h"
+
+static int pf = -1;
+
+bool
+original_open(char **cause)
+{
+	*cause = NULL;
+	pf = open("/dev/pf", O_RDONLY | O_CLOEXEC);
+	if (pf == -1) {
+		*cause = xasprintf("/dev/pf: %s: guests' connections are judged by name alone, and "
+		    "shown without the address they were for; pf must be there (kldload pf), and "
+		    "the daemon be started as root", strerror(errno));
+		return false;
+	}
+	original_limit(pf);
+	return true;
+}
+
+void
+original_close(void)
+{
+	if (pf != -1)
+		close(pf);
+	pf = -1;
+}
+
+/* Once: it will be so for every connection. */
+static void
+tell_once(const char *why)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&told))
+		log_warnx("pf does not say where a connection was going (%s); it, and others like "
+		    "it, are judged by name alone", why);
+}
+
+enum original
+original_destination(int fd, uint8_t family, struct addr *addr, uint16_t *port)
+{
+	const struct natlook_layout *layout = original_layout();
+	uint8_t question[NATLOOK_SIZE_MAX];
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss), peer_len = sizeof(ss);
+	struct addr local, peer;
+	uint16_t local_port, peer_port;
+
+	if (pf == -1)
+		return ORIGINAL_UNTOLD;
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    !addr_from_sockaddr(&local, &local_port, (const struct sockaddr *)&ss) ||
+	    getpeername(fd, (struct sockaddr *)&ss, &peer_len) == -1 ||
+	    !addr_from_sockaddr(&peer, &peer_port, (const struct sockaddr *)&ss) ||
+	    peer.family != family || local.family != family)
+		return ORIGINAL_NONE;
+	natlook_ask(layout, question, &peer, peer_port, &local, local_port);
+	if (ioctl(pf, layout->request, question) == -1) {
+		tell_once(strerror(errno));
+		return ORIGINAL_UNTOLD;
+	}
+	if (natlook_answer(layout, question, addr, port))
+		return ORIGINAL_KNOWN;
+	tell_once("it gave no address");
+	return ORIGINAL_UNTOLD;
+}

@@ -1,0 +1,131 @@
+/*
+ * The question for a connection's destination before pf turned it: the places of its
+ * fields and its number, by the systems' own headers (net/pfvar.h), and what an answer
+ * means.
+ */
+#include "config.h"
+
+#include "unit.h"
+
+#include "addr.h"
+#include "proxy/natlook.h"
+
+static void
+freebsds_struct_has_76_bytes(void **state)
+{
+	const struct natlook_layout *l = &natlook_freebsd;
+
+	assert_int_equal(l->size, 76);
+	assert_int_equal(l->request, 0xc04c4417UL);
+	assert_int_equal(l->saddr, 0);
+	assert_int_equal(l->daddr, 16);
+	assert_int_equal(l->rdaddr, 48);
+	assert_int_equal(l->sport, 64);
+	assert_int_equal(l->dport, 66);
+	assert_int_equal(l->rdport, 70);
+	assert_int_equal(l->af, 72);
+	assert_int_equal(l->proto, 73);
+	assert_int_equal(l->direction, 74);
+	assert_int_equal(l->inet6, 28);
+}
+
+static void
+macoss_struct_has_84_bytes(void **state)
+{
+	const struct natlook_layout *l = &natlook_darwin;
+
+	assert_int_equal(l->size, 84);
+	assert_int_equal(l->request, 0xc0544417UL);
+	assert_int_equal(l->saddr, 0);
+	assert_int_equal(l->daddr, 16);
+	assert_int_equal(l->rdaddr, 48);
+	assert_int_equal(l->sport, 64);
+	assert_int_equal(l->dport, 68);
+	assert_int_equal(l->rdport, 76);
+	assert_int_equal(l->af, 80);
+	assert_int_equal(l->proto, 81);
+	assert_int_equal(l->direction, 83);
+	assert_int_equal(l->inet6, 30);
+}
+
+static struct addr
+addr(const char *text)
+{
+	struct addr a;
+
+	assert_true(addr_parse(text, &a));
+	return a;
+}
+
+static void
+a_question_names_both_ends(void **state)
+{
+	static const struct natlook_layout *const layouts[] = { &natlook_freebsd, &natlook_darwin };
+	const struct addr peer = addr("10.77.0.11"), local = addr("127.0.0.1");
+	uint8_t b[NATLOOK_SIZE_MAX], want[NATLOOK_SIZE_MAX];
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct natlook_layout *l = layouts[i];
+
+		assert_true(l->size <= sizeof(b));
+		memset(b, 0xff, sizeof(b));
+		natlook_ask(l, b, &peer, 40001, &local, 8643);
+		memset(want, 0, sizeof(want));
+		memcpy(want + l->saddr, "\x0a\x4d\x00\x0b", 4);
+		memcpy(want + l->daddr, "\x7f\x00\x00\x01", 4);
+		memcpy(want + l->sport, "\x9c\x41", 2);
+		memcpy(want + l->dport, "\x21\xc3", 2);
+		want[l->af] = 2;
+		want[l->proto] = 6;
+		want[l->direction] = 2;
+		assert_memory_equal(b, want, sizeof(b));
+	}
+}
+
+static void
+an_answer_is_the_destination(void **state)
+{
+	const struct natlook_layout *l = &natlook_freebsd;
+	const struct addr peer = addr("fd77::11"), local = addr("fd77::1"), far = addr("2001:db8::7");
+	uint8_t b[NATLOOK_SIZE_MAX];
+	struct addr got;
+	uint16_t port;
+
+	natlook_ask(l, b, &peer, 40001, &local, 8643);
+	assert_int_equal(b[l->af], 28);
+	memcpy(b + l->rdaddr, far.bytes, 16);
+	memcpy(b + l->rdport, "\x01\xbb", 2);
+	assert_true(natlook_answer(l, b, &got, &port));
+	assert_true(addr_equal(&got, &far));
+	assert_int_equal(port, 443);
+}
+
+static void
+an_answer_without_sense_is_none(void **state)
+{
+	const struct natlook_layout *l = &natlook_darwin;
+	const struct addr peer = addr("10.77.0.11"), local = addr("127.0.0.1");
+	uint8_t b[NATLOOK_SIZE_MAX];
+	struct addr got;
+	uint16_t port;
+
+	natlook_ask(l, b, &peer, 40001, &local, 8643);
+	assert_false(natlook_answer(l, b, &got, &port));	/* no port */
+	memcpy(b + l->rdport, "\x01\xbb", 2);
+	b[l->af] = 28;						/* another system's family */
+	assert_false(natlook_answer(l, b, &got, &port));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(freebsds_struct_has_76_bytes),
+		cmocka_unit_test(macoss_struct_has_84_bytes),
+		cmocka_unit_test(a_question_names_both_ends),
+		cmocka_unit_test(an_answer_is_the_destination),
+		cmocka_unit_test(an_answer_without_sense_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
