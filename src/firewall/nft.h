@@ -14,6 +14,7 @@
 #define NFT_H
 
 #include "firewall/firewall.h"
+#include "firewall/frozen.h"
 #include "firewall/pins.h"
 
 enum { LINKS_PORTS_MAX = 1024, LINKS_ADDRS_MAX = 128 };
@@ -32,9 +33,7 @@ struct links {
 /* What our sets hold beyond the configuration. */
 struct nft_runtime {
 	struct links	links;
-	bool		frozen_all;
-	uint32_t	nfrozen;
-	struct fw_guest	frozen[FW_FROZEN_MAX];
+	struct frozen_set frozen;
 };
 
 /* The tables that stand in for ours during a load; there at no other time. */
