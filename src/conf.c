@@ -106,6 +106,9 @@ static const struct option option_table[] = {
 	    "How often the kernel's rules are compared with what was loaded." },
 	{ "guard", "repair", TYPE_BOOL, AT(repair), 0, 0, "yes", "yes or no",
 	    "Whether rules that someone else changed are loaded again; else it is only told." },
+	{ "guard", "egress", TYPE_NAMES, AT(egress), 0, 0, "", "interfaces",
+	    "With pf: interfaces by which guests reach pinned ports under the host's own\n"
+	    "address. None: somebody else translates addresses, or nobody need." },
 
 	{ "allow", "file", TYPE_PATH, AT(allowlist), 0, 0, SYSCONFDIR "/gatehouse/allowlist",
 	    "path", "The allowlist, see gatehouse-allowlist(5)." },
@@ -171,6 +174,8 @@ static const struct option option_table[] = {
 
 	{ "drops", "nflog-group", TYPE_NUMBER16, AT(nflog_group), 1, UINT16_MAX, "7077", "group",
 	    "The netfilter log group that blocked packets are read from." },
+	{ "drops", "pflog", TYPE_NUMBER16, AT(pflog), 0, 15, "7", "number",
+	    "With pf: which pflog interface blocked packets are logged to and read from." },
 
 	{ "inventory", "leases", TYPE_GLOBS, AT(leases), 0, 0,
 	    "/var/lib/misc/dnsmasq.leases, /var/lib/incus/networks/*/dnsmasq.leases, "

@@ -56,6 +56,7 @@ struct conf {
 	char			rules[2][CONF_PATH_SIZE];	/* tried in order; [1] may be "" */
 	uint32_t		check_seconds;	/* between drift checks */
 	bool			repair;		/* load again on drift */
+	struct conf_names	egress;		/* pf: pinned traffic is masqueraded there */
 	/* [allow] */
 	char			allowlist[CONF_PATH_SIZE];
 	char			presets[2][CONF_PATH_SIZE];	/* as rules */
@@ -87,6 +88,7 @@ struct conf {
 	uint32_t		nupstreams;	/* 0: those of resolv_conf */
 	/* [drops] */
 	uint16_t		nflog_group;
+	uint16_t		pflog;		/* number of the interface, "pflog7" */
 	/* [inventory] */
 	char			leases[CONF_PATH_SIZE];		/* dnsmasq: globs, ", " between */
 	char			libvirt_status[CONF_PATH_SIZE];	/* the same */
