@@ -318,25 +318,26 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 
 /* ---- what needs no daemon ---- */
 
-/* What follows "rules --text": [PROFILE] [--backend nft]. */
+/* What follows "rules --text": [PROFILE] [--backend nft|pf]. */
 static enum exit_code
 rules_text_print(const struct conf *conf, int argc, char **argv)
 {
 	enum profile profile = (enum profile)conf->profile;
-	const char *name = NULL, *backend = "nft";
+	const struct fw_backend *backend = fw_backend_here();
+	const char *name = NULL, *filter = backend->name;
 	char *cause = NULL, *text;
 
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--backend") == 0 && i + 1 < argc)
-			backend = argv[++i];
+			filter = argv[++i];
 		else if (name == NULL && argv[i][0] != '-')
 			name = argv[i];
 		else
 			return cli_fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[i]));
 	}
-	if (strcmp(backend, "nft") != 0)
-		return cli_fail(EXIT_USAGE, xasprintf("there is no backend %s here; there is: nft",
-		    backend));
+	if ((backend = fw_backend_find(filter)) == NULL)
+		return cli_fail(EXIT_USAGE, xasprintf("there is no backend %s; there is: nft, pf",
+		    filter));
 
 	/* What would be loaded is nothing. */
 	if (conf->partial)
@@ -345,7 +346,7 @@ rules_text_print(const struct conf *conf, int argc, char **argv)
 	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
 		return cli_fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
 		    "observe", name));
-	if ((text = nft_render(conf, profile != PROFILE_NONE ? profile : PROFILE_FILTERED,
+	if ((text = backend->render(conf, profile != PROFILE_NONE ? profile : PROFILE_FILTERED,
 	    &cause)) == NULL)
 		return cli_fail(EXIT_NO, cause);
 	fputs(text, stdout);

@@ -373,7 +373,7 @@ const struct command command_table[] = {
 	{ "status", "[--json] [-f]", "is it enforcing, is the proxy up, is anything wrong", "status",
 	    no_request, status_text },
 	{ "vms", VIEW_ARGS, "the guests", "vms", view_request, NULL },
-	{ "rules", VIEW_ARGS " | --text [PROFILE] [--backend nft]", "the kernel's rules with their counters; --text: "
+	{ "rules", VIEW_ARGS " | --text [PROFILE] [--backend nft|pf]", "the kernel's rules with their counters; --text: "
 	    "what would be loaded", "rules", view_request, NULL },
 	{ "domains", VIEW_ARGS, "the names that guests asked for", "domains", view_request, NULL },
 	{ "entries", VIEW_ARGS, "the allowlist", "entries", view_request, NULL },

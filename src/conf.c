@@ -107,6 +107,9 @@ static const struct option option_table[] = {
 	    "How often the kernel's rules are compared with what was loaded." },
 	{ "guard", "repair", TYPE_BOOL, AT(repair), 0, 0, "yes", "yes or no",
 	    "Whether rules that someone else changed are loaded again; else it is only told." },
+	{ "guard", "egress", TYPE_NAMES, AT(egress), 0, 0, "", "interfaces",
+	    "With pf: interfaces by which guests reach pinned ports under the host's own\n"
+	    "address. None: somebody else translates addresses, or nobody need." },
 
 	{ "allow", "file", TYPE_PATH, AT(allowlist), 0, 0, SYSCONFDIR "/gatehouse/allowlist",
 	    "path", "The allowlist, see gatehouse-allowlist(5)." },

@@ -56,6 +56,7 @@ struct conf {
 	char			rules[2][CONF_PATH_SIZE];	/* tried in order; [1] may be "" */
 	uint32_t		check_seconds;	/* between drift checks */
 	bool			repair;		/* load again on drift */
+	struct conf_names	egress;		/* pf: pinned traffic is masqueraded there */
 	/* [allow] */
 	char			allowlist[CONF_PATH_SIZE];
 	char			presets[2][CONF_PATH_SIZE];	/* as rules */

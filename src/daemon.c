@@ -75,7 +75,7 @@ check(const char *conf_path)
 	if (cause != NULL)
 		return refuse(cause);
 	for (enum profile p = PROFILE_NONE + 1; p < PROFILE_COUNT; p++) {
-		text = nft_render(&conf, p, &cause);
+		text = fw_render(&conf, p, &cause);
 		if (text == NULL)
 			return refuse(cause);
 		free(text);

@@ -174,7 +174,7 @@ frozen_parsed(struct engine *e, const char *json, size_t len)
 {
 	struct fw_guest *found = xcalloc(FROZEN_PARSE_MAX, sizeof(*found));
 	bool all = false;
-	int n = nft_frozen_parse(json, len, found, FROZEN_PARSE_MAX, &all);
+	int n = fw_frozen_parse(json, len, found, FROZEN_PARSE_MAX, &all);
 
 	if (n >= 0)
 		freeze_adopt(e, found, n, all);
@@ -194,7 +194,7 @@ rules_listed(struct engine *e, struct fw_pending *p, const char *cause)
 	if (cause != NULL)
 		return;
 	rules = xcalloc(RULES_MAX, sizeof(*rules));
-	n = nft_rules_parse(p->text != NULL ? p->text : "", p->len, rules, RULES_MAX, &why);
+	n = fw_rules_parse(p->text != NULL ? p->text : "", p->len, rules, RULES_MAX, &why);
 	if (n >= 0) {
 		rules_parsed(e, rules, n, now_mono());
 		if (!e->frozen_known)

@@ -6,8 +6,10 @@
  */
 #include "config.h"
 
-#include "firewall/nft.h"
+#include "firewall/diff.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

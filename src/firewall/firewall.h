@@ -1,12 +1,12 @@
 /*
- * The firewall seam: one backend a file (nft.c; pf.c later; fake.c in tests).
- * Only priv calls these, except fw_render and the listing parser, which are
- * pure and used by the command line and the engine.
+ * The firewall seam: nftables (nft.h) and pf (pf.h).  What each makes of text is
+ * pure, built on every host, and used by the command line and the engine too;
+ * firewall_*() is priv's, and there are those of the host's own packet filter
+ * alone: nft.c, or firewall_pf.c.
  *
- * Rules are native files of the rules folder, loaded unchanged behind a
- * generated prologue of definitions: scalars as defines, lists as named sets.
- * Everything of ours lives in "table inet gatehouse" and "table bridge
- * gatehouse", and is replaced in one transaction.
+ * Rules are native files of the rules folder, behind a generated prologue of
+ * definitions.  Everything of ours lives in "table inet gatehouse" and "table
+ * bridge gatehouse", or in an anchor of pf's, and is replaced in one transaction.
  */
 #ifndef FIREWALL_H
 #define FIREWALL_H
@@ -76,41 +76,55 @@ struct fw_status {
 	uint32_t	repaired;	/* they were not, and have been loaded again */
 	uint64_t	verified;	/* when the kernel was last asked (wall) */
 	uint64_t	hash;		/* of what was loaded, 0: nothing */
-	char		backend[16];	/* "nftables" */
-	char		place[48];	/* "inet gatehouse" */
+	char		backend[16];	/* "nftables", "pf" */
+	char		place[48];	/* "inet gatehouse", "com.apple/gatehouse" */
 	char		cause[GH_CAUSE_SIZE];	/* why the last check or load failed */
 };
 
 /* One rule of the kernel's listing. */
 struct fw_rule {
-	char		family[8];	/* "inet", "bridge" */
-	char		chain[32];
+	char		family[8];	/* "inet", "inet6", "bridge", "" for any */
+	char		chain[32];	/* pf's: "nat", "rdr", "in", "out", "pins" */
 	char		label[GH_LABEL_SIZE];	/* comment without "gatehouse:" */
 	char		action[16];	/* accept, drop, reject, redirect, jump, "" */
 	char		text[192];	/* readable, without counter and comment */
 	uint64_t	packets, bytes;
 };
 
-/*
- * The native text of a profile: prologue and rule file, as it would be
- * loaded.  No privilege, no kernel.  rules_dirs is tried in order.  NULL and
- * *cause (caller frees) on failure.  Caller frees the text.
- */
-char	*nft_render(const struct conf *, enum profile, char **cause);
-
-/*
- * `nft -j list` text of both tables to rules: what is not understood is kept
- * with what could be read of it.  Returns the number of rules (at most max),
- * or -1 and *cause for text that is no listing.
- */
-int	 nft_rules_parse(const char *json, size_t len, struct fw_rule *, int max, char **cause);
-
-/*
- * Who is frozen, from the same listing: each element of the frozen sets becomes
- * one struct fw_guest with that one field set.  Returns how many (at most
- * max), -1 for text that is no listing; *all says that everyone is.
- */
-int	 nft_frozen_parse(const char *json, size_t len, struct fw_guest *, int max, bool *all);
+/* One of the two packet filters, as far as it is text. */
+struct fw_backend {
+	const char	*name;		/* "nft", "pf" */
+	/*
+	 * The native text of a profile: prologue and rule file, as it would be
+	 * loaded.  No privilege, no kernel.  The configuration's directories of
+	 * rules are tried in order.  NULL and *cause (caller frees) on failure.
+	 * Caller frees the text.
+	 */
+	char	*(*render)(const struct conf *, enum profile, char **cause);
+	/*
+	 * A listing of firewall_list() to rules: what is not understood is kept
+	 * with what could be read of it.  Returns the number of rules (at most
+	 * max), or -1 and *cause for text that is no listing.
+	 */
+	int	 (*rules_parse)(const char *list, size_t len, struct fw_rule *, int max,
+		    char **cause);
+	/*
+	 * Who is frozen, from the same listing: each element of the frozen sets
+	 * becomes one struct fw_guest with that one field set.  Returns how many
+	 * (at most max), -1 for text that is no listing; *all says that everyone
+	 * is.
+	 */
+	int	 (*frozen_parse)(const char *list, size_t len, struct fw_guest *, int max,
+		    bool *all);
+};
+/* By its name; NULL: there is none. */
+const struct fw_backend *fw_backend_find(const char *name);
+/* That of this host. backend_*.c */
+const struct fw_backend *fw_backend_here(void);
+/* Its functions. */
+char	*fw_render(const struct conf *, enum profile, char **cause);
+int	 fw_rules_parse(const char *list, size_t len, struct fw_rule *, int max, char **cause);
+int	 fw_frozen_parse(const char *list, size_t len, struct fw_guest *, int max, bool *all);
 
 /* priv's side. NULL cause means done; else why not, caller frees. */
 struct firewall;

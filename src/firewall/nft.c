@@ -143,9 +143,9 @@ firewall_log_rules(struct firewall *fw, struct pflog_rule *rules, size_t max)
 size_t
 firewall_frozen(const struct firewall *fw, const struct fw_guest **guests, bool *all)
 {
-	*guests = fw->runtime.frozen;
-	*all = fw->runtime.frozen_all;
-	return fw->runtime.nfrozen;
+	*guests = fw->runtime.frozen.guest;
+	*all = fw->runtime.frozen.all;
+	return fw->runtime.frozen.n;
 }
 
 /* ---- loading ---- */
@@ -359,67 +359,14 @@ firewall_links(struct firewall *fw)
 	return cause;
 }
 
-static bool
-guest_is_empty(const struct fw_guest *g)
-{
-	return g->naddrs == 0 && !g->has_mac && g->port[0] == '\0';
-}
-
-/* Whether the two name something in common: then they are one guest. */
-static bool
-guest_overlaps(const struct fw_guest *a, const struct fw_guest *b)
-{
-	if (a->has_mac && b->has_mac && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0)
-		return true;
-	if (a->port[0] != '\0' && strcmp(a->port, b->port) == 0)
-		return true;
-	for (uint32_t i = 0; i < a->naddrs; i++) {
-		for (uint32_t k = 0; k < b->naddrs; k++) {
-			if (addr_equal(&a->addrs[i], &b->addrs[k]))
-				return true;
-		}
-	}
-	return false;
-}
-
-static void
-runtime_thaw(struct nft_runtime *r, const struct fw_guest *guest)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < r->nfrozen; i++) {
-		if (!guest_overlaps(&r->frozen[i], guest))
-			r->frozen[kept++] = r->frozen[i];
-	}
-	r->nfrozen = kept;
-}
-
-/* A guest that is frozen again replaces what was known of it. */
-static char *
-runtime_freeze(struct nft_runtime *r, const struct fw_guest *guest)
-{
-	runtime_thaw(r, guest);
-	if (r->nfrozen == FW_FROZEN_MAX)
-		return xasprintf("%d guests are frozen already: freeze all instead", FW_FROZEN_MAX);
-	r->frozen[r->nfrozen++] = *guest;
-	return NULL;
-}
-
 char *
 firewall_freeze(struct firewall *fw, const struct fw_guest *guest, bool on)
 {
 	struct nft_runtime *before = xmalloc(sizeof(*before));
-	char *cause = NULL;
+	char *cause;
 
 	*before = fw->runtime;
-	if (guest_is_empty(guest)) {
-		fw->runtime.frozen_all = on;
-		if (!on)
-			fw->runtime.nfrozen = 0;
-	} else if (on)
-		cause = runtime_freeze(&fw->runtime, guest);
-	else
-		runtime_thaw(&fw->runtime, guest);
+	cause = frozen_set(&fw->runtime.frozen, guest, on);
 	if (cause == NULL)
 		cause = put_sets(fw);
 	if (cause != NULL)
@@ -604,8 +551,8 @@ firewall_check(struct firewall *fw, struct fw_status *status)
 	copy_string(status->backend, "nftables", sizeof(status->backend));
 	copy_string(status->place, "inet gatehouse", sizeof(status->place));
 	status->profile = fw->profile;
-	status->frozen_all = fw->runtime.frozen_all;
-	status->frozen = fw->runtime.nfrozen;
+	status->frozen_all = fw->runtime.frozen.all;
+	status->frozen = fw->runtime.frozen.n;
 	status->hash = fw->hash;
 	copy_string(status->cause, fw->trouble, sizeof(status->cause));
 	asked = now_mono();

@@ -7,13 +7,14 @@
  *   links.c      which ports and addresses the guarded bridges have
  *   pins.c       what guests may reach beyond the proxy; nft_pins.c reads it
  *   conntrack.c  forgets connections that the rules no longer allow
- *   diff.c       two texts to a unified diff
  *   nft.c        firewall_*: what should be in force, and whether it is
  */
 #ifndef NFT_H
 #define NFT_H
 
+#include "firewall/diff.h"
 #include "firewall/firewall.h"
+#include "firewall/frozen.h"
 #include "firewall/pins.h"
 
 enum { LINKS_PORTS_MAX = 1024, LINKS_ADDRS_MAX = 128 };
@@ -32,9 +33,7 @@ struct links {
 /* What our sets hold beyond the configuration. */
 struct nft_runtime {
 	struct links	links;
-	bool		frozen_all;
-	uint32_t	nfrozen;
-	struct fw_guest	frozen[FW_FROZEN_MAX];
+	struct frozen_set frozen;
 };
 
 /* The tables that stand in for ours during a load; there at no other time. */
@@ -42,6 +41,11 @@ struct nft_runtime {
 /* Naming a table makes it, so that deleting it cannot fail. */
 #define NFT_DELETE_TABLES "table inet gatehouse\ndelete table inet gatehouse\n" \
 	"table bridge gatehouse\ndelete table bridge gatehouse\n"
+
+/* ---- of struct fw_backend: render.c, nft_list.c ---- */
+char	*nft_render(const struct conf *, enum profile, char **cause);
+int	 nft_rules_parse(const char *json, size_t len, struct fw_rule *, int max, char **cause);
+int	 nft_frozen_parse(const char *json, size_t len, struct fw_guest *, int max, bool *all);
 
 /* ---- render.c ---- */
 struct nft_text {
@@ -100,10 +104,5 @@ bool	 links_guest(const struct links *, const struct addr *);
 /* ---- conntrack.c ---- */
 /* Forgets the connections that doomed() chooses. NULL or a cause. */
 char	*conntrack_forget(bool (*doomed)(const struct flow_key *, void *), void *arg);
-
-/* ---- diff.c ---- */
-/* "" if they are equal; caller frees. */
-char	*text_diff(const char *before_name, const char *before, const char *after_name,
-	    const char *after);
 
 #endif

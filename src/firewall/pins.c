@@ -568,3 +568,44 @@ pins_get(const struct pins *s, size_t i, uint64_t now, struct fw_pin *p)
 	p->seconds = (uint32_t)seconds_left(s->all[i]->until, now);
 	return true;
 }
+
+bool
+pins_range(const struct pins *s, size_t i, uint64_t now, struct fw_range *r)
+{
+	for (size_t k = 0; k < s->ranges.n; k++) {
+		const uint64_t until = s->ranges.all[k].until, left = seconds_left(until, now);
+
+		if ((until != 0 && left == 0) || i-- > 0)
+			continue;
+		*r = s->ranges.all[k].r;
+		r->seconds = (uint32_t)left;
+		return true;
+	}
+	return false;
+}
+
+bool
+pins_cut(const struct pins *s, size_t i, struct fw_range *r)
+{
+	if (i < s->nremoved) {
+		const struct fw_pin *p = &s->removed[i];
+
+		*r = (struct fw_range){ .src = p->src, .first = p->dst, .last = p->dst,
+			.port = p->port, .proto = p->proto };
+		return true;
+	}
+	if (i - s->nremoved >= s->former.n)
+		return false;
+	*r = s->former.all[i - s->nremoved].r;
+	return true;
+}
+
+void
+pins_expire(struct pins *s, uint64_t now, bool (*lives)(const struct fw_pin *, void *), void *arg)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct pin *pin = s->all[i];
+
+		pin->over = pin->until <= now && !lives(&pin->p, arg);
+	}
+}

@@ -11,20 +11,15 @@
 
 #include "firewall/nft.h"
 
-#include <sys/stat.h>
-
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "userns.h"
+#include "firewall/rules_file.h"
 #include "xmalloc.h"
 
-enum { RULES_FILE_MAX = 256 << 10, NFLOG_GROUP_WRITTEN = 7077, ELEMENT_SIZE = 64 };
+enum { NFLOG_GROUP_WRITTEN = 7077, ELEMENT_SIZE = 64 };
 
 bool
 nft_name_ok(const char *name)
@@ -206,62 +201,6 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 
 /* ---- the rule file ---- */
 
-/* Root, or whoever runs us, and nobody else may have written it. */
-static char *
-file_trust(const char *path, const struct stat *st)
-{
-	if (!S_ISREG(st->st_mode))
-		return xasprintf("%s: is not a regular file", path);
-	if (st->st_size > RULES_FILE_MAX)
-		return xasprintf("%s: is larger than %d KiB", path, RULES_FILE_MAX >> 10);
-	if (st->st_uid != 0 && st->st_uid != getuid() && !userns_is_outsider(st->st_uid))
-		return xasprintf("%s: belongs to uid %" PRIu32 "; rules must belong to root "
-		    "(chown root %s)", path, (uint32_t)st->st_uid, path);
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return xasprintf("%s: others may write it; rules must be their owner's alone "
-		    "(chmod go-w %s)", path, path);
-	return NULL;
-}
-
-/* The file's text, caller frees; NULL and *cause. */
-static char *
-file_read(const char *path, char **cause)
-{
-	struct stat st;
-	char *buf = NULL;
-	size_t len = 0;
-	ssize_t n;
-	int fd;
-
-	*cause = NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		*cause = xasprintf("%s: %s", path, strerror(errno));
-		goto out;
-	}
-	if ((*cause = file_trust(path, &st)) != NULL)
-		goto out;
-	buf = xmalloc(RULES_FILE_MAX + 1);
-	while (len < RULES_FILE_MAX && (n = read(fd, buf + len, RULES_FILE_MAX - len)) != 0) {
-		if (n == -1) {
-			*cause = xasprintf("%s: %s", path, strerror(errno));
-			goto out;
-		}
-		len += (size_t)n;
-	}
-	buf[len] = '\0';
-	if (strlen(buf) != len)
-		*cause = xasprintf("%s: holds a NUL byte", path);
-out:
-	if (fd != -1)
-		close(fd);
-	if (*cause != NULL) {
-		free(buf);
-		buf = NULL;
-	}
-	return buf;
-}
-
 /* The line of an include statement, 0: none.  What an include brings in would
  * escape the checks above. */
 static unsigned
@@ -324,24 +263,6 @@ count_lines(const char *text)
 	return n;
 }
 
-/* The first of the directories that has the file. */
-static char *
-find_rules(const struct conf *conf, enum profile profile, char *path, size_t size, char **cause)
-{
-	for (size_t i = 0; i < sizeof(conf->rules) / sizeof(conf->rules[0]); i++) {
-		if (conf->rules[i][0] == '\0')
-			continue;
-		snprintf(path, size, "%s/%s.nft", conf->rules[i], profile_name(profile));
-		if (access(path, F_OK) == 0 || errno != ENOENT)
-			return file_read(path, cause);
-	}
-	*cause = xasprintf("no rules for profile %s: neither %s nor %s has %s.nft; "
-	    "see \"rules\" in section [guard] of %s", profile_name(profile), conf->rules[0],
-	    conf->rules[1][0] != '\0' ? conf->rules[1] : "another directory",
-	    profile_name(profile), conf->path[0] != '\0' ? conf->path : "the configuration");
-	return NULL;
-}
-
 char *
 nft_text_make(const struct conf *conf, enum profile profile, struct nft_text *out)
 {
@@ -353,7 +274,7 @@ nft_text_make(const struct conf *conf, enum profile profile, struct nft_text *ou
 	memset(out, 0, sizeof(*out));
 	if (profile == PROFILE_NONE || profile >= PROFILE_COUNT)
 		return xasprintf("there are no rules for profile %s", profile_name(profile));
-	rules = find_rules(conf, profile, out->file, sizeof(out->file), &cause);
+	rules = rules_file_find(conf, profile, "nft", out->file, sizeof(out->file), &cause);
 	if (rules == NULL)
 		return cause;
 	line = include_line(rules);
@@ -528,13 +449,13 @@ elements_collect(const struct conf *conf, const struct nft_runtime *r)
 	struct elements e = { 0, 0, NULL };
 	size_t kept = 0;
 
-	elements_add_links(&e, &r->links, r->frozen_all);
-	for (uint32_t i = 0; r->frozen_all && i < conf->bridges.n; i++) {
+	elements_add_links(&e, &r->links, r->frozen.all);
+	for (uint32_t i = 0; r->frozen.all && i < conf->bridges.n; i++) {
 		if (pattern_ok(conf->bridges.name[i]) && !pattern_covered(&conf->bridges, i))
 			elements_add(&e, SET_FROZEN_ALL, conf->bridges.name[i]);
 	}
-	for (uint32_t i = 0; i < r->nfrozen; i++)
-		elements_add_frozen(&e, &r->frozen[i]);
+	for (uint32_t i = 0; i < r->frozen.n; i++)
+		elements_add_frozen(&e, &r->frozen.guest[i]);
 	if (e.n > 0)
 		qsort(e.all, e.n, sizeof(*e.all), element_order);
 	for (size_t i = 0; i < e.n; i++) {

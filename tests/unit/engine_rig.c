@@ -20,7 +20,7 @@
 /* The listing is this test's own: a line for each rule, "label packets", and
  * "frozen ADDRESS" or "frozen all". */
 int
-nft_rules_parse(const char *text, size_t len, struct fw_rule *rules, int max, char **cause)
+fw_rules_parse(const char *text, size_t len, struct fw_rule *rules, int max, char **cause)
 {
 	int n = 0;
 
@@ -40,7 +40,7 @@ nft_rules_parse(const char *text, size_t len, struct fw_rule *rules, int max, ch
 }
 
 int
-nft_frozen_parse(const char *text, size_t len, struct fw_guest *guests, int max, bool *all)
+fw_frozen_parse(const char *text, size_t len, struct fw_guest *guests, int max, bool *all)
 {
 	const char *at = len > 0 ? strstr(text, "frozen ") : NULL;
 	char word[64];

@@ -273,12 +273,12 @@ some_runtime(void)
 	addr_parse("10.77.0.1", &r->links.addr[0].addr);
 	addr_parse("fd77::1", &r->links.addr[1].addr);
 	addr_parse("fe80::1:0:1", &r->links.addr[2].addr);
-	r->nfrozen = 2;
-	r->frozen[0] = (struct fw_guest){ .naddrs = 2, .has_mac = 1, .mac = { 2, 0x77, 0, 0, 0, 0xab },
+	r->frozen.n = 2;
+	r->frozen.guest[0] = (struct fw_guest){ .naddrs = 2, .has_mac = 1, .mac = { 2, 0x77, 0, 0, 0, 0xab },
 		.port = "ghv1" };
-	addr_parse("10.77.0.11", &r->frozen[0].addrs[0]);
-	addr_parse("fd77::11", &r->frozen[0].addrs[1]);
-	r->frozen[1] = r->frozen[0];
+	addr_parse("10.77.0.11", &r->frozen.guest[0].addrs[0]);
+	addr_parse("fd77::11", &r->frozen.guest[0].addrs[1]);
+	r->frozen.guest[1] = r->frozen.guest[0];
 	return r;
 }
 
@@ -292,7 +292,7 @@ sets_are_emptied_and_filled_with_each_element_once(void **state)
 	(void)state;
 	assert_golden(text, "tests/goldens/nft_sets");
 	free(text);
-	r->frozen_all = true;
+	r->frozen.all = true;
 	text = nft_runtime_text(conf, r);
 	assert_golden(text, "tests/goldens/nft_sets_all_frozen");
 	free(text);
@@ -459,13 +459,13 @@ the_runtime_hash_is_what_the_kernel_would_show(void **state)
 
 	(void)state;
 	nft_list_hash(json, len, &runtime);
-	r->nfrozen = 1;
-	r->frozen[0] = (struct fw_guest){ .naddrs = 2, .has_mac = 1, .mac = { 2, 0x77, 0, 0, 0, 0x11 },
+	r->frozen.n = 1;
+	r->frozen.guest[0] = (struct fw_guest){ .naddrs = 2, .has_mac = 1, .mac = { 2, 0x77, 0, 0, 0, 0x11 },
 		.port = "ghv1" };
-	addr_parse("10.77.0.11", &r->frozen[0].addrs[0]);
-	addr_parse("fd77::11", &r->frozen[0].addrs[1]);
+	addr_parse("10.77.0.11", &r->frozen.guest[0].addrs[0]);
+	addr_parse("fd77::11", &r->frozen.guest[0].addrs[1]);
 	assert_true(nft_runtime_hash(conf, r) == runtime);
-	r->frozen_all = true;
+	r->frozen.all = true;
 	assert_true(nft_runtime_hash(conf, r) != runtime);
 	free(json);
 	free(r);

@@ -1,0 +1,15 @@
+#include "config.h"
+
+#include "firewall/pf.h"
+
+const struct fw_backend *
+fw_backend_here(void)
+{
+	return fw_backend_find("pf");
+}
+
+const struct pf_host *
+pf_host_here(void)
+{
+	return &pf_host_macos;
+}

@@ -1,0 +1,16 @@
+/* nftables; pf rules as text are those of FreeBSD. */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+const struct fw_backend *
+fw_backend_here(void)
+{
+	return fw_backend_find("nft");
+}
+
+const struct pf_host *
+pf_host_here(void)
+{
+	return &pf_host_freebsd;
+}

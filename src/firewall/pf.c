@@ -1,0 +1,412 @@
+/*
+ * The pf backend: what should be in force (a profile, who is frozen, what is
+ * pinned), and the hashes of what the kernel showed right after it was loaded,
+ * with which later listings are compared.
+ *
+ * All of it is done by pfctl, in an anchor of our own.  A load of an anchor is
+ * one transaction, with the frozen in the same text; between loads only the
+ * table of the frozen is replaced, and the anchor of pins is loaded.  An anchor
+ * filters nothing unless the main rules ask it, before anything that could
+ * decide first, and pf is enabled: all that is looked at before anything is
+ * called in force, and at every check.
+ *
+ * States outlive rules, so what guests have open ends when the rules change.
+ */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "log.h"
+#include "xmalloc.h"
+
+/* ---- opening ---- */
+
+/* The log interface, or pflog0. */
+static void
+log_open(struct pf *pf)
+{
+	const bool before = pf->keep.made_log && pf->keep.log == pf->conf.pflog;
+	char *cause, *trouble;
+	bool made;
+
+	if (pf->keep.made_log && !before)
+		free(pf_log_destroy(pf->host, pf->keep.log));
+	cause = pf_log_up(pf->host, pf->conf.pflog, &made);
+	pf->keep.made_log = cause == NULL && (made || before);
+	pf->keep.log = pf->conf.pflog;
+	pf->log_to_any = cause == NULL && pf_log_to_any(pf->host, pf->conf.pflog);
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	else if (!pf->log_to_any)
+		log_warnx("pf cannot log to pflog%u here, so blocked packets are logged to pflog0 "
+		    "(pflog = 0 in section [drops] shows them)", pf->conf.pflog);
+	if ((trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL)
+		log_warnx("%s", trouble);
+	free(trouble);
+	free(cause);
+}
+
+struct pf *
+pf_open(const struct conf *conf, const struct pf_host *host, char **cause)
+{
+	struct pf *pf = xcalloc(1, sizeof(*pf));
+	char *info = NULL;
+
+	pf->conf = *conf;
+	pf->host = host;
+	pf->profile = PROFILE_NONE;
+	pf->pins = pins_new();
+	*cause = reach_init(&pf->reach, conf);
+	if (*cause == NULL)
+		*cause = pf_ctl_show(host, NULL, "info", false, &info);
+	free(info);
+	if (*cause != NULL) {
+		pf_close(pf);
+		return NULL;
+	}
+	pf_keep_load(conf, &pf->keep);
+	log_open(pf);
+	return pf;
+}
+
+/* Rules that stay in force log to the interface that we made, so it stays too. */
+static void
+log_close(struct pf *pf)
+{
+	char *cause;
+
+	if (!pf->keep.made_log || pf->profile != PROFILE_NONE)
+		return;
+	cause = pf_log_destroy(pf->host, pf->keep.log);
+	if (cause != NULL)
+		log_warnx("pflog%u: %s", pf->keep.log, cause);
+	free(cause);
+	pf->keep.made_log = false;
+	free(pf_keep_save(&pf->conf, &pf->keep));
+}
+
+void
+pf_close(struct pf *pf)
+{
+	if (pf == NULL)
+		return;
+	log_close(pf);
+	pins_free(pf->pins);
+	reach_free(&pf->reach);
+	free(pf->loaded);
+	free(pf->pins_loaded);
+	free(pf);
+}
+
+void
+pf_reconf(struct pf *pf, const struct conf *conf)
+{
+	char *cause = reach_reconf(&pf->reach, conf);
+	const bool log = conf->pflog != pf->conf.pflog;
+	struct fw_pin p;
+
+	/* What cannot be read reaches nothing that is not the internet's. */
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
+	pf->conf = *conf;
+	if (log)
+		log_open(pf);
+	for (size_t i = 0; pf_pins(pf, i, &p); i++) {
+		if (!reach_allows(&pf->reach, &p.dst))
+			pf_unpin(pf, &p);
+	}
+}
+
+/* ---- the main rules ---- */
+
+/* NULL, or why no rule of ours would be asked. */
+char *
+pf_hook_look(const struct pf *pf)
+{
+	char *nat = NULL, *rules = NULL, *interfaces = NULL;
+	char *cause = pf_ctl_show(pf->host, NULL, "nat", false, &nat);
+
+	if (cause == NULL)
+		cause = pf_ctl_show(pf->host, NULL, "rules", false, &rules);
+	if (cause == NULL)
+		cause = pf_ctl_show(pf->host, NULL, "Interfaces", true, &interfaces);
+	if (cause == NULL)
+		cause = pf_hook_check(pf->host, nat, rules, pf->conf.egress.n > 0,
+		    &pf->conf.bridges);
+	if (cause == NULL)
+		cause = pf_skip_check(pf->host, interfaces, &pf->conf.bridges, pf->conf.nuids > 0);
+	free(nat);
+	free(rules);
+	free(interfaces);
+	return cause;
+}
+
+/* ---- states ---- */
+
+static void
+kill_net(const char *net, bool v6, void *arg)
+{
+	const struct pf *pf = arg;
+	char *cause = pf_ctl_kill(pf->host, net, v6);
+
+	if (cause != NULL)
+		log_warnx("what %s had open may go on: %s", net, cause);
+	free(cause);
+}
+
+static void
+kill_guests(struct pf *pf)
+{
+	pf_nets_each(pf->host, &pf->conf.bridges, kill_net, pf);
+}
+
+static void
+kill_addr(struct pf *pf, const struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	kill_net(addr_format(a, text), a->family == 6, pf);
+}
+
+/* What lived by a pin or a range that is gone. */
+static void
+kill_cut(struct pf *pf)
+{
+	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE];
+	struct fw_range r;
+
+	for (size_t i = 0; pins_cut(pf->pins, i, &r); i++) {
+		char *cause;
+
+		if (!addr_equal(&r.first, &r.last)) {
+			kill_addr(pf, &r.src);
+			continue;
+		}
+		cause = pf_ctl_kill_pair(pf->host, addr_format(&r.src, src),
+		    addr_format(&r.first, dst));
+		if (cause != NULL)
+			log_warnx("what %s had open to %s may go on: %s", src, dst, cause);
+		free(cause);
+	}
+}
+
+/* ---- pins ---- */
+
+enum { RULES_OF_PINS = 1 << PF_PINS_NAT | 1 << PF_PINS_RULES,
+	RULES_OF_OURS = 1 << PF_NAT | 1 << PF_RULES };
+
+/* Remembers what the kernel shows of these sections. */
+static char *
+take_hashes(struct pf *pf, unsigned sections)
+{
+	char *list, *cause = pf_ctl_list(pf->host, sections, &list);
+
+	if (cause != NULL)
+		return cause;
+	for (enum pf_section s = 0; s < PF_SECTIONS; s++) {
+		if ((sections & 1u << s) != 0)
+			pf->hash[s] = pf_list_hash(list, strlen(list), s);
+	}
+	if ((sections & 1u << PF_RULES) != 0)
+		pf->nlabels = pf_labels_parse(list, strlen(list), pf->labels, PF_LABELS_MAX);
+	free(list);
+	return NULL;
+}
+
+/* Makes the kernel's rules of pins what they should be now. */
+char *
+pf_load_pins(struct pf *pf, bool anyway)
+{
+	char *text = pf_pins_text(pf->pins, now_mono()), *cause = NULL;
+
+	if (anyway || pf->pins_loaded == NULL || strcmp(text, pf->pins_loaded) != 0) {
+		cause = pf_ctl_load(pf->host, pf->host->pins, text);
+		if (cause == NULL)
+			cause = take_hashes(pf, RULES_OF_PINS);
+		free(pf->pins_loaded);
+		pf->pins_loaded = cause == NULL ? text : NULL;
+	}
+	if (pf->pins_loaded != text)
+		free(text);
+	return cause;
+}
+
+char *
+pf_pin(struct pf *pf, const struct fw_pin *p)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	if (!reach_allows(&pf->reach, &p->dst))
+		return xasprintf("%s is no address that a name may lead to",
+		    addr_format(&p->dst, text));
+	return pins_add(pf->pins, p, now_mono());
+}
+
+void
+pf_unpin(struct pf *pf, const struct fw_pin *p)
+{
+	pins_remove(pf->pins, p);
+}
+
+char *
+pf_ranges(struct pf *pf, const struct fw_range *ranges, size_t n)
+{
+	return pins_set_ranges(pf->pins, ranges, n, now_mono());
+}
+
+bool
+pf_pins(const struct pf *pf, size_t i, struct fw_pin *p)
+{
+	return pins_get(pf->pins, i, now_mono(), p);
+}
+
+bool
+pf_pin_ended(struct pf *pf, struct fw_pin *p)
+{
+	return pins_ended(pf->pins, p);
+}
+
+char *
+pf_commit(struct pf *pf)
+{
+	char *cause = NULL;
+	bool cut;
+
+	if (!pins_changed(pf->pins))
+		return NULL;
+	/* Settled first: the rules are of those that stay. */
+	cut = pins_settle(pf->pins);
+	if (pf->profile != PROFILE_NONE)
+		cause = pf_load_pins(pf, false);
+	if (cut)
+		kill_cut(pf);
+	if (cause != NULL)
+		log_warnx("pins: %s", cause);
+	return cause;
+}
+
+/* ---- loading ---- */
+
+char *
+pf_make_text(const struct pf *pf, enum profile profile, struct pf_text *t)
+{
+	const struct pf_render_options options = { .host = pf->host, .frozen = &pf->frozen,
+		.log_to_any = pf->log_to_any };
+
+	return pf_text_make(&pf->conf, profile, &options, t);
+}
+
+/* Loads it all, and looks at it. */
+static char *
+load(struct pf *pf, const struct pf_text *t)
+{
+	const uint64_t token = pf->keep.token;
+	char *cause = pf_load_pins(pf, true), *trouble;
+
+	if (cause == NULL && (cause = pf_ctl_load(pf->host, pf->host->anchor, t->text)) != NULL)
+		cause = pf_text_locate(t, cause);
+	if (cause == NULL)
+		cause = take_hashes(pf, RULES_OF_OURS);
+	if (cause == NULL && pf->hash[PF_RULES] == 0)
+		cause = xstrdup("the rules were loaded, but pf does not show them");
+	if (cause == NULL)
+		cause = pf_ctl_enable(pf->host, &pf->keep.token);
+	if (pf->keep.token != token && (trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL) {
+		log_warnx("%s", trouble);
+		free(trouble);
+	}
+	return cause;
+}
+
+char *
+pf_apply(struct pf *pf, enum profile profile)
+{
+	struct pf_text t;
+	char *cause;
+	bool changes;
+
+	if (profile == PROFILE_NONE)
+		return pf_flush(pf);
+	cause = pf_hook_look(pf);
+	if (cause == NULL)
+		cause = pf_make_text(pf, profile, &t);
+	if (cause != NULL)
+		return cause;
+	pins_settle(pf->pins);
+	cause = load(pf, &t);
+	if (cause != NULL) {
+		pf_text_free(&t);
+		return cause;
+	}
+	changes = pf->drifted || pf->loaded == NULL || strcmp(pf->loaded, t.text) != 0;
+	free(pf->loaded);
+	pf->loaded = t.text;
+	t.text = NULL;
+	pf_text_free(&t);
+	pf->profile = profile;
+	pf->drifted = false;
+	if (changes && profile != PROFILE_OBSERVE)
+		kill_guests(pf);
+	return NULL;
+}
+
+char *
+pf_flush(struct pf *pf)
+{
+	char *cause = pf_ctl_flush(pf->host, pf->host->anchor), *trouble;
+
+	if (cause == NULL)
+		cause = pf_ctl_flush(pf->host, pf->host->pins);
+	if (cause != NULL)
+		return cause;
+	pf->profile = PROFILE_NONE;
+	free(pf->loaded);
+	free(pf->pins_loaded);
+	pf->loaded = pf->pins_loaded = NULL;
+	memset(pf->hash, 0, sizeof(pf->hash));
+	if (pf->keep.token == 0)
+		return NULL;
+	/* Whether or not it is still held: the rules are gone. */
+	if ((trouble = pf_ctl_release(pf->host, pf->keep.token)) != NULL)
+		log_warnx("pfctl -X: %s", trouble);
+	free(trouble);
+	pf->keep.token = 0;
+	free(pf_keep_save(&pf->conf, &pf->keep));
+	return NULL;
+}
+
+char *
+pf_freeze(struct pf *pf, const struct fw_guest *guest, bool on)
+{
+	struct frozen_set *before = xmalloc(sizeof(*before));
+	const bool one = guest->naddrs > 0 || guest->has_mac || guest->port[0] != '\0';
+	char *text, *cause;
+
+	*before = pf->frozen;
+	if (on && one && guest->naddrs == 0)
+		cause = xstrdup("pf knows guests by their addresses, and none of this one's is "
+		    "known: freeze all of them (gatehouse freeze), or stop it");
+	else
+		cause = frozen_set(&pf->frozen, guest, on);
+	if (cause == NULL && pf->profile != PROFILE_NONE) {
+		text = pf_frozen_text(&pf->frozen);
+		cause = pf_ctl_frozen(pf->host, text);
+		free(text);
+	}
+	if (cause != NULL)
+		pf->frozen = *before;
+	else if (on && pf->profile != PROFILE_NONE) {
+		for (uint32_t i = 0; i < guest->naddrs; i++)
+			kill_addr(pf, &guest->addrs[i]);
+		if (!one)
+			kill_guests(pf);
+	}
+	free(before);
+	return cause;
+}

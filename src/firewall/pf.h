@@ -1,0 +1,230 @@
+/*
+ * The rooms inside the pf backend.  firewall.h is the way in, by firewall_pf.c
+ * on hosts whose packet filter is pf; everything else builds on every host.
+ *
+ *   pf_names.c    interfaces of the configuration to names that pf takes
+ *   pf_render.c   conf and rule file to pf text
+ *   pf_pins.c     pins and ranges to the rules of an anchor of their own
+ *   pf_list.c     what pfctl lists to rules, labels, and a hash
+ *   pf_read.c     what else pfctl prints: the hook, states, tables, tokens
+ *   pf_run.c      one run of a program
+ *   pf_ctl.c      which runs there are
+ *   pf_nets.c     which networks and interfaces there are
+ *   pf_log.c      the log interface
+ *   pf_keep.c     what must be given back: a token, that interface
+ *   pf_hosts.c    how systems with pf differ
+ *   pf.c          pf_*: what should be in force
+ *   pf_look.c     and whether it is
+ */
+#ifndef PF_H
+#define PF_H
+
+#include "firewall/diff.h"
+#include "firewall/firewall.h"
+#include "firewall/frozen.h"
+#include "firewall/pins.h"
+#include "reach.h"
+
+/* ---- pf_hosts.c ---- */
+struct pf_host {
+	const char	*pfctl, *ifconfig;	/* absolute paths */
+	const char	*anchor, *pins;		/* where our rules are; and those of pins */
+	const char	*hook;			/* the anchor that the main rules must call */
+	const char	*advice;		/* where hooks are missing: what to do */
+	bool		 groups;		/* "on bridge" matches bridge0 and bridge1 */
+	unsigned	 first;			/* else: number of the first bridge with guests */
+	bool		 tokens;		/* pfctl -E and -X */
+};
+extern const struct pf_host pf_host_freebsd, pf_host_macos;
+/* This host's; on one without pf that of FreeBSD, for rules as text. backend_*.c */
+const struct pf_host *pf_host_here(void);
+
+/* ---- pf_names.c ---- */
+enum { PF_BRIDGES_AHEAD = 8, PF_NAMES_MAX = CONF_NAMES_MAX * PF_BRIDGES_AHEAD };
+struct pf_names {
+	size_t	n;
+	char	name[PF_NAMES_MAX][GH_IFNAME_SIZE];
+};
+/* NULL or a cause, caller frees: a pattern that pf has no words for. */
+char	*pf_names_of(struct pf_names *, const struct pf_host *, const struct conf_names *bridges);
+bool	 pf_is_pattern(const char *name);
+/* Whether the rules hold for the interface of this name. */
+bool	 pf_covers(const struct pf_host *, const struct conf_names *bridges, const char *ifname);
+
+/* ---- pf_render.c ---- */
+struct pf_text {
+	char		*text;		/* prologue, rule file, caller frees */
+	size_t		 nlines;
+	uint32_t	*line;		/* of the rule file, for each line of it; 0: prologue */
+	char		 file[CONF_PATH_SIZE + 32];
+};
+struct pf_render_options {
+	const struct pf_host	*host;
+	const struct frozen_set	*frozen;	/* NULL: nobody */
+	bool			 log_to_any;	/* pf can log to another interface than pflog0 */
+};
+/* NULL or a cause; then there is nothing to free. */
+char	*pf_text_make(const struct conf *, enum profile, const struct pf_render_options *,
+	    struct pf_text *);
+void	 pf_text_free(struct pf_text *);
+/* The words of "stdin:12: syntax error" with file and line of the rule; takes them over. */
+char	*pf_text_locate(const struct pf_text *, char *words);
+/* Of struct fw_backend. */
+char	*pf_render(const struct conf *, enum profile, char **cause);
+/* The addresses of the frozen, one a line and each once; caller frees. */
+char	*pf_frozen_text(const struct frozen_set *);
+/* ---- pf_pins.c ---- */
+/* The rules of pins and ranges in force at that time, for an anchor that is asked for
+ * guests' packets alone; caller frees. */
+char	*pf_pins_text(const struct pins *, uint64_t now);
+
+/* ---- pf_list.c ---- */
+/*
+ * A listing is what pfctl prints of rules ("-vvs rules"), translation ("-vvs
+ * nat") and the same of pins, and the addresses of the frozen, each behind a
+ * line of its own that begins with PF_SECTION.
+ */
+#define PF_SECTION "# "
+enum pf_section { PF_NAT, PF_RULES, PF_PINS_NAT, PF_PINS_RULES, PF_FROZEN, PF_SECTIONS };
+const char *pf_section_name(enum pf_section);
+/* Of struct fw_backend; rules that one line of a file became are one, with their
+ * counters summed. */
+int	 pf_rules_parse(const char *list, size_t len, struct fw_rule *, int max, char **cause);
+int	 pf_frozen_parse(const char *list, size_t len, struct fw_guest *, int max, bool *all);
+/* Whether its addresses of the frozen are those of pf_frozen_text(). */
+bool	 pf_frozen_shown(const char *list, size_t len, const char *want);
+/*
+ * One number for what a section says but counters, numbers and how many
+ * addresses something stands for at the moment; 0: it has no rules.
+ */
+uint64_t pf_list_hash(const char *list, size_t len, enum pf_section);
+/* The labels of our anchor's rules, by the numbers that pf's log has for them. */
+enum { PF_LABELS_MAX = 1024 };
+struct pf_label {
+	uint32_t	number;
+	char		label[GH_LABEL_SIZE];
+};
+size_t	 pf_labels_parse(const char *list, size_t len, struct pf_label *, size_t max);
+/* The rules of "pfctl -nvf", without the macros and tables that it echoes;
+ * caller frees. */
+char	*pf_rules_only(const char *text);
+
+/* ---- pf_read.c ---- */
+/* What the main ruleset ("pfctl -s nat" or "-s rules") lacks for our anchor to be
+ * asked first: NULL, or why not (caller frees). */
+char	*pf_hook_check(const struct pf_host *, const char *nat, const char *rules, bool want_nat,
+	    const struct conf_names *bridges);
+/* "pfctl -vs Interfaces": NULL, or which one of ours pf is told to skip. */
+char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf_names *bridges,
+	    bool uids);
+/* "pfctl -s info". False: it cannot be read. */
+bool	 pf_enabled_parse(const char *info, bool *enabled);
+/* What "pfctl -E" printed; 0: no token. */
+uint64_t pf_token_parse(const char *text);
+/* Whether "pfctl -s References" lists it. */
+bool	 pf_token_held(const char *references, uint64_t token);
+/* Calls back for every state of "pfctl -s states" that came in: who began it, to where.
+ * False: a line of it cannot be read. */
+bool	 pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void *), void *arg);
+/* The first line that is no harmless warning, "": none. Points into text, *len long. */
+const char *pf_complaint(const char *text, size_t *len);
+
+/* ---- pf_run.c ---- */
+enum { PF_RUN_SECONDS = 10 };
+struct pf_run {
+	int	 code;		/* exit status */
+	char	*out, *err;	/* bounded by FW_TEXT_MAX together */
+};
+/*
+ * Runs the program with these arguments (argv[0] is its path), an empty
+ * environment and input (NULL: nothing) on stdin.  NULL, or why it did not come
+ * to its end (caller frees): then it is dead and *r empty.  Whoever calls
+ * ignores SIGPIPE.
+ */
+char	*pf_run(const char *const argv[], const char *input, struct pf_run *r);
+void	 pf_run_free(struct pf_run *);
+
+/* ---- pf_ctl.c ---- */
+/* NULL, or a cause (caller frees). What they return by pointer the caller frees. */
+char	*pf_ctl_load(const struct pf_host *, const char *anchor, const char *rules);
+char	*pf_ctl_try(const struct pf_host *, const char *rules, char **normal);
+char	*pf_ctl_show(const struct pf_host *, const char *anchor, const char *what, bool counters,
+	    char **text);
+char	*pf_ctl_frozen(const struct pf_host *, const char *addresses);
+char	*pf_ctl_frozen_show(const struct pf_host *, char **text);
+char	*pf_ctl_flush(const struct pf_host *, const char *anchor);
+/* Both directions. */
+char	*pf_ctl_kill(const struct pf_host *, const char *net, bool v6);
+/* From one to the other, and back. */
+char	*pf_ctl_kill_pair(const struct pf_host *, const char *src, const char *dst);
+/* Enables pf if it is not; *token is kept, or a new one. */
+char	*pf_ctl_enable(const struct pf_host *, uint64_t *token);
+char	*pf_ctl_release(const struct pf_host *, uint64_t token);
+/* A listing with these sections, a set of bits. */
+enum { PF_ALL_SECTIONS = (1 << PF_SECTIONS) - 1 };
+char	*pf_ctl_list(const struct pf_host *, unsigned sections, char **list);
+
+/* ---- pf_nets.c ---- */
+/* Calls back for each network behind a guarded interface: "10.77.0.0/24". */
+void	 pf_nets_each(const struct pf_host *, const struct conf_names *bridges,
+	    void (*cb)(const char *net, bool v6, void *), void *arg);
+/* NULL, or which interface should be guarded and is not (caller frees). */
+char	*pf_nets_uncovered(const struct pf_host *, const struct conf_names *bridges);
+
+/* ---- pf_log.c ---- */
+/* Makes sure that the interface is there and up; *made: it was not there. */
+char	*pf_log_up(const struct pf_host *, unsigned number, bool *made);
+char	*pf_log_destroy(const struct pf_host *, unsigned number);
+/* Whether pf takes "log (to pflog7)"; true where that cannot be found out. */
+bool	 pf_log_to_any(const struct pf_host *, unsigned number);
+
+/* ---- pf_keep.c ---- */
+struct pf_keep {
+	uint64_t	token;		/* 0: none */
+	bool		made_log;	/* we made the interface */
+	unsigned	log;		/* of this number */
+};
+/* The file's text and back; pure. False: not understood. */
+bool	 pf_keep_parse(const char *text, struct pf_keep *);
+void	 pf_keep_load(const struct conf *, struct pf_keep *);
+char	*pf_keep_save(const struct conf *, const struct pf_keep *);
+
+/* ---- pf.c, pf_look.c: firewall_*, of firewall.h ---- */
+struct pf {
+	struct conf		 conf;
+	const struct pf_host	*host;
+	enum profile		 profile;
+	struct frozen_set	 frozen;
+	struct reach		 reach;		/* of pins */
+	struct pins		*pins;
+	struct pf_keep		 keep;
+	bool			 log_to_any;
+	bool			 drifted;	/* at the latest check */
+	char			*loaded;	/* text in force, NULL: none of ours */
+	char			*pins_loaded;
+	uint64_t		 hash[PF_SECTIONS];	/* after loading */
+	size_t			 nlabels;
+	struct pf_label		 labels[PF_LABELS_MAX];
+};
+struct pf *pf_open(const struct conf *, const struct pf_host *, char **cause);
+void	 pf_close(struct pf *);
+void	 pf_reconf(struct pf *, const struct conf *);
+char	*pf_apply(struct pf *, enum profile);
+char	*pf_flush(struct pf *);
+char	*pf_freeze(struct pf *, const struct fw_guest *, bool on);
+char	*pf_pin(struct pf *, const struct fw_pin *);
+void	 pf_unpin(struct pf *, const struct fw_pin *);
+char	*pf_ranges(struct pf *, const struct fw_range *, size_t n);
+char	*pf_commit(struct pf *);
+bool	 pf_pins(const struct pf *, size_t i, struct fw_pin *);
+bool	 pf_pin_ended(struct pf *, struct fw_pin *);
+char	*pf_list(struct pf *, char **cause);
+char	*pf_diff(struct pf *, enum profile, char **cause);
+void	 pf_check(struct pf *, struct fw_status *);
+/* What pf_look.c needs of pf.c: the text of a profile; pins as they should be now;
+ * and whether the main rules ask ours. NULL or a cause. */
+char	*pf_make_text(const struct pf *, enum profile, struct pf_text *);
+char	*pf_load_pins(struct pf *, bool anyway);
+char	*pf_hook_look(const struct pf *);
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * Every way in which gatehouse runs pfctl(8).  All arguments are words from
+ * here, of the host's table, or addresses and numbers that we formatted; rules
+ * and lists of addresses go in on stdin.
+ */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "xmalloc.h"
+
+/* Why it failed, in its own words but for what it says in every case. */
+static char *
+complaint_of(const struct pf_run *r)
+{
+	size_t len;
+	const char *at = pf_complaint(r->err, &len);
+
+	if (len == 0)
+		return xasprintf("pfctl failed (exit %d) and did not say why", r->code);
+	if (strstr(at, "/dev/pf") == at + strlen("pfctl: "))
+		return xasprintf("%.*s: is this root, and pf in the kernel? (on FreeBSD: kldload pf; "
+		    "\"gatehouse setup\" sees to it)", (int)len, at);
+	return xasprintf("%.*s", (int)len, at);
+}
+
+/* An anchor or a table that is not there yet. */
+static bool
+is_absence(const char *text)
+{
+	return strstr(text, "does not exist") != NULL || strstr(text, "Invalid argument") != NULL;
+}
+
+/* One that is well, but has something to say. */
+static void
+tell_warnings(const char *const argv[], const struct pf_run *r)
+{
+	size_t len;
+	const char *at = pf_complaint(r->err, &len);
+
+	if (len > 0 && !is_absence(at))
+		log_warnx("%s: %.*s", argv[0], (int)len, at);
+}
+
+/* Runs it; what it printed goes to *text (NULL: nowhere). NULL or a cause. */
+static char *
+ctl(const char *const argv[], const char *input, char **text)
+{
+	struct pf_run r;
+	char *cause = pf_run(argv, input, &r);
+
+	if (text != NULL)
+		*text = NULL;
+	if (cause != NULL)
+		return cause;
+	if (r.code != 0)
+		cause = complaint_of(&r);
+	else {
+		tell_warnings(argv, &r);
+		if (text != NULL) {
+			*text = r.out;
+			r.out = NULL;
+		}
+	}
+	pf_run_free(&r);
+	return cause;
+}
+
+char *
+pf_ctl_load(const struct pf_host *host, const char *anchor, const char *rules)
+{
+	const char *const argv[] = { host->pfctl, "-a", anchor, "-f", "-", NULL };
+
+	return ctl(argv, rules, NULL);
+}
+
+char *
+pf_ctl_try(const struct pf_host *host, const char *rules, char **normal)
+{
+	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-nvf", "-", NULL };
+
+	return ctl(argv, rules, normal);
+}
+
+/* Of the main ruleset where anchor is NULL. */
+char *
+pf_ctl_show(const struct pf_host *host, const char *anchor, const char *what, bool counters,
+    char **text)
+{
+	const char *const flag = counters ? "-vvs" : "-s";
+	const char *const ours[] = { host->pfctl, "-a", anchor, flag, what, NULL };
+	const char *const all[] = { host->pfctl, flag, what, NULL };
+
+	return ctl(anchor != NULL ? ours : all, NULL, text);
+}
+
+char *
+pf_ctl_frozen(const struct pf_host *host, const char *addresses)
+{
+	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-t", "gh_frozen", "-T",
+		"replace", "-f", "-", NULL };
+
+	return ctl(argv, addresses, NULL);
+}
+
+char *
+pf_ctl_frozen_show(const struct pf_host *host, char **text)
+{
+	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-t", "gh_frozen", "-T",
+		"show", NULL };
+
+	return ctl(argv, NULL, text);
+}
+
+char *
+pf_ctl_flush(const struct pf_host *host, const char *anchor)
+{
+	const char *const argv[] = { host->pfctl, "-a", anchor, "-F", "all", NULL };
+
+	return ctl(argv, NULL, NULL);
+}
+
+char *
+pf_ctl_kill(const struct pf_host *host, const char *net, bool v6)
+{
+	const char *const from[] = { host->pfctl, "-k", net, NULL };
+	const char *const to[] = { host->pfctl, "-k", v6 ? "::/0" : "0.0.0.0/0", "-k", net, NULL };
+	char *cause = ctl(from, NULL, NULL);
+
+	return cause != NULL ? cause : ctl(to, NULL, NULL);
+}
+
+char *
+pf_ctl_kill_pair(const struct pf_host *host, const char *src, const char *dst)
+{
+	const char *const there[] = { host->pfctl, "-k", src, "-k", dst, NULL };
+	const char *const back[] = { host->pfctl, "-k", dst, "-k", src, NULL };
+	char *cause = ctl(there, NULL, NULL);
+
+	return cause != NULL ? cause : ctl(back, NULL, NULL);
+}
+
+/* ---- enabling ---- */
+
+/* pf counts who wants it: it is enabled as long as anyone holds a token. */
+static char *
+take_token(const struct pf_host *host, uint64_t *token)
+{
+	const char *const argv[] = { host->pfctl, "-E", NULL };
+	char *held = NULL, *cause;
+	struct pf_run r;
+
+	if (*token != 0) {
+		cause = pf_ctl_show(host, NULL, "References", false, &held);
+		if (cause == NULL && pf_token_held(held, *token)) {
+			free(held);
+			return NULL;
+		}
+		free(held);
+		free(cause);
+	}
+	*token = 0;
+	if ((cause = pf_run(argv, NULL, &r)) != NULL)
+		return cause;
+	/* It is said on one or the other. */
+	if ((*token = pf_token_parse(r.out)) == 0)
+		*token = pf_token_parse(r.err);
+	if (*token == 0)
+		cause = r.code != 0 ? complaint_of(&r) :
+		    xstrdup("pfctl -E gave no token, so pf may be disabled under us");
+	pf_run_free(&r);
+	return cause;
+}
+
+static char *
+is_enabled(const struct pf_host *host, bool *enabled)
+{
+	char *info, *cause = pf_ctl_show(host, NULL, "info", false, &info);
+
+	if (cause == NULL && !pf_enabled_parse(info, enabled))
+		cause = xstrdup("pfctl -s info does not say whether pf is enabled");
+	free(info);
+	return cause;
+}
+
+char *
+pf_ctl_enable(const struct pf_host *host, uint64_t *token)
+{
+	const char *const argv[] = { host->pfctl, "-e", NULL };
+	bool enabled = false;
+	char *cause;
+
+	if (host->tokens)
+		return take_token(host, token);
+	cause = is_enabled(host, &enabled);
+	if (cause != NULL || enabled)
+		return cause;
+	cause = ctl(argv, NULL, NULL);
+	/* Somebody else may have been faster. */
+	if (cause != NULL && strstr(cause, "already enabled") != NULL) {
+		free(cause);
+		cause = NULL;
+	}
+	return cause;
+}
+
+char *
+pf_ctl_release(const struct pf_host *host, uint64_t token)
+{
+	char text[24];
+	const char *const argv[] = { host->pfctl, "-X", text, NULL };
+
+	snprintf(text, sizeof(text), "%" PRIu64, token);
+	return ctl(argv, NULL, NULL);
+}
+
+/* ---- listing ---- */
+
+static char *
+section_text(const struct pf_host *host, enum pf_section s, char **text)
+{
+	switch (s) {
+	case PF_NAT:
+		return pf_ctl_show(host, host->anchor, "nat", true, text);
+	case PF_RULES:
+		return pf_ctl_show(host, host->anchor, "rules", true, text);
+	case PF_PINS_NAT:
+		return pf_ctl_show(host, host->pins, "nat", true, text);
+	case PF_PINS_RULES:
+		return pf_ctl_show(host, host->pins, "rules", true, text);
+	case PF_FROZEN:
+	case PF_SECTIONS:
+		break;
+	}
+	return pf_ctl_frozen_show(host, text);
+}
+
+char *
+pf_ctl_list(const struct pf_host *host, unsigned sections, char **list)
+{
+	size_t size;
+	char *cause = NULL;
+	FILE *f = xmemstream(list, &size);
+
+	for (enum pf_section s = 0; s < PF_SECTIONS && cause == NULL; s++) {
+		char *text = NULL;
+
+		if ((sections & 1u << s) == 0)
+			continue;
+		cause = section_text(host, s, &text);
+		if (cause != NULL && is_absence(cause)) {
+			free(cause);
+			cause = NULL;
+		}
+		fprintf(f, "%s%s\n%s", PF_SECTION, pf_section_name(s), text != NULL ? text : "");
+		free(text);
+	}
+	fclose(f);
+	if (cause != NULL) {
+		free(*list);
+		*list = NULL;
+	}
+	return cause;
+}

@@ -1,0 +1,131 @@
+/*
+ * What we took and must give back once the rules are flushed, in a small file of
+ * priv's directory, for it outlives the daemon as the rules do:
+ *
+ *	gatehouse-pf 1
+ *	token 15453987012345
+ *	log 7
+ *	end
+ */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum { KEEP_MAX = 256, LOG_MAX = 15 };
+
+static const char first_line[] = "gatehouse-pf 1";
+
+static char *
+keep_format(const struct pf_keep *k)
+{
+	size_t size;
+	char *text;
+	FILE *f = xmemstream(&text, &size);
+
+	fprintf(f, "%s\n", first_line);
+	if (k->token != 0)
+		fprintf(f, "token %" PRIu64 "\n", k->token);
+	if (k->made_log)
+		fprintf(f, "log %u\n", k->log);
+	fprintf(f, "end\n");
+	fclose(f);
+	return text;
+}
+
+static bool
+line_parse(struct pf_keep *k, char *line, bool *end)
+{
+	const char *key = strsep(&line, " "), *why;
+	uint64_t number;
+
+	if (*end)
+		return false;
+	if (line == NULL) {
+		*end = strcmp(key, "end") == 0;
+		return *end;
+	}
+	if (strcmp(key, "token") == 0)
+		return text_number(line, 1, UINT64_MAX, &k->token, &why);
+	if (strcmp(key, "log") != 0 || !text_number(line, 0, LOG_MAX, &number, &why))
+		return false;
+	k->made_log = true;
+	k->log = (unsigned)number;
+	return true;
+}
+
+bool
+pf_keep_parse(const char *text, struct pf_keep *k)
+{
+	char *copy = xstrdup(text), *rest = copy, *line = strsep(&rest, "\n");
+	bool good = strcmp(line, first_line) == 0, end = false;
+
+	memset(k, 0, sizeof(*k));
+	while (good && (line = strsep(&rest, "\n")) != NULL) {
+		if (line[0] != '\0')
+			good = line_parse(k, line, &end);
+		else
+			good = rest == NULL;
+	}
+	free(copy);
+	if (!good || !end)
+		memset(k, 0, sizeof(*k));
+	return good && end;
+}
+
+static void
+keep_path(const struct conf *conf, const char *name, char path[CONF_PATH_SIZE + 16])
+{
+	snprintf(path, CONF_PATH_SIZE + 16, "%s/%s", conf->state, name);
+}
+
+void
+pf_keep_load(const struct conf *conf, struct pf_keep *k)
+{
+	char path[CONF_PATH_SIZE + 16], text[KEEP_MAX + 1];
+	ssize_t n;
+	int fd;
+
+	memset(k, 0, sizeof(*k));
+	keep_path(conf, "pf", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return;
+	n = read(fd, text, KEEP_MAX);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (!pf_keep_parse(text, k))
+		log_warnx("%s: is damaged; pf may stay enabled when the rules are flushed", path);
+}
+
+char *
+pf_keep_save(const struct conf *conf, const struct pf_keep *k)
+{
+	char path[CONF_PATH_SIZE + 16], temp[CONF_PATH_SIZE + 16], *text, *cause = NULL;
+	size_t len;
+	int fd;
+
+	keep_path(conf, "pf", path);
+	keep_path(conf, "pf.new", temp);
+	text = keep_format(k);
+	len = strlen(text);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1 || write(fd, text, len) != (ssize_t)len || fsync(fd) == -1 ||
+	    rename(temp, path) == -1)
+		cause = xasprintf("%s: cannot be saved: %s", path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	free(text);
+	return cause;
+}

@@ -1,0 +1,211 @@
+/* What the kernel holds, and whether it is what should be in force. */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "log.h"
+#include "xmalloc.h"
+
+/* ---- for people ---- */
+
+char *
+pf_list(struct pf *pf, char **cause)
+{
+	char *list;
+
+	*cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
+	return *cause == NULL ? list : NULL;
+}
+
+/* What the kernel holds now, as "pfctl -nvf" would print it. */
+static char *
+show_now(struct pf *pf, char **text)
+{
+	char *nat = NULL, *rules = NULL, *both;
+	char *cause = pf_ctl_show(pf->host, pf->host->anchor, "nat", false, &nat);
+
+	if (cause == NULL)
+		cause = pf_ctl_show(pf->host, pf->host->anchor, "rules", false, &rules);
+	if (cause == NULL) {
+		both = xasprintf("%s%s", nat, rules);
+		*text = pf_rules_only(both);
+		free(both);
+	}
+	free(nat);
+	free(rules);
+	return cause;
+}
+
+char *
+pf_diff(struct pf *pf, enum profile profile, char **cause)
+{
+	char *before = NULL, *normal = NULL, *after, *name, *diff = NULL;
+	struct pf_text t = { .text = NULL };
+
+	*cause = show_now(pf, &before);
+	if (*cause == NULL)
+		*cause = pf_make_text(pf, profile, &t);
+	if (*cause == NULL && (*cause = pf_ctl_try(pf->host, t.text, &normal)) != NULL)
+		*cause = pf_text_locate(&t, *cause);
+	if (*cause == NULL) {
+		after = pf_rules_only(normal);
+		name = xasprintf("kernel (%s)", before[0] != '\0' ? profile_name(pf->profile) :
+		    "no rules of ours");
+		diff = text_diff(name, before, t.file, after);
+		free(name);
+		free(after);
+	}
+	pf_text_free(&t);
+	free(before);
+	free(normal);
+	return diff;
+}
+
+/* ---- what lives by a pin whose time is over ---- */
+
+struct living {
+	size_t		 n;
+	struct flow_key	*all;
+};
+
+static void
+living_add(const struct flow_key *k, void *arg)
+{
+	struct living *l = arg;
+
+	if (k->nat)
+		return;
+	l->all = xreallocarray(l->all, l->n + 1, sizeof(*l->all));
+	l->all[l->n++] = *k;
+}
+
+static bool
+lives(const struct fw_pin *p, void *arg)
+{
+	const struct living *l = arg;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct flow_key *k = &l->all[i];
+
+		if (k->port == p->port && k->proto == p->proto && addr_equal(&k->src, &p->src) &&
+		    addr_equal(&k->dst, &p->dst))
+			return true;
+	}
+	return false;
+}
+
+static bool
+some_are_over(const struct pf *pf)
+{
+	struct fw_pin p;
+
+	for (size_t i = 0; pf_pins(pf, i, &p); i++) {
+		if (p.seconds == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Rules of what is over go; the pin itself is kept until nothing lives by it. */
+static void
+expire_pins(struct pf *pf)
+{
+	struct living l = { 0, NULL };
+	char *states, *cause;
+
+	if (pf->profile == PROFILE_NONE || pins_changed(pf->pins))
+		return;
+	if ((cause = pf_load_pins(pf, false)) == NULL && some_are_over(pf)) {
+		cause = pf_ctl_show(pf->host, NULL, "states", false, &states);
+		if (cause == NULL && pf_states_parse(states, living_add, &l))
+			pins_expire(pf->pins, now_mono(), lives, &l);
+		free(states);
+		free(l.all);
+	}
+	if (cause != NULL)
+		log_warnx("pins: %s", cause);
+	free(cause);
+}
+
+/* ---- whether it is in force ---- */
+
+/* NULL, or why what is loaded does not hold for guests. Caller frees. */
+static char *
+not_asked(const struct pf *pf)
+{
+	bool enabled = false;
+	char *info, *cause = pf_ctl_show(pf->host, NULL, "info", false, &info);
+
+	if (cause == NULL && !pf_enabled_parse(info, &enabled))
+		cause = xstrdup("pfctl -s info does not say whether pf is enabled");
+	else if (cause == NULL && !enabled)
+		cause = xstrdup("pf is disabled, and guests are open: someone ran \"pfctl -d\"");
+	free(info);
+	return cause != NULL ? cause : pf_hook_look(pf);
+}
+
+static bool
+frozen_match(const struct pf *pf, const char *list)
+{
+	char *want = pf_frozen_text(&pf->frozen);
+	const bool same = pf_frozen_shown(list, strlen(list), want);
+
+	free(want);
+	return same;
+}
+
+/* NULL, or how the listing differs from what should be there. Caller frees. */
+static char *
+difference(const struct pf *pf, const char *list)
+{
+	uint64_t hash[PF_SECTIONS];
+	char *cause;
+
+	for (enum pf_section s = 0; s < PF_SECTIONS; s++)
+		hash[s] = pf_list_hash(list, strlen(list), s);
+	if (pf->profile == PROFILE_NONE)
+		return hash[PF_RULES] == 0 && hash[PF_NAT] == 0 ? NULL :
+		    xstrdup("our anchor has rules, though they were flushed");
+	if (hash[PF_RULES] == 0)
+		return xstrdup("our rules are gone: someone flushed them, and guests are open");
+	if ((cause = not_asked(pf)) != NULL)
+		return cause;
+	if (hash[PF_RULES] != pf->hash[PF_RULES] || hash[PF_NAT] != pf->hash[PF_NAT])
+		return xstrdup("someone changed them; \"gatehouse apply --dry-run\" shows what");
+	if (hash[PF_PINS_RULES] != pf->hash[PF_PINS_RULES] ||
+	    hash[PF_PINS_NAT] != pf->hash[PF_PINS_NAT])
+		return xstrdup("someone changed the rules of pinned addresses in our anchor");
+	return frozen_match(pf, list) ? NULL :
+	    xstrdup("someone changed the frozen guests in our table");
+}
+
+void
+pf_check(struct pf *pf, struct fw_status *status)
+{
+	char *list, *cause;
+
+	memset(status, 0, sizeof(*status));
+	copy_string(status->backend, "pf", sizeof(status->backend));
+	copy_string(status->place, pf->host->anchor, sizeof(status->place));
+	status->profile = pf->profile;
+	status->frozen_all = pf->frozen.all;
+	status->frozen = pf->frozen.n;
+	status->hash = pf->hash[PF_RULES];
+	expire_pins(pf);
+	cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
+	if (cause == NULL) {
+		status->verified = now_wall();
+		status->loaded = pf_list_hash(list, strlen(list), PF_RULES) != 0;
+		cause = difference(pf, list);
+		status->drift = pf->drifted = cause != NULL;
+		if (cause == NULL)
+			cause = pf_nets_uncovered(pf->host, &pf->conf.bridges);
+	}
+	copy_string(status->cause, cause != NULL ? cause : "", sizeof(status->cause));
+	free(cause);
+	free(list);
+}

@@ -1,0 +1,90 @@
+/*
+ * Interfaces as pf takes them.  It knows no patterns, so "bridge*" is the group
+ * of all bridges; where there are no groups, it is a few that may come.
+ */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "xmalloc.h"
+
+bool
+pf_is_pattern(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len > 0 && name[len - 1] == '*';
+}
+
+static void
+names_add(struct pf_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(names->name[i], name) == 0)
+			return;
+	}
+	copy_string(names->name[names->n++], name, GH_IFNAME_SIZE);
+}
+
+/* What a pattern stands for. NULL or a cause. */
+static char *
+names_add_pattern(struct pf_names *names, const struct pf_host *host, const char *pattern)
+{
+	char stem[GH_IFNAME_SIZE], name[GH_IFNAME_SIZE + 12];
+	const size_t len = copy_string(stem, pattern, sizeof(stem)) - 1;
+
+	stem[len] = '\0';
+	for (const char *p = stem; *p != '\0'; p++) {
+		if (!isalpha((unsigned char)*p))
+			return xasprintf("bridge = %s: pf knows interfaces by their names or by "
+			    "their kind (\"bridge*\"): name each", pattern);
+	}
+	if (host->groups) {
+		names_add(names, stem);
+		return NULL;
+	}
+	for (unsigned i = 0; i < PF_BRIDGES_AHEAD; i++) {
+		snprintf(name, sizeof(name), "%s%u", stem,
+		    (strcmp(stem, "bridge") == 0 ? host->first : 0) + i);
+		if (strlen(name) < GH_IFNAME_SIZE)
+			names_add(names, name);
+	}
+	return NULL;
+}
+
+char *
+pf_names_of(struct pf_names *names, const struct pf_host *host, const struct conf_names *bridges)
+{
+	char *cause = NULL;
+
+	names->n = 0;
+	for (uint32_t i = 0; i < bridges->n && cause == NULL; i++) {
+		if (pf_is_pattern(bridges->name[i]))
+			cause = names_add_pattern(names, host, bridges->name[i]);
+		else
+			names_add(names, bridges->name[i]);
+	}
+	return cause;
+}
+
+bool
+pf_covers(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
+{
+	struct pf_names *names = xmalloc(sizeof(*names));
+	char *cause = pf_names_of(names, host, bridges);
+	bool covered = false;
+
+	for (uint32_t i = 0; i < bridges->n && host->groups; i++)
+		covered = covered || text_glob(bridges->name[i], ifname);
+	for (size_t i = 0; i < names->n; i++)
+		covered = covered || strcmp(names->name[i], ifname) == 0;
+	free(cause);
+	free(names);
+	return covered;
+}

@@ -1,0 +1,359 @@
+/* What else pfctl prints. */
+#include "config.h"
+
+#include "firewall/pf.h"
+
+#include <ctype.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum { LINE_SIZE = 1024, WORDS_MAX = 16 };
+
+/* Copies the next line into line, cut short if it must be; false at the end. */
+static bool
+line_next(const char **text, char line[LINE_SIZE])
+{
+	const size_t len = strcspn(*text, "\n");
+
+	if (**text == '\0')
+		return false;
+	snprintf(line, LINE_SIZE, "%.*s", len < LINE_SIZE ? (int)len : LINE_SIZE - 1, *text);
+	*text += len;
+	if (**text == '\n')
+		(*text)++;
+	return true;
+}
+
+/* Cuts the line up at its spaces. */
+static size_t
+words_cut(char *line, char *words[WORDS_MAX])
+{
+	size_t n = 0;
+	char *word;
+
+	while (n < WORDS_MAX && (word = strsep(&line, " \t")) != NULL) {
+		if (*word != '\0')
+			words[n++] = word;
+	}
+	return n;
+}
+
+/* ---- the hook ---- */
+
+static bool
+is_guarded(const struct conf_names *bridges, const char *ifname)
+{
+	for (uint32_t i = 0; i < bridges->n; i++) {
+		const char *name = bridges->name[i];
+		const size_t len = strlen(name);
+
+		/* "bridge" is what a pattern stands for in a rule. */
+		if (text_glob(name, ifname) || (len > 1 && name[len - 1] == '*' &&
+		    strlen(ifname) == len - 1 && strncmp(name, ifname, len - 1) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* The interface a rule is for; NULL: for every one, or for all but one. */
+static const char *
+rule_interface(char *const words[], size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (strcmp(words[i], "on") == 0)
+			return strcmp(words[i + 1], "!") == 0 ? NULL : words[i + 1];
+	}
+	return NULL;
+}
+
+static bool
+has_word(char *const words[], size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(words[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A rule of the host's that decides about guests' packets before ours can. */
+static bool
+is_ahead(char *const words[], size_t n, const struct conf_names *bridges)
+{
+	const char *on = rule_interface(words, n);
+
+	return n > 0 && strcmp(words[0], "pass") == 0 && has_word(words, n, "quick") &&
+	    (on == NULL || is_guarded(bridges, on));
+}
+
+/* One that lets pass what it translates, and no filter rule sees: wherever it is. */
+static bool
+is_past(char *const words[], size_t n, const struct conf_names *bridges)
+{
+	const char *on = rule_interface(words, n);
+
+	return n > 1 && strcmp(words[1], "pass") == 0 &&
+	    (strcmp(words[0], "rdr") == 0 || strcmp(words[0], "binat") == 0) &&
+	    (on == NULL || is_guarded(bridges, on));
+}
+
+/* anchor "NAME" all, and nothing that narrows it down. */
+static bool
+is_hook(char *const words[], size_t n, const char *kind, const char *name)
+{
+	const size_t len = strlen(name);
+
+	return n == 3 && strcmp(words[0], kind) == 0 && strcmp(words[2], "all") == 0 &&
+	    strlen(words[1]) == len + 2 && words[1][0] == '"' && words[1][len + 1] == '"' &&
+	    strncmp(words[1] + 1, name, len) == 0;
+}
+
+/* Looks for the hook of that kind. NULL, or the rule that comes before it. */
+static char *
+hook_find(const char *text, const char *kind, const char *name, const struct conf_names *bridges,
+    bool *found)
+{
+	char line[LINE_SIZE], whole[LINE_SIZE], *words[WORDS_MAX];
+
+	*found = false;
+	while (line_next(&text, line)) {
+		size_t n;
+
+		memcpy(whole, line, sizeof(whole));
+		n = words_cut(line, words);
+		if (is_hook(words, n, kind, name)) {
+			*found = true;
+			continue;
+		}
+		if ((!*found && is_ahead(words, n, bridges)) || is_past(words, n, bridges))
+			return xasprintf("the host's own rule \"%.90s\" decides about guests before "
+			    "gatehouse does: in /etc/pf.conf, put it behind our anchor, for other "
+			    "interfaces, or without \"pass\"", whole);
+	}
+	return NULL;
+}
+
+char *
+pf_hook_check(const struct pf_host *host, const char *nat, const char *rules, bool want_nat,
+    const struct conf_names *bridges)
+{
+	static const char *const kinds[] = { "nat-anchor", "rdr-anchor", "anchor" };
+	char *cause = NULL, missing[128] = "";
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && cause == NULL; i++) {
+		const size_t len = strlen(missing);
+		bool found;
+
+		cause = hook_find(i < 2 ? nat : rules, kinds[i], host->hook, bridges, &found);
+		if (cause == NULL && !found && (i > 0 || want_nat))
+			snprintf(missing + len, sizeof(missing) - len, "%s%s \"%s\"",
+			    len > 0 ? ", " : "", kinds[i], host->hook);
+	}
+	if (cause == NULL && missing[0] != '\0')
+		cause = xasprintf("pf is not told to ask our anchor; its main rules lack: %s (%s)",
+		    missing, host->advice);
+	return cause;
+}
+
+char *
+pf_skip_check(const struct pf_host *host, const char *interfaces, const struct conf_names *bridges,
+    bool uids)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+
+	while (line_next(&interfaces, line)) {
+		const bool indented = line[0] == ' ' || line[0] == '\t';
+		const size_t n = words_cut(line, words);
+
+		if (indented || n < 2 || !has_word(words, n, "(skip)"))
+			continue;
+		if (strcmp(words[0], "lo0") == 0 ? uids :
+		    is_guarded(bridges, words[0]) || pf_covers(host, bridges, words[0]))
+			return xasprintf("/etc/pf.conf says \"set skip on %s\", so pf looks at no "
+			    "packet there: take that line out and run \"pfctl -f /etc/pf.conf\"",
+			    words[0]);
+	}
+	return NULL;
+}
+
+/* ---- pf itself ---- */
+
+bool
+pf_enabled_parse(const char *info, bool *enabled)
+{
+	static const char mark[] = "Status: ";
+	char line[LINE_SIZE];
+
+	while (line_next(&info, line)) {
+		if (strncmp(line, mark, sizeof(mark) - 1) != 0)
+			continue;
+		*enabled = strncmp(line + sizeof(mark) - 1, "Enabled", 7) == 0;
+		return *enabled || strncmp(line + sizeof(mark) - 1, "Disabled", 8) == 0;
+	}
+	return false;
+}
+
+uint64_t
+pf_token_parse(const char *text)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+	const char *why;
+	uint64_t token;
+
+	while (line_next(&text, line)) {
+		if (words_cut(line, words) == 3 && strcmp(words[0], "Token") == 0 &&
+		    strcmp(words[1], ":") == 0 &&
+		    text_number(words[2], 1, UINT64_MAX, &token, &why))
+			return token;
+	}
+	return 0;
+}
+
+bool
+pf_token_held(const char *references, uint64_t token)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+	const char *why;
+	uint64_t number;
+
+	while (line_next(&references, line)) {
+		const size_t n = words_cut(line, words);
+
+		/* Of a process's id, its name, the token and a time. */
+		for (size_t i = 1; i < n; i++) {
+			if (text_number(words[i], 1, UINT64_MAX, &number, &why) && number == token)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- states ---- */
+
+/* "192.168.64.2:22", "fd00:64::2[22]", or either without a port. */
+static bool
+end_parse(char *word, struct addr *a, uint16_t *port)
+{
+	const char *why;
+	uint64_t number = 0;
+	char *at = strchr(word, '[');
+
+	if (at != NULL) {
+		char *end = strchr(at, ']');
+
+		if (end == NULL || end[1] != '\0')
+			return false;
+		*end = '\0';
+		*at++ = '\0';
+	} else if ((at = strchr(word, ':')) != NULL && strchr(at + 1, ':') == NULL)
+		*at++ = '\0';
+	else
+		at = NULL;
+	if (at != NULL && !text_number(at, 0, UINT16_MAX, &number, &why))
+		return false;
+	*port = (uint16_t)number;
+	/* "fe80::1%bridge100" */
+	word[strcspn(word, "%")] = '\0';
+	return addr_parse(word, a);
+}
+
+/*
+ *	all tcp 198.51.100.7:22 <- 192.168.64.2:51514       ESTABLISHED:ESTABLISHED
+ *	all tcp 127.0.0.1:8643 (203.0.113.7:443) <- 192.168.64.2:45048       ...
+ *
+ * where the address in parentheses is the one that was asked for.
+ */
+static bool
+state_parse(char *words[], size_t n, struct flow_key *k, bool *in)
+{
+	uint16_t port;
+	size_t i;
+
+	memset(k, 0, sizeof(*k));
+	for (i = 2; i < n && strcmp(words[i], "<-") != 0 && strcmp(words[i], "->") != 0; i++)
+		continue;
+	if (i < 3 || i + 1 >= n)
+		return false;
+	*in = strcmp(words[i], "<-") == 0;
+	if (!*in)
+		return true;
+	k->proto = strcmp(words[1], "tcp") == 0 ? IPPROTO_TCP :
+	    strcmp(words[1], "udp") == 0 ? IPPROTO_UDP : 0;
+	k->nat = words[i - 1][0] == '(';
+	if (k->nat) {
+		words[i - 1]++;
+		words[i - 1][strcspn(words[i - 1], ")")] = '\0';
+	}
+	return end_parse(words[i - 1], &k->dst, &k->port) && end_parse(words[i + 1], &k->src, &port);
+}
+
+bool
+pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void *), void *arg)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+	struct flow_key k;
+	bool good = true, in;
+
+	while (line_next(&text, line)) {
+		const size_t n = words_cut(line, words);
+
+		if (n == 0)
+			continue;
+		if (!state_parse(words, n, &k, &in))
+			good = false;
+		else if (in)
+			cb(&k, arg);
+	}
+	return good;
+}
+
+/* ---- warnings ---- */
+
+/* What pfctl says whether or not anything is wrong, or of what it has done. */
+static const char *const harmless[] = {
+	"killed ",
+	"rules cleared",
+	"nat cleared",
+	"no changes.",
+	"No ALTQ support in kernel",
+	"ALTQ related functions disabled",
+	"pfctl: Use of -f option, could result in flushing of rules",
+	"present in the main ruleset added by the system at startup.",
+	"See /etc/pf.conf for further details.",
+	"pf enabled",
+	"pf already enabled",
+	"pf disabled",
+	"Token : ",
+};
+
+static bool
+is_harmless(const char *line, size_t len)
+{
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		if (strncmp(line, harmless[i], strlen(harmless[i])) == 0)
+			return true;
+	}
+	/* "2 addresses added.", "1/1 addresses added.", "3 tables deleted." */
+	return isdigit((unsigned char)line[0]) && line[len - 1] == '.';
+}
+
+const char *
+pf_complaint(const char *text, size_t *len)
+{
+	while (*text != '\0') {
+		*len = strcspn(text, "\n");
+		if (*len > 0 && !is_harmless(text, *len))
+			return text;
+		text += *len;
+		if (*text == '\n')
+			text++;
+	}
+	*len = 0;
+	return "";
+}
