@@ -34,6 +34,7 @@ struct pf_host {
 	bool		 groups;		/* "on bridge" matches bridge0 and bridge1 */
 	unsigned	 first;			/* else: number of the first bridge with guests */
 	bool		 tokens;		/* pfctl -E and -X */
+	unsigned	 seconds;		/* that a run of either may take */
 };
 extern const struct pf_host pf_host_freebsd, pf_host_macos;
 /* This host's; on one without pf that of FreeBSD, for rules as text. backend_*.c */
@@ -130,18 +131,17 @@ bool	 pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void
 const char *pf_complaint(const char *text, size_t *len);
 
 /* ---- pf_run.c ---- */
-enum { PF_RUN_SECONDS = 10 };
 struct pf_run {
 	int	 code;		/* exit status */
 	char	*out, *err;	/* bounded by FW_TEXT_MAX together */
 };
 /*
  * Runs the program with these arguments (argv[0] is its path), an empty
- * environment and input (NULL: nothing) on stdin.  NULL, or why it did not come
- * to its end (caller frees): then it is dead and *r empty.  Whoever calls
- * ignores SIGPIPE.
+ * environment and input (NULL: nothing) on stdin, for so long at most.  NULL, or
+ * why it did not come to its end (caller frees): then it is dead and *r empty.
+ * Whoever calls ignores SIGPIPE.
  */
-char	*pf_run(const char *const argv[], const char *input, struct pf_run *r);
+char	*pf_run(const char *const argv[], const char *input, unsigned seconds, struct pf_run *r);
 void	 pf_run_free(struct pf_run *);
 
 /* ---- pf_ctl.c ---- */

@@ -50,10 +50,10 @@ tell_warnings(const char *const argv[], const struct pf_run *r)
 
 /* Runs it; what it printed goes to *text (NULL: nowhere). NULL or a cause. */
 static char *
-ctl(const char *const argv[], const char *input, char **text)
+ctl(const struct pf_host *host, const char *const argv[], const char *input, char **text)
 {
 	struct pf_run r;
-	char *cause = pf_run(argv, input, &r);
+	char *cause = pf_run(argv, input, host->seconds, &r);
 
 	if (text != NULL)
 		*text = NULL;
@@ -77,7 +77,7 @@ pf_ctl_load(const struct pf_host *host, const char *anchor, const char *rules)
 {
 	const char *const argv[] = { host->pfctl, "-a", anchor, "-f", "-", NULL };
 
-	return ctl(argv, rules, NULL);
+	return ctl(host, argv, rules, NULL);
 }
 
 char *
@@ -85,7 +85,7 @@ pf_ctl_try(const struct pf_host *host, const char *rules, char **normal)
 {
 	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-nvf", "-", NULL };
 
-	return ctl(argv, rules, normal);
+	return ctl(host, argv, rules, normal);
 }
 
 /* Of the main ruleset where anchor is NULL. */
@@ -97,7 +97,7 @@ pf_ctl_show(const struct pf_host *host, const char *anchor, const char *what, bo
 	const char *const ours[] = { host->pfctl, "-a", anchor, flag, what, NULL };
 	const char *const all[] = { host->pfctl, flag, what, NULL };
 
-	return ctl(anchor != NULL ? ours : all, NULL, text);
+	return ctl(host, anchor != NULL ? ours : all, NULL, text);
 }
 
 char *
@@ -106,7 +106,7 @@ pf_ctl_frozen(const struct pf_host *host, const char *addresses)
 	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-t", "gh_frozen", "-T",
 		"replace", "-f", "-", NULL };
 
-	return ctl(argv, addresses, NULL);
+	return ctl(host, argv, addresses, NULL);
 }
 
 char *
@@ -115,7 +115,7 @@ pf_ctl_frozen_show(const struct pf_host *host, char **text)
 	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-t", "gh_frozen", "-T",
 		"show", NULL };
 
-	return ctl(argv, NULL, text);
+	return ctl(host, argv, NULL, text);
 }
 
 char *
@@ -123,7 +123,7 @@ pf_ctl_flush(const struct pf_host *host, const char *anchor)
 {
 	const char *const argv[] = { host->pfctl, "-a", anchor, "-F", "all", NULL };
 
-	return ctl(argv, NULL, NULL);
+	return ctl(host, argv, NULL, NULL);
 }
 
 char *
@@ -131,9 +131,9 @@ pf_ctl_kill(const struct pf_host *host, const char *net, bool v6)
 {
 	const char *const from[] = { host->pfctl, "-k", net, NULL };
 	const char *const to[] = { host->pfctl, "-k", v6 ? "::/0" : "0.0.0.0/0", "-k", net, NULL };
-	char *cause = ctl(from, NULL, NULL);
+	char *cause = ctl(host, from, NULL, NULL);
 
-	return cause != NULL ? cause : ctl(to, NULL, NULL);
+	return cause != NULL ? cause : ctl(host, to, NULL, NULL);
 }
 
 char *
@@ -141,9 +141,9 @@ pf_ctl_kill_pair(const struct pf_host *host, const char *src, const char *dst)
 {
 	const char *const there[] = { host->pfctl, "-k", src, "-k", dst, NULL };
 	const char *const back[] = { host->pfctl, "-k", dst, "-k", src, NULL };
-	char *cause = ctl(there, NULL, NULL);
+	char *cause = ctl(host, there, NULL, NULL);
 
-	return cause != NULL ? cause : ctl(back, NULL, NULL);
+	return cause != NULL ? cause : ctl(host, back, NULL, NULL);
 }
 
 /* ---- enabling ---- */
@@ -166,7 +166,7 @@ take_token(const struct pf_host *host, uint64_t *token)
 		free(cause);
 	}
 	*token = 0;
-	if ((cause = pf_run(argv, NULL, &r)) != NULL)
+	if ((cause = pf_run(argv, NULL, host->seconds, &r)) != NULL)
 		return cause;
 	/* It is said on one or the other. */
 	if ((*token = pf_token_parse(r.out)) == 0)
@@ -201,7 +201,7 @@ pf_ctl_enable(const struct pf_host *host, uint64_t *token)
 	cause = is_enabled(host, &enabled);
 	if (cause != NULL || enabled)
 		return cause;
-	cause = ctl(argv, NULL, NULL);
+	cause = ctl(host, argv, NULL, NULL);
 	/* Somebody else may have been faster. */
 	if (cause != NULL && strstr(cause, "already enabled") != NULL) {
 		free(cause);
@@ -217,7 +217,7 @@ pf_ctl_release(const struct pf_host *host, uint64_t token)
 	const char *const argv[] = { host->pfctl, "-X", text, NULL };
 
 	snprintf(text, sizeof(text), "%" PRIu64, token);
-	return ctl(argv, NULL, NULL);
+	return ctl(host, argv, NULL, NULL);
 }
 
 /* ---- listing ---- */

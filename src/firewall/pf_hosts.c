@@ -2,6 +2,8 @@
 
 #include "firewall/pf.h"
 
+enum { RUN_SECONDS = 10 };
+
 /* The stock pf.conf has no place for others' anchors: the hook is an edit of it. */
 const struct pf_host pf_host_freebsd = {
 	.pfctl = "/sbin/pfctl",
@@ -12,6 +14,7 @@ const struct pf_host pf_host_freebsd = {
 	.advice = "\"gatehouse setup\" adds them, or put them before the other lines of their kind "
 	    "in /etc/pf.conf and run \"pfctl -f /etc/pf.conf\"",
 	.groups = true,
+	.seconds = RUN_SECONDS,
 };
 
 /*
@@ -29,4 +32,5 @@ const struct pf_host pf_host_macos = {
 	    "\"pfctl -f /etc/pf.conf\"",
 	.first = 100,
 	.tokens = true,
+	.seconds = RUN_SECONDS,
 };

@@ -25,7 +25,7 @@ ifconfig(const struct pf_host *host, unsigned number, const char *word)
 	char *cause;
 
 	snprintf(name, sizeof(name), "pflog%u", number);
-	if ((cause = pf_run(argv, NULL, &r)) != NULL)
+	if ((cause = pf_run(argv, NULL, host->seconds, &r)) != NULL)
 		return cause;
 	if (r.code != 0)
 		cause = xasprintf("%.*s", (int)strcspn(r.err, "\n"), r.err);

@@ -1,0 +1,854 @@
+/*
+ * The pf backend by way of firewall.h, with a pfctl that plays the kernel
+ * (tests/firewall/pfctl): what it is called with, and what is believed of it.
+ */
+#include "config.h"
+
+#include "unit.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "firewall/pf.h"
+#include "xmalloc.h"
+
+enum { PATH_SIZE = 512, FILE_SIZE = 1 << 20 };
+
+static char dir[64], pfctl[PATH_SIZE], ifconfig[PATH_SIZE];
+static struct pf_host host;
+static struct conf conf;
+static struct firewall *fw;
+
+/* This test's host, in place of the one it runs on. */
+const struct pf_host *
+pf_host_here(void)
+{
+	return &host;
+}
+
+const struct fw_backend *
+fw_backend_here(void)
+{
+	return fw_backend_find("pf");
+}
+
+/* ---- the kernel's folder ---- */
+
+static char *
+path_of(const char *name)
+{
+	static char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static void
+put(const char *name, const char *text)
+{
+	FILE *f = fopen(path_of(name), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* "" where it is not there; valid until the next call. */
+static const char *
+get(const char *name)
+{
+	static char text[FILE_SIZE];
+	FILE *f = fopen(path_of(name), "r");
+	size_t n = 0;
+
+	if (f != NULL) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static bool
+is_there(const char *name)
+{
+	return access(path_of(name), F_OK) == 0;
+}
+
+static void
+gone(const char *name)
+{
+	unlink(path_of(name));
+}
+
+/* Since the last time, without the folder's name. */
+static void
+assert_calls(const char *want)
+{
+	assert_string_equal(get("calls"), want);
+	gone("calls");
+}
+
+static void
+assert_call(const char *line)
+{
+	const char *calls = get("calls");
+
+	if (strstr(calls, line) == NULL)
+		fail_msg("never called with \"%s\", but:\n%s", line, calls);
+}
+
+static void
+assert_no_call(const char *line)
+{
+	const char *calls = get("calls");
+
+	if (strstr(calls, line) != NULL)
+		fail_msg("called with \"%s\":\n%s", line, calls);
+}
+
+static void
+links_of(const char *from, const char *to)
+{
+	const char *src = getenv("abs_srcdir");
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/tests/firewall/pfctl", src != NULL ? src : ".");
+	snprintf(pfctl, sizeof(pfctl), "%s/%s", dir, from);
+	snprintf(ifconfig, sizeof(ifconfig), "%s/%s", dir, to);
+	assert_int_equal(symlink(path, pfctl), 0);
+	assert_int_equal(symlink(path, ifconfig), 0);
+}
+
+static void
+conf_make(void)
+{
+	const char *src = getenv("abs_srcdir");
+
+	memset(&conf, 0, sizeof(conf));
+	conf.proxy_port = 8643;
+	conf.explicit_port = 3128;
+	conf.dns_port = 8653;
+	conf.pflog = 7;
+	snprintf(conf.state, sizeof(conf.state), "%s", dir);
+	snprintf(conf.rules[0], sizeof(conf.rules[0]), "%s/rules", src != NULL ? src : ".");
+	copy_string(conf.path, "/etc/gatehouse/gatehouse.conf", sizeof(conf.path));
+	/* One that is there on the host of this test, for its networks. */
+	conf.bridges.n = 1;
+	copy_string(conf.bridges.name[0], "lo", GH_IFNAME_SIZE);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/gatehouse-test-pf-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(mkdir(path_of("anchors"), 0700), 0);
+	assert_int_equal(mkdir(path_of("tables"), 0700), 0);
+	links_of("pfctl", "ifconfig");
+	put("main.rules", "anchor \"gatehouse\" all\npass all flags S/SA keep state\n");
+	put("main.nat", "nat-anchor \"gatehouse\" all\nrdr-anchor \"gatehouse\" all\n");
+	put("interfaces", "em0\n\tCleared:     Sun Nov 22 02:04:58 2026\nlo0 (skip)\n");
+	put("states", "");
+	put("enabled", "");
+	host = pf_host_freebsd;
+	host.pfctl = pfctl;
+	host.ifconfig = ifconfig;
+	host.seconds = 5;
+	conf_make();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char command[PATH_SIZE + 16];
+
+	(void)state;
+	firewall_close(fw);
+	fw = NULL;
+	snprintf(command, sizeof(command), "rm -r '%s'", dir);
+	return system(command);
+}
+
+/* ---- helpers ---- */
+
+static void
+opened(void)
+{
+	char *cause;
+
+	fw = firewall_open(&conf, &cause);
+	assert_null(cause);
+	assert_non_null(fw);
+}
+
+static void
+applied(enum profile profile)
+{
+	char *cause = firewall_apply(fw, profile);
+
+	if (cause != NULL)
+		fail_msg("not applied: %s", cause);
+	assert_int_equal(firewall_profile(fw), profile);
+}
+
+/* In force, and nothing to be said. */
+static void
+assert_well(void)
+{
+	struct fw_status s;
+
+	firewall_check(fw, &s);
+	assert_string_equal(s.cause, "");
+	assert_true(s.loaded && !s.drift && s.verified != 0);
+}
+
+static void
+assert_drift(const char *part)
+{
+	struct fw_status s;
+
+	firewall_check(fw, &s);
+	if (strstr(s.cause, part) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", s.cause, part);
+	assert_true(s.drift);
+}
+
+static struct addr
+addr(const char *text)
+{
+	struct addr a;
+
+	assert_true(addr_parse(text, &a));
+	return a;
+}
+
+static struct fw_guest
+guest(const char *a, const char *b)
+{
+	struct fw_guest g = { .naddrs = 1 };
+
+	g.addrs[0] = addr(a);
+	if (b != NULL)
+		g.addrs[g.naddrs++] = addr(b);
+	return g;
+}
+
+/* ---- what it is called with ---- */
+
+static void
+it_opens_the_log_interface_it_needs(void **state)
+{
+	opened();
+	assert_calls("pfctl -s info env=0\n"
+	    "ifconfig pflog7 env=0\n"
+	    "ifconfig pflog7 create env=0\n"
+	    "ifconfig pflog7 up env=0\n"
+	    "pfctl -a gatehouse -nvf - env=0\n");
+	assert_string_equal(get("pf"), "gatehouse-pf 1\nlog 7\nend\n");
+	firewall_close(fw);
+	fw = NULL;
+	assert_calls("ifconfig pflog7 destroy env=0\n");
+	assert_string_equal(get("pf"), "gatehouse-pf 1\nend\n");
+}
+
+static void
+an_interface_of_somebody_elses_stays(void **state)
+{
+	put("pflog7", "");
+	opened();
+	firewall_close(fw);
+	fw = NULL;
+	assert_no_call("create");
+	assert_no_call("destroy");
+	assert_true(is_there("pflog7"));
+}
+
+static void
+what_rules_in_force_log_to_stays(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	firewall_close(fw);
+	assert_true(is_there("pflog7"));
+	/* And is known for ours when the daemon comes again. */
+	opened();
+	assert_null(firewall_flush(fw));
+	firewall_close(fw);
+	fw = NULL;
+	assert_false(is_there("pflog7"));
+}
+
+static void
+a_load_is_one_run_for_each_anchor(void **state)
+{
+	opened();
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_calls("pfctl -s nat env=0\n"
+	    "pfctl -s rules env=0\n"
+	    "pfctl -vvs Interfaces env=0\n"
+	    "pfctl -a gatehouse/pins -f - env=0\n"
+	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
+	    "pfctl -a gatehouse/pins -vvs rules env=0\n"
+	    "pfctl -a gatehouse -f - env=0\n"
+	    "pfctl -a gatehouse -vvs nat env=0\n"
+	    "pfctl -a gatehouse -vvs rules env=0\n"
+	    "pfctl -s info env=0\n"
+	    "pfctl -k 127.0.0.0/8 env=0\n"
+	    "pfctl -k 0.0.0.0/0 -k 127.0.0.0/8 env=0\n"
+	    "pfctl -k ::1/128 env=0\n"
+	    "pfctl -k ::/0 -k ::1/128 env=0\n");
+	assert_well();
+}
+
+static void
+what_is_loaded_is_what_is_shown_as_text(void **state)
+{
+	char *cause, *text;
+
+	opened();
+	applied(PROFILE_LOCKDOWN);
+	text = fw_render(&conf, PROFILE_LOCKDOWN, &cause);
+	assert_null(cause);
+	assert_string_equal(get("anchors/gatehouse"), text);
+	free(text);
+}
+
+static void
+only_what_changes_something_cuts(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k ");
+	applied(PROFILE_LOCKDOWN);
+	assert_call("pfctl -k 127.0.0.0/8 ");
+	gone("calls");
+	applied(PROFILE_OBSERVE);
+	assert_no_call("-k ");
+	applied(PROFILE_FILTERED);
+	assert_call("pfctl -k 127.0.0.0/8 ");
+}
+
+static void
+a_flush_leaves_nothing_of_ours(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	gone("calls");
+	assert_null(firewall_flush(fw));
+	assert_calls("pfctl -a gatehouse -F all env=0\npfctl -a gatehouse/pins -F all env=0\n");
+	assert_false(is_there("anchors/gatehouse"));
+	assert_true(is_there("enabled"));
+	assert_int_equal(firewall_profile(fw), PROFILE_NONE);
+}
+
+/* ---- enabling ---- */
+
+static void
+pf_is_enabled_where_it_is_not(void **state)
+{
+	gone("enabled");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_call("pfctl -e env=0\n");
+	assert_well();
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("pfctl -e");
+}
+
+static void
+a_token_is_taken_once_and_given_back(void **state)
+{
+	host = pf_host_macos;
+	host.pfctl = pfctl;
+	host.ifconfig = ifconfig;
+	host.seconds = 5;
+	put("main.rules", "scrub-anchor \"com.apple/*\" all fragment reassemble\n"
+	    "anchor \"com.apple/*\" all\n");
+	put("main.nat", "nat-anchor \"com.apple/*\" all\nrdr-anchor \"com.apple/*\" all\n");
+	put("references", "No ALTQ\n");
+	put("warns", "pfctl: Use of -f option, could result in flushing of rules\n"
+	    "present in the main ruleset added by the system at startup.\n"
+	    "See /etc/pf.conf for further details.\n\n");
+	gone("enabled");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_call("pfctl -a com.apple/gatehouse -f - env=0\n");
+	assert_call("pfctl -E env=0\n");
+	assert_string_equal(get("pf"), "gatehouse-pf 1\ntoken 15453987012345\nlog 7\nend\n");
+	assert_well();
+	/* Over a restart it is the same, */
+	firewall_close(fw);
+	gone("calls");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_no_call("-E");
+	/* unless the host was started anew. */
+	put("references", "");
+	applied(PROFILE_FILTERED);
+	assert_call("pfctl -E env=0\n");
+	assert_null(firewall_flush(fw));
+	assert_call("pfctl -X 15453987012345 env=0\n");
+	assert_no_call("pfctl -d");
+	assert_string_equal(get("pf"), "gatehouse-pf 1\nlog 7\nend\n");
+}
+
+/* ---- nothing is claimed ---- */
+
+static void
+without_a_hook_nothing_is_loaded(void **state)
+{
+	opened();
+	put("main.nat", "");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "its main rules lack: rdr-anchor "
+	    "\"gatehouse\" (\"gatehouse setup\" adds");
+	assert_false(is_there("anchors/gatehouse"));
+	put("main.nat", "rdr-anchor \"gatehouse\" all\n");
+	put("main.rules", "pass all flags S/SA keep state\n");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "lack: anchor \"gatehouse\"");
+	put("main.rules", "anchor \"gatehouse\" in on em0 all\n");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "lack: anchor \"gatehouse\"");
+	assert_int_equal(firewall_profile(fw), PROFILE_NONE);
+	/* Where guests are masqueraded, a third is needed. */
+	put("main.rules", "anchor \"gatehouse\" all\n");
+	conf.egress.n = 1;
+	copy_string(conf.egress.name[0], "em0", GH_IFNAME_SIZE);
+	firewall_reconf(fw, &conf);
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "lack: nat-anchor \"gatehouse\"");
+}
+
+static void
+a_host_that_decides_first_is_told(void **state)
+{
+	opened();
+	put("main.rules", "pass quick on em0 all flags S/SA keep state\nanchor \"gatehouse\" all\n");
+	applied(PROFILE_FILTERED);
+	put("main.rules", "pass quick all flags S/SA keep state\nanchor \"gatehouse\" all\n");
+	assert_drift("\"pass quick all flags S/SA keep state\" decides about guests before");
+	put("main.rules", "pass in quick on lo proto tcp all\nanchor \"gatehouse\" all\n");
+	assert_drift("decides about guests before");
+	put("main.rules", "anchor \"gatehouse\" all\npass quick all\n");
+	put("main.nat", "rdr-anchor \"gatehouse\" all\n"
+	    "rdr pass on lo inet proto tcp from any to any port = 22 -> 10.0.0.1\n");
+	assert_drift("decides about guests before");
+}
+
+static void
+a_skipped_interface_is_told(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	put("interfaces", "lo (skip)\n");
+	assert_drift("set skip on lo\"");
+	put("interfaces", "lo0 (skip)\n");
+	assert_well();
+	conf.nuids = 1;
+	conf.uids[0].uid = 1001;
+	firewall_reconf(fw, &conf);
+	assert_drift("set skip on lo0\"");
+}
+
+static void
+a_disabled_pf_is_told(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	gone("enabled");
+	assert_drift("pf is disabled, and guests are open");
+	applied(PROFILE_FILTERED);
+	assert_well();
+}
+
+static void
+a_file_that_does_not_load_names_its_line(void **state)
+{
+	copy_string(conf.rules[0], dir, sizeof(conf.rules[0]));
+	put("filtered.pf", "# a comment\n\npass in quick on { $bridges } all\nnonsense here\n");
+	opened();
+	put("anchors/gatehouse", "pass all label \"old\"\n");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "/filtered.pf:4: syntax error");
+	assert_string_equal(get("anchors/gatehouse"), "pass all label \"old\"\n");
+	assert_int_equal(firewall_profile(fw), PROFILE_NONE);
+}
+
+static void
+a_pfctl_that_misbehaves_is_believed_nothing(void **state)
+{
+	static const struct {
+		const char	*mode, *cause;
+	} rows[] = {
+		{ "-f refuse", "Operation not permitted" },
+		{ "-f hang", "took too long and was killed" },
+		{ "-f flood", "printed more than 2048 KiB and was killed" },
+		{ "-f deaf", "cannot read" },
+		{ "-f die", "ended by signal 9" },
+		{ "rules refuse", "Operation not permitted" },
+		{ "rules flood", "printed more than" },
+		{ "nat die", "ended by signal 9" },
+		{ "Interfaces hang", "took too long" },
+	};
+
+	host.seconds = 1;
+	opened();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put("mode", rows[i].mode);
+		assert_cause(firewall_apply(fw, PROFILE_FILTERED), rows[i].cause);
+		assert_int_equal(firewall_profile(fw), PROFILE_NONE);
+	}
+	gone("mode");
+	applied(PROFILE_FILTERED);
+	assert_well();
+}
+
+static void
+one_that_cannot_be_asked_is_no_drift(void **state)
+{
+	struct fw_status s;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	put("mode", "rules die");
+	firewall_check(fw, &s);
+	assert_false(s.drift);
+	assert_true(s.verified == 0);
+	assert_non_null(strstr(s.cause, "ended by signal 9"));
+}
+
+static void
+a_program_that_is_not_there_is_named(void **state)
+{
+	char *cause;
+
+	gone("pfctl");
+	assert_null(firewall_open(&conf, &cause));
+	assert_cause(cause, "/pfctl: cannot be run: is it there?");
+}
+
+static void
+where_pf_logs_to_one_interface_alone_that_is_used(void **state)
+{
+	put("no-log", "");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(strstr(get("anchors/gatehouse"), "block drop in log (to pflog"));
+	assert_non_null(strstr(get("anchors/gatehouse"), "block drop in log quick on"));
+	assert_well();
+	firewall_close(fw);
+	gone("no-log");
+	gone("pflog7");
+	put("no-pflog", "");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(strstr(get("anchors/gatehouse"), "block drop in log (to pflog"));
+}
+
+/* ---- drift ---- */
+
+static void
+changes_in_the_kernel_are_seen(void **state)
+{
+	static const char *const files[] = { "anchors/gatehouse", "anchors/gatehouse+pins" };
+
+	opened();
+	applied(PROFILE_FILTERED);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *text = xstrdup(get(files[i])), *more;
+
+		more = xasprintf("%spass in quick all label \"mine\"\n", text);
+		put(files[i], more);
+		assert_drift("someone changed the");
+		put(files[i], text);
+		assert_well();
+		free(more);
+		free(text);
+	}
+	put("tables/gatehouse.gh_frozen", "10.0.0.1\n");
+	assert_drift("someone changed the frozen guests");
+	put("tables/gatehouse.gh_frozen", "");
+	assert_well();
+	gone("anchors/gatehouse");
+	assert_drift("our rules are gone");
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	/* What came in while they were gone goes. */
+	assert_call("pfctl -k 127.0.0.0/8 ");
+	assert_well();
+}
+
+static void
+rules_after_a_flush_are_drift(void **state)
+{
+	struct fw_status s;
+
+	opened();
+	firewall_check(fw, &s);
+	assert_false(s.drift || s.loaded);
+	put("anchors/gatehouse", "pass in quick all label \"mine\"\n");
+	assert_drift("though they were flushed");
+}
+
+/* ---- freezing ---- */
+
+static void
+freezing_replaces_a_table_and_cuts(void **state)
+{
+	const struct fw_guest one = guest("10.77.0.11", "fd77::11"), all = { 0 };
+
+	opened();
+	applied(PROFILE_FILTERED);
+	gone("calls");
+	assert_null(firewall_freeze(fw, &one, true));
+	assert_calls("pfctl -a gatehouse -t gh_frozen -T replace -f - env=0\n"
+	    "pfctl -k 10.77.0.11 env=0\n"
+	    "pfctl -k 0.0.0.0/0 -k 10.77.0.11 env=0\n"
+	    "pfctl -k fd77::11 env=0\n"
+	    "pfctl -k ::/0 -k fd77::11 env=0\n");
+	assert_string_equal(get("tables/gatehouse.gh_frozen"), "10.77.0.11\nfd77::11\n");
+	assert_well();
+	assert_null(firewall_freeze(fw, &all, true));
+	assert_string_equal(get("tables/gatehouse.gh_frozen"),
+	    "0.0.0.0/0\n10.77.0.11\n::/0\nfd77::11\n");
+	assert_well();
+	gone("calls");
+	assert_null(firewall_freeze(fw, &all, false));
+	assert_string_equal(get("tables/gatehouse.gh_frozen"), "");
+	assert_no_call("-k ");
+	assert_well();
+}
+
+static void
+who_is_frozen_is_so_from_the_load_on(void **state)
+{
+	const struct fw_guest one = guest("10.77.0.11", NULL);
+
+	opened();
+	assert_null(firewall_freeze(fw, &one, true));
+	assert_no_call("gh_frozen");
+	applied(PROFILE_FILTERED);
+	assert_non_null(strstr(get("anchors/gatehouse"),
+	    "table <gh_frozen> persist { 10.77.0.11 }\n"));
+	assert_well();
+}
+
+static void
+a_guest_without_an_address_cannot_be_frozen(void **state)
+{
+	const struct fw_guest one = { .has_mac = 1, .mac = { 2, 0x77 } }, *frozen;
+	bool all;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_cause(firewall_freeze(fw, &one, true), "none of this one's is known");
+	assert_int_equal(firewall_frozen(fw, &frozen, &all), 0);
+}
+
+static void
+a_freeze_that_fails_is_not_remembered(void **state)
+{
+	const struct fw_guest one = guest("10.77.0.11", NULL), *frozen;
+	bool all;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	put("mode", "replace refuse");
+	assert_cause(firewall_freeze(fw, &one, true), "Operation not permitted");
+	assert_int_equal(firewall_frozen(fw, &frozen, &all), 0);
+}
+
+/* ---- pins ---- */
+
+static struct fw_pin
+pin(const char *dst, uint32_t seconds)
+{
+	struct fw_pin p = { .src = addr("10.77.0.11"), .dst = addr(dst), .seconds = seconds,
+		.port = 22, .proto = IPPROTO_TCP };
+
+	return p;
+}
+
+static void
+pins_are_rules_of_their_own(void **state)
+{
+	const struct fw_pin p = pin("8.8.8.8", 60);
+	const struct fw_range r = { .src = addr("10.77.0.11"), .first = addr("9.0.0.0"),
+		.last = addr("9.0.0.255"), .port = 5432, .proto = IPPROTO_TCP };
+
+	opened();
+	applied(PROFILE_FILTERED);
+	gone("calls");
+	assert_null(firewall_pin(fw, &p));
+	assert_null(firewall_ranges(fw, &r, 1));
+	assert_calls("");
+	assert_null(firewall_commit(fw));
+	assert_calls("pfctl -a gatehouse/pins -f - env=0\n"
+	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
+	    "pfctl -a gatehouse/pins -vvs rules env=0\n");
+	assert_string_equal(get("anchors/gatehouse+pins"),
+	    "pass in quick inet proto tcp from 10.77.0.11 to 8.8.8.8 port 22 flags S/SA keep state "
+	    "label \"gatehouse:pinned\"\n"
+	    "pass in quick inet proto tcp from 10.77.0.11 to 9.0.0.0/24 port 5432 flags S/SA "
+	    "keep state label \"gatehouse:address\"\n");
+	assert_well();
+	gone("calls");
+	assert_null(firewall_commit(fw));
+	assert_calls("");
+}
+
+static void
+what_lived_by_a_pin_that_goes_is_cut(void **state)
+{
+	const struct fw_pin p = pin("8.8.8.8", 60), q = pin("8.8.4.4", 60);
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(firewall_pin(fw, &p));
+	assert_null(firewall_pin(fw, &q));
+	assert_null(firewall_commit(fw));
+	gone("calls");
+	firewall_unpin(fw, &p);
+	assert_null(firewall_commit(fw));
+	assert_calls("pfctl -a gatehouse/pins -f - env=0\n"
+	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
+	    "pfctl -a gatehouse/pins -vvs rules env=0\n"
+	    "pfctl -k 10.77.0.11 -k 8.8.8.8 env=0\n"
+	    "pfctl -k 8.8.8.8 -k 10.77.0.11 env=0\n");
+	assert_null(strstr(get("anchors/gatehouse+pins"), "8.8.8.8"));
+	assert_well();
+}
+
+static void
+a_pin_whose_time_is_over_lets_nothing_new_through(void **state)
+{
+	const struct fw_pin p = pin("8.8.8.8", 1);
+	struct fw_pin ended;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(firewall_pin(fw, &p));
+	assert_null(firewall_commit(fw));
+	assert_non_null(strstr(get("anchors/gatehouse+pins"), "8.8.8.8"));
+	usleep(1100000);
+	put("states", "all tcp 8.8.8.8:22 <- 10.77.0.11:51514       ESTABLISHED:ESTABLISHED\n");
+	assert_well();
+	assert_string_equal(get("anchors/gatehouse+pins"), "");
+	/* What is open goes on, and so it is not over. */
+	assert_false(firewall_pin_ended(fw, &ended));
+	assert_no_call("-k 10.77.0.11");
+	put("states", "");
+	assert_well();
+	assert_true(firewall_pin_ended(fw, &ended));
+	assert_true(fw_pin_compare(&p, &ended) == 0);
+	assert_false(firewall_pin_ended(fw, &ended));
+}
+
+static void
+a_pin_to_where_no_name_may_lead_is_refused(void **state)
+{
+	const struct fw_pin p = pin("10.0.0.1", 60);
+
+	opened();
+	assert_cause(firewall_pin(fw, &p), "10.0.0.1 is no address that a name may lead to");
+}
+
+/* ---- for people ---- */
+
+static void
+a_diff_compares_what_pf_makes_of_both(void **state)
+{
+	char *cause, *diff;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	diff = firewall_diff(fw, PROFILE_FILTERED, &cause);
+	assert_null(cause);
+	assert_string_equal(diff, "");
+	free(diff);
+	diff = firewall_diff(fw, PROFILE_LOCKDOWN, &cause);
+	assert_null(cause);
+	assert_non_null(strstr(diff, "--- kernel (filtered)\n"));
+	assert_non_null(strstr(diff, "\n-rdr-anchor \"pins\""));
+	assert_null(strstr(diff, "gh_private> const"));
+	free(diff);
+}
+
+static void
+a_listing_has_rules_and_counters(void **state)
+{
+	const struct fw_guest one = guest("10.77.0.11", NULL);
+	struct fw_rule *rules = xcalloc(200, sizeof(*rules));
+	struct fw_guest frozen[4];
+	char *cause, *list;
+	bool all;
+	int n;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(firewall_freeze(fw, &one, true));
+	list = firewall_list(fw, &cause);
+	assert_null(cause);
+	n = fw_rules_parse(list, strlen(list), rules, 200, &cause);
+	assert_null(cause);
+	assert_true(n > 20 && n < 60);
+	assert_int_equal(fw_frozen_parse(list, strlen(list), frozen, 4, &all), 1);
+	assert_true(addr_equal(&frozen[0].addrs[0], &one.addrs[0]));
+	assert_false(all);
+	free(list);
+	free(rules);
+}
+
+#define pf_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		pf_test(it_opens_the_log_interface_it_needs),
+		pf_test(an_interface_of_somebody_elses_stays),
+		pf_test(what_rules_in_force_log_to_stays),
+		pf_test(a_load_is_one_run_for_each_anchor),
+		pf_test(what_is_loaded_is_what_is_shown_as_text),
+		pf_test(only_what_changes_something_cuts),
+		pf_test(a_flush_leaves_nothing_of_ours),
+		pf_test(pf_is_enabled_where_it_is_not),
+		pf_test(a_token_is_taken_once_and_given_back),
+		pf_test(without_a_hook_nothing_is_loaded),
+		pf_test(a_host_that_decides_first_is_told),
+		pf_test(a_skipped_interface_is_told),
+		pf_test(a_disabled_pf_is_told),
+		pf_test(a_file_that_does_not_load_names_its_line),
+		pf_test(a_pfctl_that_misbehaves_is_believed_nothing),
+		pf_test(one_that_cannot_be_asked_is_no_drift),
+		pf_test(a_program_that_is_not_there_is_named),
+		pf_test(where_pf_logs_to_one_interface_alone_that_is_used),
+		pf_test(changes_in_the_kernel_are_seen),
+		pf_test(rules_after_a_flush_are_drift),
+		pf_test(freezing_replaces_a_table_and_cuts),
+		pf_test(who_is_frozen_is_so_from_the_load_on),
+		pf_test(a_guest_without_an_address_cannot_be_frozen),
+		pf_test(a_freeze_that_fails_is_not_remembered),
+		pf_test(pins_are_rules_of_their_own),
+		pf_test(what_lived_by_a_pin_that_goes_is_cut),
+		pf_test(a_pin_whose_time_is_over_lets_nothing_new_through),
+		pf_test(a_pin_to_where_no_name_may_lead_is_refused),
+		pf_test(a_diff_compares_what_pf_makes_of_both),
+		pf_test(a_listing_has_rules_and_counters),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
