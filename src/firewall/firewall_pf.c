@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "drops/pflog.h"
 #include "firewall/pf.h"
 #include "xmalloc.h"
 
@@ -106,6 +107,21 @@ char *
 firewall_diff(struct firewall *fw, enum profile profile, char **cause)
 {
 	return pf_diff(fw->pf, profile, cause);
+}
+
+/* Rules of pins log nothing. */
+size_t
+firewall_log_rules(struct firewall *fw, struct pflog_rule *rules, size_t max)
+{
+	const struct pf *pf = fw->pf;
+	size_t n = 0;
+
+	for (; n < pf->nlabels && n < max; n++) {
+		rules[n] = (struct pflog_rule){ .number = pf->labels[n].number,
+			.anchor = "gatehouse" };
+		copy_string(rules[n].label, pf->labels[n].label, sizeof(rules[n].label));
+	}
+	return n;
 }
 
 int
