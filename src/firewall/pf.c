@@ -137,10 +137,9 @@ pf_hook_look(const struct pf *pf)
 	if (cause == NULL)
 		cause = pf_ctl_show(pf->host, NULL, "Interfaces", true, &interfaces);
 	if (cause == NULL)
-		cause = pf_hook_check(pf->host, nat, rules, pf->conf.egress.n > 0,
-		    &pf->conf.bridges);
+		cause = pf_hook_check(pf->host, nat, rules, &pf->conf);
 	if (cause == NULL)
-		cause = pf_skip_check(pf->host, interfaces, &pf->conf.bridges, pf->conf.nuids > 0);
+		cause = pf_skip_check(pf->host, interfaces, &pf->conf);
 	free(nat);
 	free(rules);
 	free(interfaces);

@@ -439,13 +439,21 @@ a_host_that_decides_first_is_told(void **state)
 	put("main.rules", "pass quick on em0 all flags S/SA keep state\nanchor \"gatehouse\" all\n");
 	applied(PROFILE_FILTERED);
 	put("main.rules", "pass quick all flags S/SA keep state\nanchor \"gatehouse\" all\n");
-	assert_drift("\"pass quick all flags S/SA keep state\" decides about guests before");
+	assert_drift("\"pass quick all flags S/SA keep state\" decides before gatehouse");
 	put("main.rules", "pass in quick on lo proto tcp all\nanchor \"gatehouse\" all\n");
-	assert_drift("decides about guests before");
+	assert_drift("decides before gatehouse");
+	/* What guests never use may go first, but not where users are guarded. */
+	put("main.rules", "pass in quick on em0 all\npass out quick on em0 all\n"
+	    "anchor \"gatehouse\" all\n");
+	assert_well();
+	conf.nuids = 1;
+	conf.uids[0].uid = 1001;
+	firewall_reconf(fw, &conf);
+	assert_drift("\"pass out quick on em0 all\" decides before gatehouse");
 	put("main.rules", "anchor \"gatehouse\" all\npass quick all\n");
 	put("main.nat", "rdr-anchor \"gatehouse\" all\n"
 	    "rdr pass on lo inet proto tcp from any to any port = 22 -> 10.0.0.1\n");
-	assert_drift("decides about guests before");
+	assert_drift("decides before gatehouse");
 }
 
 static void
