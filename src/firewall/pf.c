@@ -328,7 +328,7 @@ pf_apply(struct pf *pf, enum profile profile)
 {
 	struct pf_text t;
 	char *cause;
-	bool changes;
+	bool changes, cut;
 
 	if (profile == PROFILE_NONE)
 		return pf_flush(pf);
@@ -337,7 +337,7 @@ pf_apply(struct pf *pf, enum profile profile)
 		cause = pf_make_text(pf, profile, &t);
 	if (cause != NULL)
 		return cause;
-	pins_settle(pf->pins);
+	cut = pins_settle(pf->pins);
 	cause = load(pf, &t);
 	if (cause != NULL) {
 		pf_text_free(&t);
@@ -352,6 +352,8 @@ pf_apply(struct pf *pf, enum profile profile)
 	pf->drifted = false;
 	if (changes && profile != PROFILE_OBSERVE)
 		kill_guests(pf);
+	else if (cut)
+		kill_cut(pf);
 	return NULL;
 }
 
