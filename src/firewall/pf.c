@@ -137,10 +137,9 @@ pf_hook_look(const struct pf *pf)
 	if (cause == NULL)
 		cause = pf_ctl_show(pf->host, NULL, "Interfaces", true, &interfaces);
 	if (cause == NULL)
-		cause = pf_hook_check(pf->host, nat, rules, pf->conf.egress.n > 0,
-		    &pf->conf.bridges);
+		cause = pf_hook_check(pf->host, nat, rules, &pf->conf);
 	if (cause == NULL)
-		cause = pf_skip_check(pf->host, interfaces, &pf->conf.bridges, pf->conf.nuids > 0);
+		cause = pf_skip_check(pf->host, interfaces, &pf->conf);
 	free(nat);
 	free(rules);
 	free(interfaces);
@@ -329,7 +328,7 @@ pf_apply(struct pf *pf, enum profile profile)
 {
 	struct pf_text t;
 	char *cause;
-	bool changes;
+	bool changes, cut;
 
 	if (profile == PROFILE_NONE)
 		return pf_flush(pf);
@@ -338,7 +337,7 @@ pf_apply(struct pf *pf, enum profile profile)
 		cause = pf_make_text(pf, profile, &t);
 	if (cause != NULL)
 		return cause;
-	pins_settle(pf->pins);
+	cut = pins_settle(pf->pins);
 	cause = load(pf, &t);
 	if (cause != NULL) {
 		pf_text_free(&t);
@@ -353,6 +352,8 @@ pf_apply(struct pf *pf, enum profile profile)
 	pf->drifted = false;
 	if (changes && profile != PROFILE_OBSERVE)
 		kill_guests(pf);
+	else if (cut)
+		kill_cut(pf);
 	return NULL;
 }
 

@@ -99,8 +99,8 @@ bool	 pf_frozen_shown(const char *list, size_t len, const char *want);
  * addresses something stands for at the moment; 0: it has no rules.
  */
 uint64_t pf_list_hash(const char *list, size_t len, enum pf_section);
-/* The labels of our anchor's rules, by the numbers that pf's log has for them. */
-enum { PF_LABELS_MAX = 1024 };
+/* The labels of our anchor's rules that log, by the numbers that the log has. */
+enum { PF_LABELS_MAX = 512 };
 struct pf_label {
 	uint32_t	number;
 	char		label[GH_LABEL_SIZE];
@@ -113,11 +113,10 @@ char	*pf_rules_only(const char *text);
 /* ---- pf_read.c ---- */
 /* What the main ruleset ("pfctl -s nat" or "-s rules") lacks for our anchor to be
  * asked first: NULL, or why not (caller frees). */
-char	*pf_hook_check(const struct pf_host *, const char *nat, const char *rules, bool want_nat,
-	    const struct conf_names *bridges);
+char	*pf_hook_check(const struct pf_host *, const char *nat, const char *rules,
+	    const struct conf *);
 /* "pfctl -vs Interfaces": NULL, or which one of ours pf is told to skip. */
-char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf_names *bridges,
-	    bool uids);
+char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf *);
 /* "pfctl -s info". False: it cannot be read. */
 bool	 pf_enabled_parse(const char *info, bool *enabled);
 /* What "pfctl -E" printed; 0: no token. */

@@ -453,7 +453,7 @@ pf_labels_parse(const char *list, size_t len, struct pf_label *labels, size_t ma
 		memset(to, 0, sizeof(*to));
 		line_normal(&l, text, &to->number);
 		label_cut(text, to->label);
-		n += to->label[0] != '\0' && to->number != UINT32_MAX;
+		n += has_word(text, "log") && to->label[0] != '\0' && to->number != UINT32_MAX;
 	}
 	return n;
 }

@@ -82,25 +82,28 @@ has_word(char *const words[], size_t n, const char *word)
 	return false;
 }
 
-/* A rule of the host's that decides about guests' packets before ours can. */
+/* A rule of the host's that decides about packets of guests, or of guarded users on
+ * their way out, before ours can. */
 static bool
-is_ahead(char *const words[], size_t n, const struct conf_names *bridges)
+is_ahead(char *const words[], size_t n, const struct conf *conf)
 {
 	const char *on = rule_interface(words, n);
 
-	return n > 0 && strcmp(words[0], "pass") == 0 && has_word(words, n, "quick") &&
-	    (on == NULL || is_guarded(bridges, on));
+	if (n == 0 || strcmp(words[0], "pass") != 0 || !has_word(words, n, "quick"))
+		return false;
+	return on == NULL || is_guarded(&conf->bridges, on) ||
+	    (conf->nuids > 0 && !has_word(words, n, "in"));
 }
 
 /* One that lets pass what it translates, and no filter rule sees: wherever it is. */
 static bool
-is_past(char *const words[], size_t n, const struct conf_names *bridges)
+is_past(char *const words[], size_t n, const struct conf *conf)
 {
 	const char *on = rule_interface(words, n);
 
 	return n > 1 && strcmp(words[1], "pass") == 0 &&
 	    (strcmp(words[0], "rdr") == 0 || strcmp(words[0], "binat") == 0) &&
-	    (on == NULL || is_guarded(bridges, on));
+	    (on == NULL || is_guarded(&conf->bridges, on));
 }
 
 /* anchor "NAME" all, and nothing that narrows it down. */
@@ -116,7 +119,7 @@ is_hook(char *const words[], size_t n, const char *kind, const char *name)
 
 /* Looks for the hook of that kind. NULL, or the rule that comes before it. */
 static char *
-hook_find(const char *text, const char *kind, const char *name, const struct conf_names *bridges,
+hook_find(const char *text, const char *kind, const char *name, const struct conf *conf,
     bool *found)
 {
 	char line[LINE_SIZE], whole[LINE_SIZE], *words[WORDS_MAX];
@@ -131,17 +134,17 @@ hook_find(const char *text, const char *kind, const char *name, const struct con
 			*found = true;
 			continue;
 		}
-		if ((!*found && is_ahead(words, n, bridges)) || is_past(words, n, bridges))
-			return xasprintf("the host's own rule \"%.90s\" decides about guests before "
-			    "gatehouse does: in /etc/pf.conf, put it behind our anchor, for other "
+		if ((!*found && is_ahead(words, n, conf)) || is_past(words, n, conf))
+			return xasprintf("the host's own rule \"%.90s\" decides before gatehouse "
+			    "does: in /etc/pf.conf, put it behind our anchor, for other "
 			    "interfaces, or without \"pass\"", whole);
 	}
 	return NULL;
 }
 
 char *
-pf_hook_check(const struct pf_host *host, const char *nat, const char *rules, bool want_nat,
-    const struct conf_names *bridges)
+pf_hook_check(const struct pf_host *host, const char *nat, const char *rules,
+    const struct conf *conf)
 {
 	static const char *const kinds[] = { "nat-anchor", "rdr-anchor", "anchor" };
 	char *cause = NULL, missing[128] = "";
@@ -150,8 +153,8 @@ pf_hook_check(const struct pf_host *host, const char *nat, const char *rules, bo
 		const size_t len = strlen(missing);
 		bool found;
 
-		cause = hook_find(i < 2 ? nat : rules, kinds[i], host->hook, bridges, &found);
-		if (cause == NULL && !found && (i > 0 || want_nat))
+		cause = hook_find(i < 2 ? nat : rules, kinds[i], host->hook, conf, &found);
+		if (cause == NULL && !found && (i > 0 || conf->egress.n > 0))
 			snprintf(missing + len, sizeof(missing) - len, "%s%s \"%s\"",
 			    len > 0 ? ", " : "", kinds[i], host->hook);
 	}
@@ -162,8 +165,7 @@ pf_hook_check(const struct pf_host *host, const char *nat, const char *rules, bo
 }
 
 char *
-pf_skip_check(const struct pf_host *host, const char *interfaces, const struct conf_names *bridges,
-    bool uids)
+pf_skip_check(const struct pf_host *host, const char *interfaces, const struct conf *conf)
 {
 	char line[LINE_SIZE], *words[WORDS_MAX];
 
@@ -173,8 +175,9 @@ pf_skip_check(const struct pf_host *host, const char *interfaces, const struct c
 
 		if (indented || n < 2 || !has_word(words, n, "(skip)"))
 			continue;
-		if (strcmp(words[0], "lo0") == 0 ? uids :
-		    is_guarded(bridges, words[0]) || pf_covers(host, bridges, words[0]))
+		if (strcmp(words[0], "lo0") == 0 ? conf->nuids > 0 :
+		    is_guarded(&conf->bridges, words[0]) ||
+		    pf_covers(host, &conf->bridges, words[0]))
 			return xasprintf("/etc/pf.conf says \"set skip on %s\", so pf looks at no "
 			    "packet there: take that line out and run \"pfctl -f /etc/pf.conf\"",
 			    words[0]);

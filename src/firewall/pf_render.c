@@ -287,6 +287,8 @@ put_comment(struct rendering *r, const struct line *l)
 		if (l->at[i] != '\\' || i + 1 == l->len || l->at[i + 1] != '\n')
 			fputc(l->at[i], r->f);
 	}
+	if (l->at[l->len - 1] != '\n')
+		fputc('\n', r->f);
 	note_lines(r, l);
 }
 
@@ -388,7 +390,7 @@ line_refused(const struct line *l, const char *file)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		const size_t len = strlen(refused[i]);
 
-		if (strncmp(p, refused[i], len) == 0 && !name_char(p[len]) && p[len] != '=')
+		if (strncmp(p, refused[i], len) == 0 && !name_char(p[len]))
 			return xasprintf("%s:%" PRIu32 ": %s is not taken here: this file is for "
 			    "rules of one anchor", file, l->number, refused[i]);
 	}

@@ -584,6 +584,17 @@ pins_range(const struct pins *s, size_t i, uint64_t now, struct fw_range *r)
 	return false;
 }
 
+/* Whether the very same range is one now. */
+static bool
+range_stays(const struct ranges *now, const struct range *r)
+{
+	for (size_t i = 0; i < now->n; i++) {
+		if (range_compare(&now->all[i], r) == 0 && addr_equal(&now->all[i].r.last, &r->r.last))
+			return true;
+	}
+	return false;
+}
+
 bool
 pins_cut(const struct pins *s, size_t i, struct fw_range *r)
 {
@@ -594,10 +605,14 @@ pins_cut(const struct pins *s, size_t i, struct fw_range *r)
 			.port = p->port, .proto = p->proto };
 		return true;
 	}
-	if (i - s->nremoved >= s->former.n)
-		return false;
-	*r = s->former.all[i - s->nremoved].r;
-	return true;
+	i -= s->nremoved;
+	for (size_t k = 0; k < s->former.n; k++) {
+		if (range_stays(&s->ranges, &s->former.all[k]) || i-- > 0)
+			continue;
+		*r = s->former.all[k].r;
+		return true;
+	}
+	return false;
 }
 
 void

@@ -66,8 +66,8 @@ bool		 pins_get(const struct pins *, size_t i, uint64_t now, struct fw_pin *);
 
 /* The i-th range whose time is not over; false past the last. */
 bool		 pins_range(const struct pins *, size_t i, uint64_t now, struct fw_range *);
-/* The i-th connection that pins_doom() may speak of, by all but who began it
- * where: from an address of a guest to these. False past the last. */
+/* The i-th pin or range that the latest change took away, whatever else may hold
+ * what lives by it; false past the last. */
 bool		 pins_cut(const struct pins *, size_t i, struct fw_range *);
 /* For kernels that do not tell by what something lives: those whose time is over
  * end, but for those that lives() says something lives by. */

@@ -439,13 +439,21 @@ a_host_that_decides_first_is_told(void **state)
 	put("main.rules", "pass quick on em0 all flags S/SA keep state\nanchor \"gatehouse\" all\n");
 	applied(PROFILE_FILTERED);
 	put("main.rules", "pass quick all flags S/SA keep state\nanchor \"gatehouse\" all\n");
-	assert_drift("\"pass quick all flags S/SA keep state\" decides about guests before");
+	assert_drift("\"pass quick all flags S/SA keep state\" decides before gatehouse");
 	put("main.rules", "pass in quick on lo proto tcp all\nanchor \"gatehouse\" all\n");
-	assert_drift("decides about guests before");
+	assert_drift("decides before gatehouse");
+	/* What guests never use may go first, but not where users are guarded. */
+	put("main.rules", "pass in quick on em0 all\npass out quick on em0 all\n"
+	    "anchor \"gatehouse\" all\n");
+	assert_well();
+	conf.nuids = 1;
+	conf.uids[0].uid = 1001;
+	firewall_reconf(fw, &conf);
+	assert_drift("\"pass out quick on em0 all\" decides before gatehouse");
 	put("main.rules", "anchor \"gatehouse\" all\npass quick all\n");
 	put("main.nat", "rdr-anchor \"gatehouse\" all\n"
 	    "rdr pass on lo inet proto tcp from any to any port = 22 -> 10.0.0.1\n");
-	assert_drift("decides about guests before");
+	assert_drift("decides before gatehouse");
 }
 
 static void
@@ -732,6 +740,32 @@ what_lived_by_a_pin_that_goes_is_cut(void **state)
 }
 
 static void
+of_ranges_only_what_goes_is_cut(void **state)
+{
+	const struct fw_range r[] = {
+		{ .src = addr("10.77.0.11"), .first = addr("9.0.0.0"), .last = addr("9.0.0.255"),
+		    .port = 5432, .proto = IPPROTO_TCP },
+		{ .src = addr("10.77.0.11"), .first = addr("9.0.1.1"), .last = addr("9.0.1.1"),
+		    .port = 5432, .proto = IPPROTO_TCP },
+	};
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(firewall_ranges(fw, r, 2));
+	assert_null(firewall_commit(fw));
+	gone("calls");
+	assert_null(firewall_ranges(fw, r, 1));
+	assert_null(firewall_commit(fw));
+	assert_call("pfctl -k 10.77.0.11 -k 9.0.1.1 env=0\n");
+	assert_no_call("pfctl -k 10.77.0.11 env=0\n");
+	/* For a range pf has no words here: all of the guest's is cut. */
+	assert_null(firewall_ranges(fw, NULL, 0));
+	assert_null(firewall_commit(fw));
+	assert_call("pfctl -k 10.77.0.11 env=0\n");
+	assert_well();
+}
+
+static void
 a_pin_whose_time_is_over_lets_nothing_new_through(void **state)
 {
 	const struct fw_pin p = pin("8.8.8.8", 1);
@@ -843,6 +877,7 @@ main(void)
 		pf_test(a_freeze_that_fails_is_not_remembered),
 		pf_test(pins_are_rules_of_their_own),
 		pf_test(what_lived_by_a_pin_that_goes_is_cut),
+		pf_test(of_ranges_only_what_goes_is_cut),
 		pf_test(a_pin_whose_time_is_over_lets_nothing_new_through),
 		pf_test(a_pin_to_where_no_name_may_lead_is_refused),
 		pf_test(a_diff_compares_what_pf_makes_of_both),

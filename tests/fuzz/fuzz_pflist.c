@@ -1,0 +1,113 @@
+/* Whatever pfctl prints, what is read of it is terminated, printable and bounded. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/pf.h"
+#include "xmalloc.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+enum { RULES_MAX = 64, GUESTS_MAX = 8, LABELS_MAX = 32 };
+
+static void
+printable(const char *s, size_t size)
+{
+	size_t len = strnlen(s, size);
+
+	if (len == size)
+		abort();
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < 0x20 || s[i] > 0x7e)
+			abort();
+	}
+}
+
+static void
+see_rules(const char *text, size_t len)
+{
+	static struct fw_rule rules[RULES_MAX];
+	static struct pf_label labels[LABELS_MAX];
+	char *cause;
+	int n = pf_rules_parse(text, len, rules, RULES_MAX, &cause);
+	size_t nlabels;
+
+	if (n > RULES_MAX || (n == -1) != (cause != NULL))
+		abort();
+	free(cause);
+	for (int i = 0; i < n; i++) {
+		printable(rules[i].family, sizeof(rules[i].family));
+		printable(rules[i].chain, sizeof(rules[i].chain));
+		printable(rules[i].label, sizeof(rules[i].label));
+		printable(rules[i].action, sizeof(rules[i].action));
+		printable(rules[i].text, sizeof(rules[i].text));
+	}
+	nlabels = pf_labels_parse(text, len, labels, LABELS_MAX);
+	if (nlabels > LABELS_MAX)
+		abort();
+	for (size_t i = 0; i < nlabels; i++)
+		printable(labels[i].label, sizeof(labels[i].label));
+	for (enum pf_section s = 0; s < PF_SECTIONS; s++)
+		pf_list_hash(text, len, s);
+}
+
+static void
+see_frozen(const char *text, size_t len)
+{
+	static struct fw_guest guests[GUESTS_MAX];
+	bool all;
+	int n = pf_frozen_parse(text, len, guests, GUESTS_MAX, &all);
+
+	if (n > GUESTS_MAX)
+		abort();
+	for (int i = 0; i < n; i++) {
+		if (guests[i].naddrs != 1 || guests[i].addrs[0].family == 0)
+			abort();
+	}
+	pf_frozen_shown(text, len, "10.77.0.11\nfd77::11\n");
+}
+
+static void
+see_flow(const struct flow_key *k, void *arg)
+{
+	(void)arg;
+	if (k->src.family == 0 || k->dst.family == 0)
+		abort();
+}
+
+/* What is read to its NUL. */
+static void
+see_text(const char *text)
+{
+	static struct conf conf;
+	struct pf_keep keep;
+	bool enabled;
+	size_t len;
+
+	conf.bridges.n = 1;
+	conf.nuids = 1;
+	copy_string(conf.bridges.name[0], "bridge*", GH_IFNAME_SIZE);
+	free(pf_hook_check(&pf_host_freebsd, text, text, &conf));
+	free(pf_skip_check(&pf_host_macos, text, &conf));
+	free(pf_rules_only(text));
+	pf_enabled_parse(text, &enabled);
+	pf_token_held(text, pf_token_parse(text));
+	pf_states_parse(text, see_flow, NULL);
+	if (*pf_complaint(text, &len) == '\0' && len != 0)
+		abort();
+	if (pf_keep_parse(text, &keep) && keep.made_log && keep.log > 15)
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	char *text = xstrndup((const char *)data, len);
+
+	see_rules((const char *)data, len);
+	see_frozen((const char *)data, len);
+	see_text(text);
+	free(text);
+	return 0;
+}
