@@ -25,8 +25,8 @@ complaint_of(const struct pf_run *r)
 	if (len == 0)
 		return xasprintf("pfctl failed (exit %d) and did not say why", r->code);
 	if (strstr(at, "/dev/pf") == at + strlen("pfctl: "))
-		return xasprintf("%.*s: is this root, and pf in the kernel? (on FreeBSD: kldload pf; "
-		    "\"gatehouse setup\" sees to it)", (int)len, at);
+		return xasprintf("%.*s: is this root, and pf in the kernel? (on FreeBSD: kldload "
+		    "pf; \"gatehouse setup\" sees to it)", (int)len, at);
 	return xasprintf("%.*s", (int)len, at);
 }
 

@@ -59,8 +59,9 @@ put_match(FILE *f, const char *what, const struct addr *src, const char *target,
 {
 	char text[ADDR_TEXT_SIZE];
 
-	fprintf(f, "%s %s proto %s from %s to %s port %u", what, src->family == 4 ? "inet" : "inet6",
-	    proto == IPPROTO_TCP ? "tcp" : "udp", addr_format(src, text), target, port);
+	fprintf(f, "%s %s proto %s from %s to %s port %u", what,
+	    src->family == 4 ? "inet" : "inet6", proto == IPPROTO_TCP ? "tcp" : "udp",
+	    addr_format(src, text), target, port);
 }
 
 static void

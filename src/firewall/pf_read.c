@@ -293,7 +293,8 @@ state_parse(char *words[], size_t n, struct flow_key *k, bool *in)
 		words[i - 1]++;
 		words[i - 1][strcspn(words[i - 1], ")")] = '\0';
 	}
-	return end_parse(words[i - 1], &k->dst, &k->port) && end_parse(words[i + 1], &k->src, &port);
+	return end_parse(words[i - 1], &k->dst, &k->port) &&
+	    end_parse(words[i + 1], &k->src, &port);
 }
 
 bool

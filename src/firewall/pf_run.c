@@ -168,7 +168,8 @@ talk(struct running *r, const char *program, uint64_t end)
 		int n;
 
 		for (int i = 0; i < PIPES; i++)
-			p[i] = (struct pollfd){ .fd = r->fd[i], .events = i == IN ? POLLOUT : POLLIN };
+			p[i] = (struct pollfd){ .fd = r->fd[i],
+				.events = i == IN ? POLLOUT : POLLIN };
 		n = poll(p, PIPES, left_ms(end));
 		if (n == 0 && left_ms(end) == 0)
 			return too_late(program);
@@ -178,8 +179,8 @@ talk(struct running *r, const char *program, uint64_t end)
 			feed(r);
 		for (int i = OUT; i <= ERR; i++) {
 			if (p[i].revents != 0 && !take(r, i))
-				return xasprintf("%s printed more than %d KiB and was killed", program,
-				    FW_TEXT_MAX >> 10);
+				return xasprintf("%s printed more than %d KiB and was killed",
+				    program, FW_TEXT_MAX >> 10);
 		}
 	}
 	return NULL;

@@ -88,6 +88,7 @@ rules_file_find(const struct conf *conf, enum profile profile, const char *suffi
 	*cause = xasprintf("no rules for profile %s: neither %s nor %s has %s.%s; "
 	    "see \"rules\" in section [guard] of %s", profile_name(profile), conf->rules[0],
 	    conf->rules[1][0] != '\0' ? conf->rules[1] : "another directory",
-	    profile_name(profile), suffix, conf->path[0] != '\0' ? conf->path : "the configuration");
+	    profile_name(profile), suffix,
+	    conf->path[0] != '\0' ? conf->path : "the configuration");
 	return NULL;
 }

@@ -436,7 +436,8 @@ static void
 a_host_that_decides_first_is_told(void **state)
 {
 	opened();
-	put("main.rules", "pass quick on em0 all flags S/SA keep state\nanchor \"gatehouse\" all\n");
+	put("main.rules", "pass quick on em0 all flags S/SA keep state\n"
+	    "anchor \"gatehouse\" all\n");
 	applied(PROFILE_FILTERED);
 	put("main.rules", "pass quick all flags S/SA keep state\nanchor \"gatehouse\" all\n");
 	assert_drift("\"pass quick all flags S/SA keep state\" decides before gatehouse");

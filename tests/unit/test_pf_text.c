@@ -216,7 +216,8 @@ starts(const char *line, const char *word)
 static bool
 is_silent(const char *line)
 {
-	return strstr(line, "proto igmp") != NULL || strstr(line, "{ 130, 131, 132, 143 }") != NULL ||
+	return strstr(line, "proto igmp") != NULL ||
+	    strstr(line, "{ 130, 131, 132, 143 }") != NULL ||
 	    strstr(line, "port 67 label") != NULL || strstr(line, "port 547 label") != NULL;
 }
 
@@ -257,7 +258,8 @@ every_rule_is_quick_labelled_and_logged(void **state)
 			if ((starts(line, "rdr") || starts(line, "nat")) && filtering)
 				fail_msg("translation after filter: %s", line);
 			guests = guests || (filter && strstr(line, "$bridges") != NULL);
-			if (p != PROFILE_OBSERVE && filter && strstr(line, "$uid") != NULL && guests)
+			if (p != PROFILE_OBSERVE && filter && guests &&
+			    strstr(line, "$uid") != NULL)
 				fail_msg("after a rule that lets users by: %s", line);
 			if (starts(line, "set") || starts(line, "scrub"))
 				fail_msg("an option: %s", line);
@@ -300,8 +302,10 @@ lines_without_a_use_are_comments(void **state)
 	    "pass on { $bridges }\n");
 	assert_lines(c, "pass user $uid\npass user { $uids } # of $bridges\n", "#pass user $uid\n"
 	    "#pass user { $uids } # of $bridges\n");
-	assert_lines(c, "# for $uids\npass label \"$uids\"\n", "# for $uids\n#pass label \"$uids\"\n");
-	assert_lines(c, "pass port $mine\npass port $uidss\n", "pass port $mine\npass port $uidss\n");
+	assert_lines(c, "# for $uids\npass label \"$uids\"\n",
+	    "# for $uids\n#pass label \"$uids\"\n");
+	assert_lines(c, "pass port $mine\npass port $uidss\n",
+	    "pass port $mine\npass port $uidss\n");
 	assert_lines(c, "pass \\\n  on $egress\npass\n", "#pass \n#  on $egress\npass\n");
 	assert_lines(c, "pass\npass on $egress", "pass\n#pass on $egress\n");
 	add_uids(c);
@@ -352,7 +356,8 @@ interfaces_that_pf_has_no_words_for_are_refused(void **state)
 	write_rules("pass\n");
 	c->bridges.n = 1;
 	copy_string(c->bridges.name[0], "vm-*", GH_IFNAME_SIZE);
-	assert_cause(pf_text_make(c, PROFILE_FILTERED, &o, &t), "bridge = vm-*: pf knows interfaces");
+	assert_cause(pf_text_make(c, PROFILE_FILTERED, &o, &t),
+	    "bridge = vm-*: pf knows interfaces");
 	c->bridges.n = 0;
 	add_name(&c->egress, "em*");
 	assert_cause(pf_text_make(c, PROFILE_FILTERED, &o, &t), "egress = em*: name each");
@@ -396,7 +401,8 @@ an_error_is_where_the_file_has_it(void **state)
 	assert_cause(pf_text_locate(&t, xstrdup(words)), "/filtered.pf:5: syntax error");
 	snprintf(words, sizeof(words), "stdin:%u: syntax error", line + 3);
 	assert_cause(pf_text_locate(&t, xstrdup(words)), "/filtered.pf:2: syntax error");
-	assert_cause(pf_text_locate(&t, xstrdup("stdin:2: bad")), "the definitions put in front of");
+	assert_cause(pf_text_locate(&t, xstrdup("stdin:2: bad")),
+	    "the definitions put in front of");
 	assert_cause(pf_text_locate(&t, xstrdup("stdin:99999: bad")), "the definitions put in");
 	assert_cause(pf_text_locate(&t, xstrdup("other")), "other");
 	pf_text_free(&t);
@@ -670,9 +676,11 @@ hash_of(const char *rules)
 static void
 the_hash_is_of_rules_alone(void **state)
 {
-	static const char base[] = "@0 pass in quick on bridge100 from any to <gh_frozen:1> label \"x\"\n"
+	static const char base[] =
+	    "@0 pass in quick on bridge100 from any to <gh_frozen:1> label \"x\"\n"
 	    "  [ Evaluations: 1 Packets: 2 Bytes: 3 States: 0 ]\n@1 block in from (self:3) to any\n";
-	static const char same[] = "@0 pass in quick on bridge100 from any to <gh_frozen:99> label \"x\"\n"
+	static const char same[] =
+	    "@0 pass in quick on bridge100 from any to <gh_frozen:99> label \"x\"\n"
 	    "  [ Evaluations: 9 Packets: 9 Bytes: 9 States: 9 ]\n@1 block in from (self:*) to any\n";
 	static const char *const others[] = {
 		"@0 pass in quick on bridge100 from any to <gh_frozen:1> label \"x\"\n",
