@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "drops/pflog.h"
 #include "firewall/pf.h"
@@ -113,13 +114,14 @@ firewall_diff(struct firewall *fw, enum profile profile, char **cause)
 size_t
 firewall_log_rules(struct firewall *fw, struct pflog_rule *rules, size_t max)
 {
-	const struct pf *pf = fw->pf;
-	size_t n = 0;
+	const size_t n = fw->pf->nlabels < max ? fw->pf->nlabels : max;
 
-	for (; n < pf->nlabels && n < max; n++) {
-		rules[n] = (struct pflog_rule){ .number = pf->labels[n].number,
-			.anchor = "gatehouse" };
-		copy_string(rules[n].label, pf->labels[n].label, sizeof(rules[n].label));
+	memset(rules, 0, n * sizeof(*rules));
+	for (size_t i = 0; i < n; i++) {
+		rules[i].number = fw->pf->labels[i].number;
+		/* The last part of the anchor's name, on every host. */
+		copy_string(rules[i].anchor, "gatehouse", sizeof(rules[i].anchor));
+		copy_string(rules[i].label, fw->pf->labels[i].label, sizeof(rules[i].label));
 	}
 	return n;
 }
