@@ -96,8 +96,15 @@ start(void **state, unsigned workers)
 	w->resolver = resolver_new(w->base, &w->conf, &cause);
 	mine.arg = w;
 	w->crew = crew_new(w->base, w->resolver, NULL, &w->conf, 7, &mine, &cause);
-	if (w->crew == NULL || crew_run(w->crew, true) != NULL)
+	if (w->crew == NULL)
 		return -1;
+	/* A port that was free may be somebody's by now. */
+	for (int tries = 5; (cause = crew_run(w->crew, true)) != NULL; tries--) {
+		free(cause);
+		if (tries == 0)
+			return -1;
+		w->conf.explicit_port = free_port();
+	}
 	*state = w;
 	return 0;
 }
