@@ -112,7 +112,7 @@ age(uint8_t family, int64_t left)
 	/* One of IPv6 that is in use has a short time, which says nothing more. */
 	if (left >= kept || (family == 6 && kept == ARP_KEPT))
 		return 0;
-	return (uint32_t)(kept - (left > 0 ? left : 0));
+	return (uint32_t)(kept - left);
 }
 
 static void
@@ -129,7 +129,7 @@ message(struct nl_tables *t, const struct routes_layout *l, const uint8_t *p, si
 	    !read_addr(l, &dst, &n.addr) || !read_link(l, &gateway, &n))
 		return;
 	if (expire != 0)
-		n.age = age(n.addr.family, expire - now);
+		n.age = age(n.addr.family, expire > now ? expire - now : 0);
 	netlink_add_neigh(t, &n, expire == 0 || (flags & STATIC) != 0);
 }
 

@@ -92,6 +92,20 @@ setup(void **state)
 }
 
 static void
+one_that_ended_at_an_impossible_time_is_an_old_one(void **state)
+{
+	const int64_t expire = INT64_MIN;
+	struct nl_tables *t;
+
+	put(&layouts[0], "10.77.0.11", 7, 0, 1, mac);
+	memcpy(list.bytes + layouts[0].expire, &expire, sizeof(expire));
+	t = parse(&layouts[0]);
+	assert_int_equal(t->nneighs, 1);
+	assert_int_equal(t->neighs[0].age, 1200);
+	netlink_tables_free(t);
+}
+
+static void
 neighbours_of_both_families_are_rows(void **state)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -192,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(neighbours_of_both_families_are_rows, setup),
+		cmocka_unit_test_setup(one_that_ended_at_an_impossible_time_is_an_old_one, setup),
 		cmocka_unit_test_setup(what_is_no_guests_is_left_out, setup),
 		cmocka_unit_test_setup(one_set_by_hand_says_not_when_it_was_heard, setup),
 		cmocka_unit_test_setup(no_length_leads_out_of_the_list, setup),
