@@ -6,34 +6,18 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "xmalloc.h"
+#include "allow/memfile_open.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 
 int
-memfile_new(size_t size, void **map, char **cause)
+memfile_open(void)
 {
-	const int fd =
-	    memfd_create("gatehouse-allowlist", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	*map = MAP_FAILED;
-	if (fd != -1 && ftruncate(fd, (off_t)size) == 0)
-		*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (*map == MAP_FAILED) {
-		*cause = xasprintf(
-		    "no memory file of %zu bytes for the compiled allowlist: %s", size,
-		    strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	return fd;
+	return memfd_create("gatehouse-allowlist", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
 int
@@ -65,11 +49,4 @@ memfile_map(int fd, size_t size, const char **cause)
 		return NULL;
 	}
 	return map;
-}
-
-void
-memfile_unmap(const void *map, size_t size)
-{
-	/* munmap() takes what mmap() gave; it writes nothing there. */
-	munmap((void *)(uintptr_t)map, size);
 }

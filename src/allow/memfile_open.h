@@ -1,4 +1,4 @@
-/* memfile_copy.c's one question to the system. */
+/* memfile.c's one question to the system. */
 #ifndef MEMFILE_OPEN_H
 #define MEMFILE_OPEN_H
 

@@ -36,18 +36,74 @@ list_read(size_t *len)
 
 	*len = 0;
 	for (int i = 0; i < TRIES_MAX; i++) {
-		if (sysctlbyname(owner_list, NULL, len, NULL, 0) == -1 || *len > LIST_MAX)
+		if (sysctlbyname(owner_list.name, NULL, len, NULL, 0) == -1 || *len > LIST_MAX)
 			break;
 		/* It grows while we look. */
 		*len += LIST_MORE;
 		list = xreallocarray(list, *len, 1);
-		if (sysctlbyname(owner_list, list, len, NULL, 0) == 0)
+		if (sysctlbyname(owner_list.name, list, len, NULL, 0) == 0)
 			return list;
 		if (errno != ENOMEM)
 			break;
 	}
 	free(list);
 	return NULL;
+}
+
+void
+owner_addr(struct addr *a, uint8_t family, const void *v4, const void *v6)
+{
+	memset(a, 0, sizeof(*a));
+	a->family = family;
+	memcpy(a->bytes, family == 4 ? v4 : v6, family == 4 ? 4 : 16);
+}
+
+static uint64_t
+length_read(const uint8_t *p)
+{
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (owner_list.length_size == sizeof(wide)) {
+		memcpy(&wide, p, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, p, sizeof(narrow));
+	return narrow;
+}
+
+static bool
+is_socket(const struct owner_socket *a, const struct owner_socket *b)
+{
+	return a->local_port == b->local_port && a->foreign_port == b->foreign_port &&
+	    addr_equal(&a->local, &b->local) && addr_equal(&a->foreign, &b->foreign);
+}
+
+/* OWNER_UNKNOWN: the list is of another version. */
+static enum owner_answer
+list_find(const uint8_t *list, size_t len, const struct owner_socket *wanted, uint32_t *uid)
+{
+	struct owner_socket s;
+	uint64_t size;
+
+	if (len < owner_list.head)
+		return OWNER_UNKNOWN;
+	for (size_t at = owner_list.head; at < len && len - at >= owner_list.length_size;
+	    at += owner_list.entry) {
+		size = length_read(list + at);
+		if (size == owner_list.head)
+			break;		/* the last */
+		if (size != owner_list.entry || len - at < owner_list.entry)
+			return OWNER_UNKNOWN;
+		owner_read(list + at, &s);
+		if (!is_socket(&s, wanted))
+			continue;
+		if (s.closed)
+			return OWNER_GONE;
+		*uid = s.uid;
+		return OWNER_KNOWN;
+	}
+	return OWNER_GONE;
 }
 
 static enum owner_answer
@@ -58,7 +114,7 @@ owner_look(const struct owner_socket *s, uint32_t *uid)
 	uint8_t *list = list_read(&len);
 
 	if (list != NULL)
-		answer = owner_find(list, len, s, uid);
+		answer = list_find(list, len, s, uid);
 	free(list);
 	return answer;
 }
@@ -117,7 +173,7 @@ owner_open(char **cause)
 		    "over loopback; sysctl security.bsd.see_other_uids=1, and start the daemon again");
 	else if (!owner_works())
 		*cause = xasprintf("the kernel does not tell whose a connection over loopback is (%s), "
-		    "so nobody is served there", owner_list);
+		    "so nobody is served there", owner_list.name);
 	return *cause == NULL ? xcalloc(1, sizeof(struct owner)) : NULL;
 }
 

@@ -15,51 +15,28 @@
 #include <netinet/tcp_var.h>
 #include <string.h>
 
-const char *const owner_list = "net.inet.tcp.pcblist64";
+const struct owner_list owner_list = {
+	.name = "net.inet.tcp.pcblist64",
+	.length_size = sizeof(u_int32_t),
+	.head = sizeof(struct xinpgen),
+	.entry = sizeof(struct xtcpcb64),
+};
 
-static bool
-is_address(const struct addr *a, const struct in_addr *v4, const struct in6_addr *v6)
-{
-	return memcmp(a->bytes, a->family == 4 ? (const void *)v4 : (const void *)v6,
-	    a->family == 4 ? sizeof(*v4) : sizeof(*v6)) == 0;
-}
-
-static bool
-is_socket(const struct xinpcb64 *pcb, const struct owner_socket *s)
-{
-	const uint8_t family = (pcb->inp_vflag & INP_IPV4) != 0 ? 4 : 6;
-	const struct in6_addr local6 = pcb->inp_dependladdr.inp6_local;
-	const struct in6_addr foreign6 = pcb->inp_dependfaddr.inp6_foreign;
-	const struct in_addr local4 = pcb->inp_dependladdr.inp46_local.ia46_addr4;
-	const struct in_addr foreign4 = pcb->inp_dependfaddr.inp46_foreign.ia46_addr4;
-
-	return family == s->local.family && pcb->inp_lport == htons(s->local_port) &&
-	    pcb->inp_fport == htons(s->foreign_port) &&
-	    is_address(&s->local, &local4, &local6) && is_address(&s->foreign, &foreign4, &foreign6);
-}
-
-enum owner_answer
-owner_find(const uint8_t *list, size_t len, const struct owner_socket *s, uint32_t *uid)
+void
+owner_read(const uint8_t *entry, struct owner_socket *s)
 {
 	struct xtcpcb64 t;
-	u_int32_t size;
+	const struct xinpcb64 *pcb = &t.xt_inpcb;
+	uint8_t family;
 
-	if (len < sizeof(struct xinpgen))
-		return OWNER_UNKNOWN;
-	for (size_t at = sizeof(struct xinpgen); at < len && len - at >= sizeof(size); at += size) {
-		memcpy(&size, list + at, sizeof(size));
-		if (size == sizeof(struct xinpgen))
-			break;		/* the last */
-		if (size != sizeof(t) || len - at < sizeof(t))
-			return OWNER_UNKNOWN;
-		memcpy(&t, list + at, sizeof(t));
-		if (!is_socket(&t.xt_inpcb, s))
-			continue;
-		/* One that its process has closed belongs to nobody. */
-		if (t.xt_inpcb.xi_socket.xso_so == 0)
-			return OWNER_GONE;
-		*uid = t.xt_inpcb.xi_socket.so_uid;
-		return OWNER_KNOWN;
-	}
-	return OWNER_GONE;
+	memcpy(&t, entry, sizeof(t));
+	family = (pcb->inp_vflag & INP_IPV4) != 0 ? 4 : 6;
+	owner_addr(&s->local, family, &pcb->inp_dependladdr.inp46_local.ia46_addr4,
+	    &pcb->inp_dependladdr.inp6_local);
+	owner_addr(&s->foreign, family, &pcb->inp_dependfaddr.inp46_foreign.ia46_addr4,
+	    &pcb->inp_dependfaddr.inp6_foreign);
+	s->local_port = ntohs(pcb->inp_lport);
+	s->foreign_port = ntohs(pcb->inp_fport);
+	s->uid = pcb->xi_socket.so_uid;
+	s->closed = pcb->xi_socket.xso_so == 0;
 }

@@ -15,49 +15,27 @@
 #include <netinet/tcp_var.h>
 #include <string.h>
 
-const char *const owner_list = "net.inet.tcp.pcblist";
+const struct owner_list owner_list = {
+	.name = "net.inet.tcp.pcblist",
+	.length_size = sizeof(ksize_t),
+	.head = sizeof(struct xinpgen),
+	.entry = sizeof(struct xtcpcb),
+};
 
-static bool
-is_address(const struct addr *a, const struct in_addr *v4, const struct in6_addr *v6)
+void
+owner_read(const uint8_t *entry, struct owner_socket *s)
 {
-	return memcmp(a->bytes, a->family == 4 ? (const void *)v4 : (const void *)v6,
-	    a->family == 4 ? sizeof(*v4) : sizeof(*v6)) == 0;
-}
-
-static bool
-is_socket(const struct xinpcb *pcb, const struct owner_socket *s)
-{
-	const uint8_t family = (pcb->inp_vflag & INP_IPV4) != 0 ? 4 : 6;
-	const struct in_endpoints *e = &pcb->inp_inc.inc_ie;
-
-	return family == s->local.family && e->ie_lport == htons(s->local_port) &&
-	    e->ie_fport == htons(s->foreign_port) &&
-	    is_address(&s->local, &e->ie_laddr, &e->ie6_laddr) &&
-	    is_address(&s->foreign, &e->ie_faddr, &e->ie6_faddr);
-}
-
-enum owner_answer
-owner_find(const uint8_t *list, size_t len, const struct owner_socket *s, uint32_t *uid)
-{
+	const struct in_endpoints *e;
 	struct xtcpcb t;
-	ksize_t size;
+	uint8_t family;
 
-	if (len < sizeof(struct xinpgen))
-		return OWNER_UNKNOWN;
-	for (size_t at = sizeof(struct xinpgen); at < len && len - at >= sizeof(size); at += size) {
-		memcpy(&size, list + at, sizeof(size));
-		if (size == sizeof(struct xinpgen))
-			break;		/* the last */
-		if (size != sizeof(t) || len - at < sizeof(t))
-			return OWNER_UNKNOWN;
-		memcpy(&t, list + at, sizeof(t));
-		if (!is_socket(&t.xt_inp, s))
-			continue;
-		/* One that its process has closed belongs to nobody. */
-		if (t.xt_inp.xi_socket.xso_so == 0)
-			return OWNER_GONE;
-		*uid = t.xt_inp.xi_socket.so_uid;
-		return OWNER_KNOWN;
-	}
-	return OWNER_GONE;
+	memcpy(&t, entry, sizeof(t));
+	e = &t.xt_inp.inp_inc.inc_ie;
+	family = (t.xt_inp.inp_vflag & INP_IPV4) != 0 ? 4 : 6;
+	owner_addr(&s->local, family, &e->ie_laddr, &e->ie6_laddr);
+	owner_addr(&s->foreign, family, &e->ie_faddr, &e->ie6_faddr);
+	s->local_port = ntohs(e->ie_lport);
+	s->foreign_port = ntohs(e->ie_fport);
+	s->uid = t.xt_inp.xi_socket.so_uid;
+	s->closed = t.xt_inp.xi_socket.xso_so == 0;
 }

@@ -5,15 +5,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
-const unsigned tcp_deferred = 0;
-const int tcp_more = 0;
-
-/* There is nothing of the kind. */
-void
-tcp_defer(int listener)
-{
-}
-
 /* Without SO_REUSEPORT the second socket could not be bound; it does not spread
  * anything (cpus_darwin.c). */
 void
@@ -22,9 +13,4 @@ tcp_share(int listener)
 	const int on = 1;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-}
-
-void
-tcp_late_ack(int fd)
-{
 }
