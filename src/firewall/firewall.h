@@ -2,7 +2,7 @@
  * The firewall seam: nftables (nft.h) and pf (pf.h).  What each makes of text is
  * pure, built on every host, and used by the command line and the engine too;
  * firewall_*() is priv's, and there are those of the host's own packet filter
- * alone: nft.c, or firewall_pf.c.
+ * alone: nft.c, or pf.c and pf_look.c.
  *
  * Rules are native files of the rules folder, behind a generated prologue of
  * definitions.  Everything of ours lives in "table inet gatehouse" and "table

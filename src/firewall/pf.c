@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "drops/pflog.h"
 #include "log.h"
 #include "xmalloc.h"
 
@@ -28,7 +29,7 @@
 
 /* The log interface, or pflog0. */
 static void
-log_open(struct pf *pf)
+log_open(struct firewall *pf)
 {
 	const bool before = pf->keep.made_log && pf->keep.log == pf->conf.pflog;
 	char *cause, *trouble;
@@ -51,22 +52,22 @@ log_open(struct pf *pf)
 	free(cause);
 }
 
-struct pf *
-pf_open(const struct conf *conf, const struct pf_host *host, char **cause)
+struct firewall *
+firewall_open(const struct conf *conf, char **cause)
 {
-	struct pf *pf = xcalloc(1, sizeof(*pf));
+	struct firewall *pf = xcalloc(1, sizeof(*pf));
 	char *info = NULL;
 
 	pf->conf = *conf;
-	pf->host = host;
+	pf->host = pf_host_here();
 	pf->profile = PROFILE_NONE;
 	pf->pins = pins_new();
 	*cause = reach_init(&pf->reach, conf);
 	if (*cause == NULL)
-		*cause = pf_ctl_show(host, NULL, "info", false, &info);
+		*cause = pf_ctl_show(pf->host, NULL, "info", false, &info);
 	free(info);
 	if (*cause != NULL) {
-		pf_close(pf);
+		firewall_close(pf);
 		return NULL;
 	}
 	pf_keep_load(conf, &pf->keep);
@@ -76,7 +77,7 @@ pf_open(const struct conf *conf, const struct pf_host *host, char **cause)
 
 /* Rules that stay in force log to the interface that we made, so it stays too. */
 static void
-log_close(struct pf *pf)
+log_close(struct firewall *pf)
 {
 	char *cause;
 
@@ -91,7 +92,7 @@ log_close(struct pf *pf)
 }
 
 void
-pf_close(struct pf *pf)
+firewall_close(struct firewall *pf)
 {
 	if (pf == NULL)
 		return;
@@ -104,7 +105,7 @@ pf_close(struct pf *pf)
 }
 
 void
-pf_reconf(struct pf *pf, const struct conf *conf)
+firewall_reconf(struct firewall *pf, const struct conf *conf)
 {
 	char *cause = reach_reconf(&pf->reach, conf);
 	const bool log = conf->pflog != pf->conf.pflog;
@@ -117,9 +118,9 @@ pf_reconf(struct pf *pf, const struct conf *conf)
 	pf->conf = *conf;
 	if (log)
 		log_open(pf);
-	for (size_t i = 0; pf_pins(pf, i, &p); i++) {
+	for (size_t i = 0; firewall_pins(pf, i, &p); i++) {
 		if (!reach_allows(&pf->reach, &p.dst))
-			pf_unpin(pf, &p);
+			firewall_unpin(pf, &p);
 	}
 }
 
@@ -127,7 +128,7 @@ pf_reconf(struct pf *pf, const struct conf *conf)
 
 /* NULL, or why no rule of ours would be asked. */
 char *
-pf_hook_look(const struct pf *pf)
+pf_hook_look(const struct firewall *pf)
 {
 	char *nat = NULL, *rules = NULL, *interfaces = NULL;
 	char *cause = pf_ctl_show(pf->host, NULL, "nat", false, &nat);
@@ -151,7 +152,7 @@ pf_hook_look(const struct pf *pf)
 static void
 kill_net(const char *net, bool v6, void *arg)
 {
-	const struct pf *pf = arg;
+	const struct firewall *pf = arg;
 	char *cause = pf_ctl_kill(pf->host, net, v6);
 
 	if (cause != NULL)
@@ -160,13 +161,13 @@ kill_net(const char *net, bool v6, void *arg)
 }
 
 static void
-kill_guests(struct pf *pf)
+kill_guests(struct firewall *pf)
 {
 	pf_nets_each(pf->host, &pf->conf.bridges, kill_net, pf);
 }
 
 static void
-kill_addr(struct pf *pf, const struct addr *a)
+kill_addr(struct firewall *pf, const struct addr *a)
 {
 	char text[ADDR_TEXT_SIZE];
 
@@ -175,7 +176,7 @@ kill_addr(struct pf *pf, const struct addr *a)
 
 /* What lived by a pin or a range that is gone. */
 static void
-kill_cut(struct pf *pf)
+kill_cut(struct firewall *pf)
 {
 	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE];
 	struct fw_range r;
@@ -202,7 +203,7 @@ enum { RULES_OF_PINS = 1 << PF_PINS_NAT | 1 << PF_PINS_RULES,
 
 /* Remembers what the kernel shows of these sections. */
 static char *
-take_hashes(struct pf *pf, unsigned sections)
+take_hashes(struct firewall *pf, unsigned sections)
 {
 	char *list, *cause = pf_ctl_list(pf->host, sections, &list);
 
@@ -220,7 +221,7 @@ take_hashes(struct pf *pf, unsigned sections)
 
 /* Makes the kernel's rules of pins what they should be now. */
 char *
-pf_load_pins(struct pf *pf, bool anyway)
+pf_load_pins(struct firewall *pf, bool anyway)
 {
 	char *text = pf_pins_text(pf->pins, now_mono()), *cause = NULL;
 
@@ -237,7 +238,7 @@ pf_load_pins(struct pf *pf, bool anyway)
 }
 
 char *
-pf_pin(struct pf *pf, const struct fw_pin *p)
+firewall_pin(struct firewall *pf, const struct fw_pin *p)
 {
 	char text[ADDR_TEXT_SIZE];
 
@@ -248,31 +249,31 @@ pf_pin(struct pf *pf, const struct fw_pin *p)
 }
 
 void
-pf_unpin(struct pf *pf, const struct fw_pin *p)
+firewall_unpin(struct firewall *pf, const struct fw_pin *p)
 {
 	pins_remove(pf->pins, p);
 }
 
 char *
-pf_ranges(struct pf *pf, const struct fw_range *ranges, size_t n)
+firewall_ranges(struct firewall *pf, const struct fw_range *ranges, size_t n)
 {
 	return pins_set_ranges(pf->pins, ranges, n, now_mono());
 }
 
 bool
-pf_pins(const struct pf *pf, size_t i, struct fw_pin *p)
+firewall_pins(const struct firewall *pf, size_t i, struct fw_pin *p)
 {
 	return pins_get(pf->pins, i, now_mono(), p);
 }
 
 bool
-pf_pin_ended(struct pf *pf, struct fw_pin *p)
+firewall_pin_ended(struct firewall *pf, struct fw_pin *p)
 {
 	return pins_ended(pf->pins, p);
 }
 
 char *
-pf_commit(struct pf *pf)
+firewall_commit(struct firewall *pf)
 {
 	char *cause = NULL;
 	bool cut;
@@ -293,7 +294,7 @@ pf_commit(struct pf *pf)
 /* ---- loading ---- */
 
 char *
-pf_make_text(const struct pf *pf, enum profile profile, struct pf_text *t)
+pf_make_text(const struct firewall *pf, enum profile profile, struct pf_text *t)
 {
 	const struct pf_render_options options = { .host = pf->host, .frozen = &pf->frozen,
 		.log_to_any = pf->log_to_any };
@@ -303,7 +304,7 @@ pf_make_text(const struct pf *pf, enum profile profile, struct pf_text *t)
 
 /* Loads it all, and looks at it. */
 static char *
-load(struct pf *pf, const struct pf_text *t)
+load(struct firewall *pf, const struct pf_text *t)
 {
 	const uint64_t token = pf->keep.token;
 	char *cause = pf_load_pins(pf, true), *trouble;
@@ -324,14 +325,14 @@ load(struct pf *pf, const struct pf_text *t)
 }
 
 char *
-pf_apply(struct pf *pf, enum profile profile)
+firewall_apply(struct firewall *pf, enum profile profile)
 {
 	struct pf_text t;
 	char *cause;
 	bool changes, cut;
 
 	if (profile == PROFILE_NONE)
-		return pf_flush(pf);
+		return firewall_flush(pf);
 	cause = pf_hook_look(pf);
 	if (cause == NULL)
 		cause = pf_make_text(pf, profile, &t);
@@ -358,7 +359,7 @@ pf_apply(struct pf *pf, enum profile profile)
 }
 
 char *
-pf_flush(struct pf *pf)
+firewall_flush(struct firewall *pf)
 {
 	char *cause = pf_ctl_flush(pf->host, pf->host->anchor), *trouble;
 
@@ -383,7 +384,7 @@ pf_flush(struct pf *pf)
 }
 
 char *
-pf_freeze(struct pf *pf, const struct fw_guest *guest, bool on)
+firewall_freeze(struct firewall *pf, const struct fw_guest *guest, bool on)
 {
 	struct frozen_set *before = xmalloc(sizeof(*before));
 	const bool one = guest->naddrs > 0 || guest->has_mac || guest->port[0] != '\0';
@@ -410,4 +411,61 @@ pf_freeze(struct pf *pf, const struct fw_guest *guest, bool on)
 	}
 	free(before);
 	return cause;
+}
+
+/* ---- what priv asks beside that ---- */
+
+/* Nothing tells of changes, so looking now and then is left; and rules follow the
+ * addresses of interfaces by themselves. */
+int
+firewall_watch_fd(const struct firewall *pf)
+{
+	return -1;
+}
+
+char *
+firewall_links(struct firewall *pf)
+{
+	return NULL;
+}
+
+int
+firewall_changes_fd(const struct firewall *pf)
+{
+	return -1;
+}
+
+void
+firewall_changes_seen(struct firewall *pf)
+{
+}
+
+/* Rules of pins log nothing. */
+size_t
+firewall_log_rules(struct firewall *pf, struct pflog_rule *rules, size_t max)
+{
+	const size_t n = pf->nlabels < max ? pf->nlabels : max;
+
+	memset(rules, 0, n * sizeof(*rules));
+	for (size_t i = 0; i < n; i++) {
+		rules[i].number = pf->labels[i].number;
+		/* The last part of the anchor's name, on every host. */
+		copy_string(rules[i].anchor, "gatehouse", sizeof(rules[i].anchor));
+		copy_string(rules[i].label, pf->labels[i].label, sizeof(rules[i].label));
+	}
+	return n;
+}
+
+size_t
+firewall_frozen(const struct firewall *pf, const struct fw_guest **guests, bool *all)
+{
+	*guests = pf->frozen.guest;
+	*all = pf->frozen.all;
+	return pf->frozen.n;
+}
+
+enum profile
+firewall_profile(const struct firewall *pf)
+{
+	return pf->profile;
 }

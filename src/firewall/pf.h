@@ -1,6 +1,6 @@
 /*
- * The rooms inside the pf backend.  firewall.h is the way in, by firewall_pf.c
- * on hosts whose packet filter is pf; everything else builds on every host.
+ * The rooms inside the pf backend.  firewall.h is the way in, which pf.c and
+ * pf_look.c are on hosts whose packet filter is pf; all else builds on every host.
  *
  *   pf_names.c    interfaces of the configuration to names that pf takes
  *   pf_render.c   conf and rule file to pf text
@@ -13,7 +13,7 @@
  *   pf_log.c      the log interface
  *   pf_keep.c     what must be given back: a token, that interface
  *   pf_hosts.c    how systems with pf differ
- *   pf.c          pf_*: what should be in force
+ *   pf.c          firewall_*: what should be in force
  *   pf_look.c     and whether it is
  */
 #ifndef PF_H
@@ -189,7 +189,7 @@ void	 pf_keep_load(const struct conf *, struct pf_keep *);
 char	*pf_keep_save(const struct conf *, const struct pf_keep *);
 
 /* ---- pf.c, pf_look.c: firewall_*, of firewall.h ---- */
-struct pf {
+struct firewall {
 	struct conf		 conf;
 	const struct pf_host	*host;
 	enum profile		 profile;
@@ -205,25 +205,10 @@ struct pf {
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };
-struct pf *pf_open(const struct conf *, const struct pf_host *, char **cause);
-void	 pf_close(struct pf *);
-void	 pf_reconf(struct pf *, const struct conf *);
-char	*pf_apply(struct pf *, enum profile);
-char	*pf_flush(struct pf *);
-char	*pf_freeze(struct pf *, const struct fw_guest *, bool on);
-char	*pf_pin(struct pf *, const struct fw_pin *);
-void	 pf_unpin(struct pf *, const struct fw_pin *);
-char	*pf_ranges(struct pf *, const struct fw_range *, size_t n);
-char	*pf_commit(struct pf *);
-bool	 pf_pins(const struct pf *, size_t i, struct fw_pin *);
-bool	 pf_pin_ended(struct pf *, struct fw_pin *);
-char	*pf_list(struct pf *, char **cause);
-char	*pf_diff(struct pf *, enum profile, char **cause);
-void	 pf_check(struct pf *, struct fw_status *);
 /* What pf_look.c needs of pf.c: the text of a profile; pins as they should be now;
  * and whether the main rules ask ours. NULL or a cause. */
-char	*pf_make_text(const struct pf *, enum profile, struct pf_text *);
-char	*pf_load_pins(struct pf *, bool anyway);
-char	*pf_hook_look(const struct pf *);
+char	*pf_make_text(const struct firewall *, enum profile, struct pf_text *);
+char	*pf_load_pins(struct firewall *, bool anyway);
+char	*pf_hook_look(const struct firewall *);
 
 #endif

@@ -13,7 +13,7 @@
 /* ---- for people ---- */
 
 char *
-pf_list(struct pf *pf, char **cause)
+firewall_list(struct firewall *pf, char **cause)
 {
 	char *list;
 
@@ -23,7 +23,7 @@ pf_list(struct pf *pf, char **cause)
 
 /* What the kernel holds now, as "pfctl -nvf" would print it. */
 static char *
-show_now(struct pf *pf, char **text)
+show_now(struct firewall *pf, char **text)
 {
 	char *nat = NULL, *rules = NULL, *both;
 	char *cause = pf_ctl_show(pf->host, pf->host->anchor, "nat", false, &nat);
@@ -41,7 +41,7 @@ show_now(struct pf *pf, char **text)
 }
 
 char *
-pf_diff(struct pf *pf, enum profile profile, char **cause)
+firewall_diff(struct firewall *pf, enum profile profile, char **cause)
 {
 	char *before = NULL, *normal = NULL, *after, *name, *diff = NULL;
 	struct pf_text t = { .text = NULL };
@@ -99,11 +99,11 @@ lives(const struct fw_pin *p, void *arg)
 }
 
 static bool
-some_are_over(const struct pf *pf)
+some_are_over(const struct firewall *pf)
 {
 	struct fw_pin p;
 
-	for (size_t i = 0; pf_pins(pf, i, &p); i++) {
+	for (size_t i = 0; firewall_pins(pf, i, &p); i++) {
 		if (p.seconds == 0)
 			return true;
 	}
@@ -112,7 +112,7 @@ some_are_over(const struct pf *pf)
 
 /* Rules of what is over go; the pin itself is kept until nothing lives by it. */
 static void
-expire_pins(struct pf *pf)
+expire_pins(struct firewall *pf)
 {
 	struct living l = { 0, NULL };
 	char *states, *cause;
@@ -135,7 +135,7 @@ expire_pins(struct pf *pf)
 
 /* NULL, or why what is loaded does not hold for guests. Caller frees. */
 static char *
-not_asked(const struct pf *pf)
+not_asked(const struct firewall *pf)
 {
 	bool enabled = false;
 	char *info, *cause = pf_ctl_show(pf->host, NULL, "info", false, &info);
@@ -149,7 +149,7 @@ not_asked(const struct pf *pf)
 }
 
 static bool
-frozen_match(const struct pf *pf, const char *list)
+frozen_match(const struct firewall *pf, const char *list)
 {
 	char *want = pf_frozen_text(&pf->frozen);
 	const bool same = pf_frozen_shown(list, strlen(list), want);
@@ -160,7 +160,7 @@ frozen_match(const struct pf *pf, const char *list)
 
 /* NULL, or how the listing differs from what should be there. Caller frees. */
 static char *
-difference(const struct pf *pf, const char *list)
+difference(const struct firewall *pf, const char *list)
 {
 	uint64_t hash[PF_SECTIONS];
 	char *cause;
@@ -184,7 +184,7 @@ difference(const struct pf *pf, const char *list)
 }
 
 void
-pf_check(struct pf *pf, struct fw_status *status)
+firewall_check(struct firewall *pf, struct fw_status *status)
 {
 	char *list, *cause;
 
