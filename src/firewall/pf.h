@@ -7,7 +7,6 @@
  *   pf_pins.c     pins and ranges to the rules of an anchor of their own
  *   pf_list.c     what pfctl lists to rules, labels, and a hash
  *   pf_read.c     what else pfctl prints: the hook, states, tables, tokens
- *   pf_run.c      one run of a program
  *   pf_ctl.c      which runs there are
  *   pf_nets.c     which networks and interfaces there are
  *   pf_log.c      the log interface
@@ -24,6 +23,7 @@
 #include "firewall/frozen.h"
 #include "firewall/pins.h"
 #include "reach.h"
+#include "program.h"
 
 /* ---- pf_hosts.c ---- */
 struct pf_host {
@@ -129,21 +129,10 @@ bool	 pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void
 /* The first line that is no harmless warning, "": none. Points into text, *len long. */
 const char *pf_complaint(const char *text, size_t *len);
 
-/* ---- pf_run.c ---- */
-struct pf_run {
-	int	 code;		/* exit status */
-	char	*out, *err;	/* bounded by FW_TEXT_MAX together */
-};
-/*
- * Runs the program with these arguments (argv[0] is its path), an empty
- * environment and input (NULL: nothing) on stdin, for so long at most.  NULL, or
- * why it did not come to its end (caller frees): then it is dead and *r empty.
- * Whoever calls ignores SIGPIPE.
- */
-char	*pf_run(const char *const argv[], const char *input, unsigned seconds, struct pf_run *r);
-void	 pf_run_free(struct pf_run *);
-
 /* ---- pf_ctl.c ---- */
+/* One run with an empty environment, as program.h says; one that cannot be run is a cause. */
+char	*pf_run(const struct pf_host *, const char *const argv[], const char *input,
+	    struct program_said *);
 /* NULL, or a cause (caller frees). What they return by pointer the caller frees. */
 char	*pf_ctl_load(const struct pf_host *, const char *anchor, const char *rules);
 char	*pf_ctl_try(const struct pf_host *, const char *rules, char **normal);

@@ -15,9 +15,23 @@
 #include "log.h"
 #include "xmalloc.h"
 
+char *
+pf_run(const struct pf_host *host, const char *const argv[], const char *input,
+    struct program_said *r)
+{
+	char *const env[] = { NULL };
+	char *cause = program_run(argv, env, input, host->seconds, r);
+
+	if (cause == NULL && r->code == PROGRAM_NOT_RUN) {
+		cause = xasprintf("%s: cannot be run: is it there?", argv[0]);
+		program_said_free(r);
+	}
+	return cause;
+}
+
 /* Why it failed, in its own words but for what it says in every case. */
 static char *
-complaint_of(const struct pf_run *r)
+complaint_of(const struct program_said *r)
 {
 	size_t len;
 	const char *at = pf_complaint(r->err, &len);
@@ -39,7 +53,7 @@ is_absence(const char *text)
 
 /* One that is well, but has something to say. */
 static void
-tell_warnings(const char *const argv[], const struct pf_run *r)
+tell_warnings(const char *const argv[], const struct program_said *r)
 {
 	size_t len;
 	const char *at = pf_complaint(r->err, &len);
@@ -52,8 +66,8 @@ tell_warnings(const char *const argv[], const struct pf_run *r)
 static char *
 ctl(const struct pf_host *host, const char *const argv[], const char *input, char **text)
 {
-	struct pf_run r;
-	char *cause = pf_run(argv, input, host->seconds, &r);
+	struct program_said r;
+	char *cause = pf_run(host, argv, input, &r);
 
 	if (text != NULL)
 		*text = NULL;
@@ -68,7 +82,7 @@ ctl(const struct pf_host *host, const char *const argv[], const char *input, cha
 			r.out = NULL;
 		}
 	}
-	pf_run_free(&r);
+	program_said_free(&r);
 	return cause;
 }
 
@@ -154,7 +168,7 @@ take_token(const struct pf_host *host, uint64_t *token)
 {
 	const char *const argv[] = { host->pfctl, "-E", NULL };
 	char *held = NULL, *cause;
-	struct pf_run r;
+	struct program_said r;
 
 	if (*token != 0) {
 		cause = pf_ctl_show(host, NULL, "References", false, &held);
@@ -166,7 +180,7 @@ take_token(const struct pf_host *host, uint64_t *token)
 		free(cause);
 	}
 	*token = 0;
-	if ((cause = pf_run(argv, NULL, host->seconds, &r)) != NULL)
+	if ((cause = pf_run(host, argv, NULL, &r)) != NULL)
 		return cause;
 	/* It is said on one or the other. */
 	if ((*token = pf_token_parse(r.out)) == 0)
@@ -174,7 +188,7 @@ take_token(const struct pf_host *host, uint64_t *token)
 	if (*token == 0)
 		cause = r.code != 0 ? complaint_of(&r) :
 		    xstrdup("pfctl -E gave no token, so pf may be disabled under us");
-	pf_run_free(&r);
+	program_said_free(&r);
 	return cause;
 }
 

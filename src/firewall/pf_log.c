@@ -21,15 +21,15 @@ ifconfig(const struct pf_host *host, unsigned number, const char *word)
 {
 	char name[NAME_SIZE];
 	const char *const argv[] = { host->ifconfig, name, word, NULL };
-	struct pf_run r;
+	struct program_said r;
 	char *cause;
 
 	snprintf(name, sizeof(name), "pflog%u", number);
-	if ((cause = pf_run(argv, NULL, host->seconds, &r)) != NULL)
+	if ((cause = pf_run(host, argv, NULL, &r)) != NULL)
 		return cause;
 	if (r.code != 0)
 		cause = xasprintf("%.*s", (int)strcspn(r.err, "\n"), r.err);
-	pf_run_free(&r);
+	program_said_free(&r);
 	return cause;
 }
 

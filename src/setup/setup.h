@@ -150,8 +150,6 @@ enum { SETUP_TOOL_SECONDS = 90 };
 /* Runs it with a fixed environment and no input. NULL if it exits 0, else a cause
  * with what it said. */
 char	*setup_tool(const struct setup_site *, const struct setup_command *, const char *more);
-/* The same; *said is what it said, caller frees in any case. */
-char	*setup_tool_said(const struct setup_site *, const struct setup_command *, char **said);
 /* The same as text, for people. */
 void	 setup_tool_print(const struct setup_command *, const char *more, FILE *);
 

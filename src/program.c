@@ -1,11 +1,12 @@
 /*
- * One run of a program of the system's: a fixed argument vector, an empty
- * environment, text on its stdin; what it prints is bounded, and so is the time
- * it may take.  Whatever happens, it is dead and waited for when this returns.
+ * One run of a program of the system's: never through a shell, with words and an
+ * environment of ours alone, text on its stdin; what it prints is bounded, and so
+ * is the time it may take.  Whatever happens, it is dead and waited for when this
+ * returns.
  */
 #include "config.h"
 
-#include "firewall/pf.h"
+#include "program.h"
 
 #include <sys/wait.h>
 
@@ -18,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gatehouse.h"
 #include "xmalloc.h"
 
 enum { READ_STEP = 64 << 10, IN = 0, OUT, ERR, PIPES };
@@ -58,19 +60,18 @@ make_pipe(int fds[2])
 }
 
 static void __attribute__((noreturn))
-child(const char *const argv[], int theirs[PIPES])
+child(const char *const argv[], char *const env[], int theirs[PIPES])
 {
-	char *const env[] = { NULL };
 	sigset_t none;
 
 	/* Above what they become, so that none is overwritten. */
 	for (int i = 0; i < PIPES; i++) {
 		if ((theirs[i] = fcntl(theirs[i], F_DUPFD, PIPES)) == -1)
-			_exit(127);
+			_exit(PROGRAM_NOT_RUN);
 	}
 	for (int i = 0; i < PIPES; i++) {
 		if (dup2(theirs[i], i) == -1)
-			_exit(127);
+			_exit(PROGRAM_NOT_RUN);
 		close(theirs[i]);
 	}
 	signal(SIGPIPE, SIG_DFL);
@@ -78,11 +79,12 @@ child(const char *const argv[], int theirs[PIPES])
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (chdir("/") == 0)
 		execve(argv[0], (char *const *)(uintptr_t)argv, env);
-	_exit(127);
+	dprintf(STDERR_FILENO, "%s", strerror(errno));
+	_exit(PROGRAM_NOT_RUN);
 }
 
 static char *
-start(struct running *r, const char *const argv[])
+start(struct running *r, const char *const argv[], char *const env[])
 {
 	int pipes[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, theirs[PIPES];
 	char *cause = NULL;
@@ -96,7 +98,7 @@ start(struct running *r, const char *const argv[])
 	for (int i = 0; i < PIPES; i++)
 		theirs[i] = pipes[i][i == IN ? 0 : 1];
 	if (cause == NULL && r->pid == 0)
-		child(argv, theirs);
+		child(argv, env, theirs);
 	for (int i = 0; i < PIPES; i++) {
 		close_fd(&theirs[i]);
 		r->fd[i] = pipes[i][i == IN ? 1 : 0];
@@ -142,7 +144,7 @@ take(struct running *r, int which)
 		close_fd(&r->fd[which]);
 	else
 		g->len += (size_t)n;
-	return r->got[OUT].len + r->got[ERR].len <= FW_TEXT_MAX;
+	return r->got[OUT].len + r->got[ERR].len <= PROGRAM_TEXT_MAX;
 }
 
 static int
@@ -180,7 +182,7 @@ talk(struct running *r, const char *program, uint64_t end)
 		for (int i = OUT; i <= ERR; i++) {
 			if (p[i].revents != 0 && !take(r, i))
 				return xasprintf("%s printed more than %d KiB and was killed",
-				    program, FW_TEXT_MAX >> 10);
+				    program, PROGRAM_TEXT_MAX >> 10);
 		}
 	}
 	return NULL;
@@ -216,7 +218,8 @@ text_of(struct gathered *g)
 }
 
 char *
-pf_run(const char *const argv[], const char *input, unsigned seconds, struct pf_run *result)
+program_run(const char *const argv[], char *const env[], const char *input, unsigned seconds,
+    struct program_said *result)
 {
 	const uint64_t end = now_mono() + seconds * 1000000ull;
 	struct running r = { .fd = { -1, -1, -1 }, .input = input };
@@ -224,7 +227,7 @@ pf_run(const char *const argv[], const char *input, unsigned seconds, struct pf_
 	int status;
 
 	memset(result, 0, sizeof(*result));
-	cause = start(&r, argv);
+	cause = start(&r, argv, env);
 	if (cause != NULL)
 		return cause;
 	r.left = input != NULL ? strlen(input) : 0;
@@ -238,8 +241,6 @@ pf_run(const char *const argv[], const char *input, unsigned seconds, struct pf_
 			;
 	} else if (WIFSIGNALED(status))
 		cause = xasprintf("%s ended by signal %d", argv[0], WTERMSIG(status));
-	else if (WEXITSTATUS(status) == 127)
-		cause = xasprintf("%s: cannot be run: is it there?", argv[0]);
 	for (int i = 0; i < PIPES; i++)
 		close_fd(&r.fd[i]);
 	if (cause == NULL) {
@@ -254,7 +255,7 @@ pf_run(const char *const argv[], const char *input, unsigned seconds, struct pf_
 }
 
 void
-pf_run_free(struct pf_run *r)
+program_said_free(struct program_said *r)
 {
 	free(r->out);
 	free(r->err);
