@@ -29,6 +29,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "firewall/nft.h"
 #include "log.h"
 #include "sandbox.h"
@@ -231,25 +232,10 @@ state_load(const struct conf *conf, struct state *s)
 char *
 state_save(const struct conf *conf, const struct state *s)
 {
-	char path[STATE_PATH_SIZE], temp[STATE_PATH_SIZE], *text, *cause = NULL;
-	size_t len;
-	int fd, dir;
+	char path[STATE_PATH_SIZE], *text = state_format(s), *cause;
 
 	state_path(conf, "state", path);
-	state_path(conf, "state.new", temp);
-	text = state_format(s);
-	len = strlen(text);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || write(fd, text, len) != (ssize_t)len || fsync(fd) == -1 ||
-	    rename(temp, path) == -1)
-		cause = xasprintf("%s: cannot be saved: %s", path, strerror(errno));
-	if (fd != -1)
-		close(fd);
-	dir = open(conf->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir != -1) {
-		fsync(dir);
-		close(dir);
-	}
+	cause = file_replace(path, text);
 	free(text);
 	return cause;
 }

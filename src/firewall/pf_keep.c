@@ -11,7 +11,6 @@
 
 #include "firewall/pf.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "log.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -85,9 +85,9 @@ pf_keep_parse(const char *text, struct pf_keep *k)
 }
 
 static void
-keep_path(const struct conf *conf, const char *name, char path[CONF_PATH_SIZE + 16])
+keep_path(const struct conf *conf, char path[CONF_PATH_SIZE + 16])
 {
-	snprintf(path, CONF_PATH_SIZE + 16, "%s/%s", conf->state, name);
+	snprintf(path, CONF_PATH_SIZE + 16, "%s/pf", conf->state);
 }
 
 void
@@ -98,7 +98,7 @@ pf_keep_load(const struct conf *conf, struct pf_keep *k)
 	int fd;
 
 	memset(k, 0, sizeof(*k));
-	keep_path(conf, "pf", path);
+	keep_path(conf, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
 		return;
@@ -112,20 +112,10 @@ pf_keep_load(const struct conf *conf, struct pf_keep *k)
 char *
 pf_keep_save(const struct conf *conf, const struct pf_keep *k)
 {
-	char path[CONF_PATH_SIZE + 16], temp[CONF_PATH_SIZE + 16], *text, *cause = NULL;
-	size_t len;
-	int fd;
+	char path[CONF_PATH_SIZE + 16], *text = keep_format(k), *cause;
 
-	keep_path(conf, "pf", path);
-	keep_path(conf, "pf.new", temp);
-	text = keep_format(k);
-	len = strlen(text);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || write(fd, text, len) != (ssize_t)len || fsync(fd) == -1 ||
-	    rename(temp, path) == -1)
-		cause = xasprintf("%s: cannot be saved: %s", path, strerror(errno));
-	if (fd != -1)
-		close(fd);
+	keep_path(conf, path);
+	cause = file_replace(path, text);
 	free(text);
 	return cause;
 }

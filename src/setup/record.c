@@ -17,12 +17,12 @@
 #include "setup/setup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "log.h"
 #include "xmalloc.h"
 
@@ -156,24 +156,13 @@ setup_record_load(struct setup_record *r, const struct setup_site *site)
 char *
 setup_record_save(const struct setup_record *r, const struct setup_site *site)
 {
-	char *path = record_path(site), *temp = xasprintf("%s.new", path), *cause = NULL;
-	char *text = setup_record_format(r);
-	size_t len = strlen(text);
-	int fd;
+	char *path = record_path(site), *text = setup_record_format(r), *cause = NULL;
 
-	if (r->n == 0) {
-		if (unlink(path) == -1 && errno != ENOENT)
-			cause = xasprintf("%s: cannot be removed: %s", path, strerror(errno));
-	} else {
-		fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd == -1 || write(fd, text, len) != (ssize_t)len || fsync(fd) == -1 ||
-		    rename(temp, path) == -1)
-			cause = xasprintf("%s: cannot be saved: %s", path, strerror(errno));
-		if (fd != -1)
-			close(fd);
-	}
+	if (r->n > 0)
+		cause = file_replace(path, text);
+	else if (unlink(path) == -1 && errno != ENOENT)
+		cause = xasprintf("%s: cannot be removed: %s", path, strerror(errno));
 	free(text);
-	free(temp);
 	free(path);
 	return cause;
 }
