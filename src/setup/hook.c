@@ -199,7 +199,7 @@ put_hook(FILE *f, const char *word, const char *anchor)
 }
 
 char *
-setup_hook_add(const char *text, const char *anchor, char **cause)
+setup_hook_add(const char *text, const char *anchor, bool nat, char **cause)
 {
 	char *clean = setup_hook_remove(text, cause), *out;
 	bool rdr, filter;
@@ -218,6 +218,8 @@ setup_hook_add(const char *text, const char *anchor, char **cause)
 	/* A last line without its end must not become a part of ours. */
 	if (at > clean && at[-1] != '\n')
 		fputc('\n', f);
+	if (nat && !has_hook(clean, "nat-anchor", anchor))
+		put_hook(f, "nat-anchor", anchor);
 	if (!rdr)
 		put_hook(f, "rdr-anchor", anchor);
 	fwrite(at, 1, (size_t)(end - at), f);

@@ -77,7 +77,7 @@ print_doing(const struct setup_step *s, const struct setup_site *site, FILE *f)
 		print_text(s->text, f);
 	else if (s->kind == SETUP_HOOK) {
 		old = setup_read(path);
-		text = setup_hook_add(old != NULL ? old : "", "gatehouse", &cause);
+		text = setup_hooked(site, old != NULL ? old : "", &cause);
 		print_text(text != NULL ? text : cause, f);
 		fprintf(f, "        $ ");
 		setup_tool_print(&s->check, "FILE.gatehouse-try", f);

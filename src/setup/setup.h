@@ -110,11 +110,11 @@ char	*setup_template(const struct setup_site *, const char *name, char **cause);
 
 /* ---- hook.c: pure ---- */
 /*
- * The pf.conf with the hooks of our anchor: translation before any other, the
- * filter before any other filter rule, each between markers.  What is hooked
+ * The pf.conf with the hooks of our anchor: translation (with nat, of both kinds)
+ * before any other, the filter before any other filter rule, each between markers.  What is hooked
  * already comes back as it was.  NULL and *cause where markers are broken.
  */
-char	*setup_hook_add(const char *text, const char *anchor, char **cause);
+char	*setup_hook_add(const char *text, const char *anchor, bool nat, char **cause);
 /* Without them. */
 char	*setup_hook_remove(const char *text, char **cause);
 
@@ -154,6 +154,8 @@ char	*setup_tool(const struct setup_site *, const struct setup_command *, const 
 void	 setup_tool_print(const struct setup_command *, const char *more, FILE *);
 
 /* ---- step.c ---- */
+/* The pf.conf with the hooks that this configuration needs, as setup_hook_add(). */
+char	*setup_hooked(const struct setup_site *, const char *text, char **cause);
 enum setup_state {
 	SETUP_TODO,
 	SETUP_THERE,	/* nothing to do */

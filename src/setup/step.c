@@ -17,11 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "firewall/pf.h"
 #include "text.h"
 #include "xmalloc.h"
 
-/* The anchor is one the daemon loads into (firewall/). */
-static const char hook_anchor[] = "gatehouse";
 static const char backup_suffix[] = ".before-gatehouse";
 
 char *
@@ -52,6 +51,13 @@ setup_read(const char *path)
 	free(text);
 	errno = n < 0 ? saved : EFBIG;
 	return NULL;
+}
+
+/* A plan with a hook in it is FreeBSD's: macOS's own pf.conf has them. */
+char *
+setup_hooked(const struct setup_site *site, const char *text, char **cause)
+{
+	return setup_hook_add(text, pf_host_freebsd.hook, site->conf->egress.n > 0, cause);
 }
 
 /* ---- accounts ---- */
@@ -179,10 +185,10 @@ look_file(const struct setup_step *s, const char *path, struct setup_record *r, 
 }
 
 static enum setup_state
-look_hook(const char *path)
+look_hook(const struct setup_site *site, const char *path)
 {
 	char *text = setup_read(path), *cause = NULL;
-	char *want = text != NULL ? setup_hook_add(text, hook_anchor, &cause) : NULL;
+	char *want = text != NULL ? setup_hooked(site, text, &cause) : NULL;
 	bool there = want != NULL && strcmp(want, text) == 0;
 
 	free(cause);
@@ -207,7 +213,7 @@ setup_step_look(const struct setup_step *s, const struct setup_site *site, struc
 	else if (s->kind == SETUP_FILE)
 		state = look_file(s, path, r, why);
 	else if (s->kind == SETUP_HOOK)
-		state = look_hook(path);
+		state = look_hook(site, path);
 	else if (s->make[0].argv[0] == NULL)	/* something to remember for unsetup */
 		state = setup_record_find(r, s->kind, s->name) != NULL ? SETUP_THERE : SETUP_TODO;
 	else if (s->is.argv[0] != NULL && (cause = setup_tool(site, &s->is, NULL)) == NULL)
@@ -368,7 +374,7 @@ do_hook(const struct setup_step *s, const struct setup_site *site, const char *p
 
 	if (old == NULL && errno != ENOENT)
 		cause = xasprintf("%s: %s", path, strerror(errno));
-	else if ((text = setup_hook_add(old != NULL ? old : "", hook_anchor, &why)) == NULL)
+	else if ((text = setup_hooked(site, old != NULL ? old : "", &why)) == NULL)
 		cause = xasprintf("%s: %s", path, why);
 	if (cause == NULL && old != NULL && lstat(path, &st) == 0 && access(backup, F_OK) == -1)
 		cause = write_file(backup, old, 0600, st.st_uid, st.st_gid);
@@ -487,10 +493,10 @@ undo_file(const char *path, const struct setup_done *d, const char **why)
 /* The text without our hooks: what was there before, byte for byte, where nobody
  * has touched it since. */
 static char *
-unhooked(const char *text, const char *backup, char **cause)
+unhooked(const struct setup_site *site, const char *text, const char *backup, char **cause)
 {
 	char *before = setup_read(backup), *why = NULL;
-	char *then = before != NULL ? setup_hook_add(before, hook_anchor, &why) : NULL;
+	char *then = before != NULL ? setup_hooked(site, before, &why) : NULL;
 	bool same = then != NULL && strcmp(then, text) == 0;
 
 	free(then);
@@ -510,7 +516,7 @@ undo_hook(const struct setup_step *s, const struct setup_site *site, const char 
 	struct setup_done *made = setup_record_find(r, SETUP_FILE, s->name);
 	struct stat st = { .st_mode = 0644 };
 
-	text = old != NULL ? unhooked(old, backup, &broken) : NULL;
+	text = old != NULL ? unhooked(site, old, backup, &broken) : NULL;
 	if (old == NULL && errno != ENOENT)
 		cause = xasprintf("%s: %s", path, strerror(errno));
 	else if (old != NULL && text == NULL)

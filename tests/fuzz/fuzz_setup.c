@@ -14,15 +14,15 @@
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
-hooks(const char *text)
+hooks(const char *text, bool nat)
 {
-	char *cause, *once = setup_hook_add(text, "gatehouse", &cause), *twice, *none, *clean;
+	char *cause, *once = setup_hook_add(text, "gatehouse", nat, &cause), *twice, *none, *clean;
 
 	if (once == NULL) {
 		free(cause);
 		return;
 	}
-	twice = setup_hook_add(once, "gatehouse", &cause);
+	twice = setup_hook_add(once, "gatehouse", nat, &cause);
 	if (twice == NULL || strcmp(once, twice) != 0)
 		abort();
 	none = setup_hook_remove(once, &cause);
@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *text = xstrndup((const char *)data, len), *back;
 	struct setup_record r, again;
 
-	hooks(text);
+	hooks(text, len % 2 == 0);
 	if (setup_record_parse(&r, text)) {
 		back = setup_record_format(&r);
 		if (!setup_record_parse(&again, back) || again.n != r.n)

@@ -15,17 +15,18 @@
 
 #define BEGIN	"# gatehouse begin: added by \"gatehouse setup\", removed by unsetup\n"
 #define END	"# gatehouse end\n"
+#define NAT	BEGIN "nat-anchor \"gatehouse\"\n" END
 #define RDR	BEGIN "rdr-anchor \"gatehouse\"\n" END
 #define FILTER	BEGIN "anchor \"gatehouse\"\n" END
 
 static void
 check_hook(const char *before, const char *after)
 {
-	char *cause, *got = setup_hook_add(before, "gatehouse", &cause), *again, *back;
+	char *cause, *got = setup_hook_add(before, "gatehouse", false, &cause), *again, *back;
 
 	assert_non_null(got);
 	assert_string_equal(got, after);
-	again = setup_hook_add(got, "gatehouse", &cause);
+	again = setup_hook_add(got, "gatehouse", false, &cause);
 	assert_string_equal(again, after);
 	back = setup_hook_remove(got, &cause);
 	/* But for the end of a last line that had none. */
@@ -76,11 +77,33 @@ test_hooks_of_a_person_stay(void **state)
 }
 
 static void
+test_a_hook_for_nat_is_added_where_it_is_needed(void **state)
+{
+	static const char before[] = "set skip on lo\nnat on em0 -> (em0)\npass all\n";
+	char *cause, *got = setup_hook_add(before, "gatehouse", true, &cause), *again, *back;
+
+	assert_non_null(got);
+	assert_string_equal(got, "set skip on lo\n" NAT RDR "nat on em0 -> (em0)\n" FILTER
+	    "pass all\n");
+	again = setup_hook_add(got, "gatehouse", true, &cause);
+	assert_string_equal(again, got);
+	back = setup_hook_remove(got, &cause);
+	assert_string_equal(back, before);
+	free(back);
+	free(again);
+	free(got);
+	/* A person's own stays. */
+	got = setup_hook_add("nat-anchor \"gatehouse\"\n", "gatehouse", true, &cause);
+	assert_string_equal(got, RDR "nat-anchor \"gatehouse\"\n" FILTER);
+	free(got);
+}
+
+static void
 test_broken_markers_are_told(void **state)
 {
 	char *cause;
 
-	assert_null(setup_hook_add(BEGIN "x\n", "gatehouse", &cause));
+	assert_null(setup_hook_add(BEGIN "x\n", "gatehouse", false, &cause));
 	assert_cause(cause, "is missing");
 	assert_null(setup_hook_remove(BEGIN BEGIN END, &cause));
 	assert_cause(cause, "within such lines");
@@ -540,6 +563,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hooks_stand_first_in_their_section),
 		cmocka_unit_test(test_hooks_of_a_person_stay),
+		cmocka_unit_test(test_a_hook_for_nat_is_added_where_it_is_needed),
+		cmocka_unit_test(test_a_hook_for_nat_is_added_where_it_is_needed),
 		cmocka_unit_test(test_broken_markers_are_told),
 		cmocka_unit_test(test_record_reads_what_it_writes),
 		cmocka_unit_test(test_record_refuses_what_it_did_not_write),
