@@ -274,6 +274,7 @@ doctor_canary(json_t *rows, const struct conf *conf, const char *backend)
 	const bool nft = strcmp(backend, "nftables") == 0;
 	const double before = canary_seen(conf);
 	const int error = canary_send(nft ? "127.0.71.72" : "192.0.2.72");
+	char *todo;
 
 	if (error == ENETUNREACH || error == EADDRNOTAVAIL) {
 		doctor_add(rows, "canary", DOCTOR_SKIP, xstrdup("there is no route for a packet that the "
@@ -295,7 +296,10 @@ doctor_canary(json_t *rows, const struct conf *conf, const char *backend)
 			return;
 		}
 	}
+	todo = nft ? xstrdup("does another program read the nflog group ([drops] nflog-group)? "
+	    "modprobe nfnetlink_log") : xasprintf("is the log interface up (ifconfig pflog%u)?",
+	    conf->pflog);
 	doctor_add(rows, "canary", DOCTOR_FAIL, xstrdup("a packet was dropped by the rules, but did not "
-	    "come up in the log"), nft ? "does another program read the nflog group ([drops] nflog-group)? "
-	    "modprobe nfnetlink_log" : "is the log interface up (ifconfig pflog7)?");
+	    "come up in the log"), todo);
+	free(todo);
 }

@@ -5,23 +5,11 @@
 #include <string.h>
 
 #include "firewall/nft.h"
+#include "rule_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum { RULES_MAX = 64, GUESTS_MAX = 8 };
-
-static void
-printable(const char *s, size_t size)
-{
-	size_t len = strnlen(s, size);
-
-	if (len == size)
-		abort();
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] < 0x20 || s[i] > 0x7e)
-			abort();
-	}
-}
 
 /* What is read of an element makes sense by itself. */
 static void
@@ -72,13 +60,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (n > RULES_MAX || (n == -1) != (cause != NULL))
 		abort();
 	free(cause);
-	for (int i = 0; i < n; i++) {
-		printable(rules[i].family, sizeof(rules[i].family));
-		printable(rules[i].chain, sizeof(rules[i].chain));
-		printable(rules[i].label, sizeof(rules[i].label));
-		printable(rules[i].action, sizeof(rules[i].action));
-		printable(rules[i].text, sizeof(rules[i].text));
-	}
+	for (int i = 0; i < n; i++)
+		rule_check(&rules[i]);
 	n = nft_frozen_parse(text, len, guests, GUESTS_MAX, &all);
 	for (int i = 0; i < n; i++) {
 		if (guests[i].naddrs > FW_GUEST_ADDRS)

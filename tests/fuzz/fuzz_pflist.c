@@ -6,23 +6,11 @@
 
 #include "firewall/pf.h"
 #include "xmalloc.h"
+#include "rule_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum { RULES_MAX = 64, GUESTS_MAX = 8, LABELS_MAX = 32 };
-
-static void
-printable(const char *s, size_t size)
-{
-	size_t len = strnlen(s, size);
-
-	if (len == size)
-		abort();
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] < 0x20 || s[i] > 0x7e)
-			abort();
-	}
-}
 
 static void
 see_rules(const char *text, size_t len)
@@ -36,13 +24,8 @@ see_rules(const char *text, size_t len)
 	if (n > RULES_MAX || (n == -1) != (cause != NULL))
 		abort();
 	free(cause);
-	for (int i = 0; i < n; i++) {
-		printable(rules[i].family, sizeof(rules[i].family));
-		printable(rules[i].chain, sizeof(rules[i].chain));
-		printable(rules[i].label, sizeof(rules[i].label));
-		printable(rules[i].action, sizeof(rules[i].action));
-		printable(rules[i].text, sizeof(rules[i].text));
-	}
+	for (int i = 0; i < n; i++)
+		rule_check(&rules[i]);
 	nlabels = pf_labels_parse(text, len, labels, LABELS_MAX);
 	if (nlabels > LABELS_MAX)
 		abort();

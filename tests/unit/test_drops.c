@@ -14,11 +14,11 @@
 #include "addr.h"
 #include "drops/drops.h"
 #include "drops/show.h"
+#include "drop_golden.h"
 #include "unit.h"
 #include "xmalloc.h"
 
 enum {
-	TEXT_SIZE = 64 << 10,
 	RECORD_SIZE = 2048,
 	PACKET_HDR = 1,
 	INDEV = 4,
@@ -84,45 +84,6 @@ decode(const struct record *r, struct drop *d)
 /* 10.9.0.11:40000 > 10.0.0.5:22, a SYN */
 static const uint8_t syn4[] = { 0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 9, 0, 11, 10, 0, 0,
 	5, 0x9c, 0x40, 0, 22, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0 };
-
-static void
-append(const struct drop *d, void *arg)
-{
-	char line[DROP_LINE_SIZE], *text = arg;
-	size_t len = strlen(text);
-
-	snprintf(text + len, TEXT_SIZE - len, "%s\n", drop_format(line, d));
-}
-
-static const char *
-fixture(const char *name, char path[512])
-{
-	const char *srcdir = getenv("abs_srcdir");
-
-	snprintf(path, 512, "%s/tests/drops/%s", srcdir != NULL ? srcdir : ".", name);
-	return path;
-}
-
-static void
-compare(const char *pcap, const char *txt)
-{
-	const bool rewrite = getenv("REWRITE_GOLDENS") != NULL;
-	char path[512], *got = xcalloc(1, TEXT_SIZE), *want = xcalloc(1, TEXT_SIZE);
-	FILE *f;
-
-	assert_null(capture_read_file(fixture(pcap, path), append, got));
-	f = fopen(fixture(txt, path), rewrite ? "w" : "r");
-	assert_non_null(f);
-	if (rewrite)
-		fputs(got, f);
-	else {
-		want[fread(want, 1, TEXT_SIZE - 1, f)] = '\0';
-		assert_string_equal(got, want);
-	}
-	fclose(f);
-	free(got);
-	free(want);
-}
 
 static void
 recorded_packets_read_as_the_text_beside_them(void **state)
