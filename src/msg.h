@@ -15,6 +15,7 @@
 #include "drops/pflog.h"
 #include "firewall/firewall.h"
 #include "gatehouse.h"
+#include "inventory/inventory.h"
 
 struct event_base;
 
@@ -34,6 +35,8 @@ enum frame {
 	FRAME_RELOADED,		/* struct msg_reloaded: SIGHUP or FRAME_RELOAD done */
 	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, what was saved */
 	FRAME_FW_PINNED,	/* struct msg_fw_pinned: at its start all, then each that ends */
+	FRAME_RAN,		/* struct msg_ran: a command of FRAME_RUN has ended, or was not run */
+	FRAME_OUTPUT,		/* struct msg_output + fd: what it prints, from its start on */
 
 	/* priv -> net */
 	FRAME_LOG_RULES,	/* struct msg_log_rules: a piece of the list of all */
@@ -48,6 +51,8 @@ enum frame {
 	FRAME_RELOAD,		/* struct msg_empty */
 	FRAME_SHUTDOWN,		/* struct msg_empty */
 	FRAME_PROXY_SAVE,	/* struct msg_proxy: remember over restarts */
+	FRAME_RUN,		/* struct msg_run: an inventory command, as its user */
+	FRAME_NOTIFY,		/* struct msg_notify: for [notify] command */
 
 	/* net -> engine */
 	FRAME_NET_STATE,		/* struct msg_net_state: each second, and on change */
@@ -217,6 +222,42 @@ struct msg_packet {
 	uint32_t	caplen;		/* of bytes */
 	uint32_t	len;		/* before it was cut, at least caplen */
 	uint8_t		bytes[PACKET_BYTES_MAX];
+};
+
+/* A command of the inventory's fixed list (inventory/commands.h). priv runs it as
+ * the user, and never reads what it prints: engine is given the pipes' ends. */
+struct msg_run {
+	uint32_t	serial;		/* comes back */
+	uint32_t	command;	/* enum inventory_command */
+	uint32_t	custom;		/* number of the [provider] section, for COMMAND_CUSTOM */
+	uint32_t	uid;		/* who runs it: one that inventory_users() has */
+	char		key[GUEST_KEY_SIZE];	/* of the guest, for those that take one */
+};
+
+struct msg_output {
+	uint32_t	serial;
+	uint32_t	error;		/* 0: stdout, 1: stderr */
+};
+
+enum ran {
+	RAN_EXITED,	/* status is its exit status */
+	RAN_ABSENT,	/* there is no such program, or the user has no such VMs */
+	RAN_KILLED,	/* it took too long, or ended by a signal: cause */
+	RAN_FAILED,	/* it could not be run: cause */
+	RAN_COUNT
+};
+struct msg_ran {
+	uint32_t	serial;
+	uint32_t	how;		/* enum ran */
+	uint32_t	status;
+	char		cause[GH_CAUSE_SIZE];
+};
+
+/* One message for [notify] command: a JSON object in one line. */
+enum { NOTIFY_TEXT_MAX = 2048 };
+struct msg_notify {
+	uint32_t	len;
+	char		text[NOTIFY_TEXT_MAX];
 };
 
 /* What a channel delivers: body is aligned, valid during the call only.

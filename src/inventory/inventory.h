@@ -18,40 +18,90 @@ struct event_base;
 enum guest_state { GUEST_UNKNOWN, GUEST_RUNNING, GUEST_STOPPED, GUEST_STATE_COUNT };
 enum guest_kind { GUEST_VM, GUEST_UID, GUEST_KIND_COUNT };
 
-enum { GUEST_ADDRS = 8 };
+/* How a guest's network interface (NIC) gets out, as its VM manager says. */
+enum nic_mode {
+	NIC_UNKNOWN,	/* nobody says */
+	NIC_BRIDGE,	/* a port of a bridge of this host, NAT and host-only included */
+	NIC_LAN,	/* bridged to an interface of this host's LAN, macvtap */
+	NIC_USER,	/* user-mode: it leaves as a process of this host */
+	NIC_MODE_COUNT
+};
+
+enum {
+	GUEST_ADDRS = 8,
+	GUEST_NICS = 8,
+	GUEST_KEY_SIZE = 96,	/* what a provider calls a guest in its commands */
+	GUEST_USER_SIZE = 32,	/* the host user whose VM it is */
+};
 
 /*
- * What one provider saw of one guest just now.  One that names no guest at all
- * says that a bridge was looked at (bridge), or that a port of it has a
- * carrier (bridge and port).
+ * What one provider saw of one NIC of one guest just now.  A guest of several
+ * NICs is several sightings of one key; one without NIC that is known is one
+ * without MAC.  A sighting that names no guest at all says that a bridge was
+ * looked at (bridge), or that a port of it has a carrier (bridge and port).
  */
 struct sighting {
 	char		provider[16];
+	char		key[GUEST_KEY_SIZE];	/* in that provider's commands, of that user; "" none */
+	char		user[GUEST_USER_SIZE];	/* "": the system's */
 	char		name[GH_GUEST_SIZE];	/* "" if it knows none; sighting_name() */
 	uint8_t		state, kind;		/* unknown: judged by age and port */
 	bool		hint;			/* adds to a guest, never makes one */
+	bool		stale;			/* from the last answer; there is none now */
 	bool		has_mac;
 	uint8_t		mac[6];
-	uint32_t	uid;			/* GUEST_UID */
+	uint8_t		mode;			/* enum nic_mode */
+	char		source[GH_IFNAME_SIZE];	/* bridge (NIC_BRIDGE) or LAN interface it is said
+						 * to be on; "" not said */
+	bool		softnet;		/* tart: behind softnet */
+	uint32_t	pid;			/* of the host's process that runs it, 0: not known */
+	uint32_t	uid;			/* GUEST_UID; else of that process */
 	uint32_t	age;			/* seconds since it was heard */
 	uint32_t	naddrs;
 	struct addr	addrs[GUEST_ADDRS];
-	char		bridge[GH_IFNAME_SIZE];
+	char		bridge[GH_IFNAME_SIZE];	/* where it was heard: seen by us, not said */
 	char		port[GH_IFNAME_SIZE];	/* the bridge's port: tap, veth */
+};
+
+/* Worst last, so that the worst NIC of a guest is the largest. */
+enum nic_guard {
+	NIC_GUARDED,		/* behind a bridge that our rules cover, or its uid is guarded */
+	NIC_UNSEEN,		/* nothing known yet that tells: it has no address, or is down */
+	NIC_UNGUARDABLE,	/* user-mode: leaves as a host process */
+	NIC_LEAKING,		/* on an interface that our rules do not cover */
+	NIC_GUARD_COUNT
+};
+
+struct guest_nic {
+	bool		has_mac;
+	uint8_t		mac[6];
+	uint8_t		mode;			/* enum nic_mode */
+	uint8_t		guard;			/* enum nic_guard */
+	char		source[GH_IFNAME_SIZE];
+	char		bridge[GH_IFNAME_SIZE];
+	char		port[GH_IFNAME_SIZE];
 };
 
 struct guest {
 	uint32_t	id;
 	char		name[GH_GUEST_SIZE];	/* never "": the address if nothing better */
 	char		by[16];			/* the provider that named it */
+	char		manager[16];		/* the one whose commands know it, "" none */
+	char		key[GUEST_KEY_SIZE];	/* there */
+	char		user[GUEST_USER_SIZE];	/* whose commands, "": the system's */
 	uint8_t		state, kind;
-	bool		has_mac;
+	uint8_t		guard;			/* enum nic_guard: of its worst NIC */
+	bool		stale;			/* its manager does not answer now */
+	bool		softnet;
+	bool		has_mac;		/* mac, bridge, port: of its first NIC */
 	uint8_t		mac[6];
-	uint32_t	uid;
+	uint32_t	pid, uid;
 	uint32_t	naddrs;
-	struct addr	addrs[GUEST_ADDRS];
+	struct addr	addrs[GUEST_ADDRS];	/* of all its NICs */
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
+	uint32_t	nnics;
+	struct guest_nic nics[GUEST_NICS];
 	uint64_t	first_seen, last_seen;	/* wall, microseconds */
 };
 
@@ -80,12 +130,17 @@ const char		*guest_kind_name(enum guest_kind);
 /* The join, without system or clock of its own: what tests drive. */
 void	 inventory_merge(struct inventory *, const struct sighting *, size_t n, uint64_t now);
 
-/* A provider: a row in inventory.c's table. */
+/*
+ * A provider: a row in inventory.c's table.  One that reads files or asks the
+ * kernel answers at once (refresh); one that has a command to run is asked
+ * through priv (ask.c) and answers later.
+ */
 struct provider {
 	const char	*name;
 	/* Appends to the list; an error (caller frees) costs only this provider's
 	 * rows. */
 	char	*(*refresh)(const struct conf *, struct sighting *, size_t *n, size_t max);
+	const struct manager *manager;
 };
 
 #endif

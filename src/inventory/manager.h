@@ -1,0 +1,41 @@
+/*
+ * VM managers that are known by their commands: what to run, and what its output
+ * says.  One manager a file (tart.c, lima.c, ...), pure, so that tests and fuzzers
+ * drive it on any host; commands.c has the argument vectors, ask.c the timing.
+ */
+#ifndef MANAGER_H
+#define MANAGER_H
+
+#include "inventory/commands.h"
+#include "inventory/inventory.h"
+
+/* The text of a command's stdout to sightings.  Provider and user of each are set
+ * by who calls.  NULL, or why it makes no sense (caller frees): then what was
+ * appended does not count. */
+typedef char	*(*manager_list_fn)(const char *text, size_t len, struct sighting *, size_t *n,
+		    size_t max);
+/* The same for one guest, whose rows (nrows of one key) it may complete; more
+ * NICs are appended as rows with the same key. */
+typedef char	*(*manager_detail_fn)(const char *text, size_t len, struct sighting *rows,
+		    size_t *nrows, size_t max);
+
+enum { MANAGER_DETAILS = 2 };
+struct manager {
+	const char		*name;
+	enum inventory_command	 list;
+	manager_list_fn		 list_parse;
+	/* Asked for each guest: when it is new or its state changed, and in turn. */
+	struct {
+		enum inventory_command	command;	/* COMMAND_NONE: no more */
+		bool			running_only;
+		bool			may_fail;	/* a failure is no trouble of the manager's */
+		manager_detail_fn	parse;
+	} detail[MANAGER_DETAILS];
+	enum inventory_command	 start, stop;	/* COMMAND_NONE: it cannot */
+	bool			 system;	/* asked once, not for each user */
+};
+
+extern const struct manager tart_manager, lima_manager, container_manager, utm_manager,
+    multipass_manager, incus_manager, lxd_manager, virsh_manager, ps_manager;
+
+#endif
