@@ -76,6 +76,8 @@ status_firewall_text(char **t, const json_t *fw, double now)
 	if (verified > 0)
 		add(t, ", verified %s ago", since(verified, now, age));
 	add(t, "\n");
+	if (strcmp(str(fw, "state"), "idle") == 0)
+		add(t, "           no guest runs; the rules are loaded when one comes\n");
 	if (json_is_true(json_object_get(fw, "frozen_all")))
 		add(t, "           every guest is frozen\n");
 	else if (num(fw, "frozen") > 0)

@@ -107,6 +107,13 @@ static const struct option option_table[] = {
 	    "How often the kernel's rules are compared with what was loaded." },
 	{ "guard", "repair", TYPE_BOOL, AT(repair), 0, 0, "yes", "yes or no",
 	    "Whether rules that someone else changed are loaded again; else it is only told." },
+	{ "guard", "auto", TYPE_BOOL, AT(auto_apply), 0, 0, "yes", "yes or no",
+	    "Whether the daemon loads the rules when it starts, before any guest does. No:\n"
+	    "only \"gatehouse apply\" does, and what it loaded is kept in force after that." },
+	{ "guard", "flush-when-idle", TYPE_DURATION, AT(rest_seconds), 0, DAY, "0s",
+	    "duration, 0s for never",
+	    "Rules are flushed and the proxy stopped when no guest has run for so long; both\n"
+	    "are back before the next guest has an address." },
 	{ "guard", "egress", TYPE_NAMES, AT(egress), 0, 0, "", "interfaces",
 	    "With pf: interfaces by which guests reach pinned ports under the host's own\n"
 	    "address. None: somebody else translates addresses, or nobody need." },

@@ -56,6 +56,8 @@ struct conf {
 	char			rules[2][CONF_PATH_SIZE];	/* tried in order; [1] may be "" */
 	uint32_t		check_seconds;	/* between drift checks */
 	bool			repair;		/* load again on drift */
+	bool			auto_apply;	/* rules are loaded at the start, by nobody's word */
+	uint32_t		rest_seconds;	/* without guests until they are flushed, 0: never */
 	struct conf_names	egress;		/* pf: pinned traffic is masqueraded there */
 	/* [allow] */
 	char			allowlist[CONF_PATH_SIZE];

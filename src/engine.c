@@ -44,7 +44,8 @@ proxy_reached(const struct engine *e)
 
 	switch (e->proxy_goal) {
 	case PROXY_START:
-		return up;
+		/* While no guest runs it is the wish that counts. */
+		return up || life_resting(e);
 	case PROXY_STOP:
 		return e->net_state_time == 0 || !s->proxy_up;
 	case PROXY_LEARN:
@@ -102,7 +103,7 @@ proxy_look(struct engine *e)
 static void
 proxy_send(struct engine *e)
 {
-	struct msg_proxy m = { .run = e->proxy_wanted };
+	struct msg_proxy m = { .run = e->proxy_wanted && !life_resting(e) };
 
 	if (e->proxy_known)
 		engine_to_net(e, FRAME_PROXY, &m, -1);
@@ -304,13 +305,21 @@ fw_status(struct engine *e, const struct fw_status *m)
 	TERMINATE(e->fw.cause);
 	if (e->fw.profile >= PROFILE_COUNT)
 		e->fw.profile = PROFILE_NONE;
+	if (e->fw.resting >= PROFILE_COUNT)
+		e->fw.resting = PROFILE_NONE;
 	changed = !e->fw_known || was.profile != e->fw.profile || was.loaded != e->fw.loaded ||
-	    was.drift != e->fw.drift || was.hash != e->fw.hash;
+	    was.drift != e->fw.drift || was.hash != e->fw.hash || was.resting != e->fw.resting;
 	e->fw_known = true;
 	if (!changed)
 		return;
 	if (was.profile == PROFILE_NONE && e->fw.profile != PROFILE_NONE)
 		freeze_again(e);
+	if (was.resting != e->fw.resting) {
+		proxy_send(e);
+		proxy_look(e);
+		if (e->fw.profile != PROFILE_NONE)
+			life_woken(e);
+	}
 	model_touch(e->model, VIEW_VMS);
 	rules_poll(e, 0);
 	alerts_update(e);
@@ -487,6 +496,7 @@ on_tick(int fd, short what, void *arg)
 	policy_poll(e);
 	rules_expire(e);
 	pinned_tick(e);
+	life_judge(e);
 	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);
 	proxy_look(e);
 	alerts_update(e);

@@ -10,6 +10,7 @@
  *	guests.c	who is who, and telling net
  *	learn.c		letting unlisted names through, and what that has shown
  *	freeze.c	freezing and thawing
+ *	life.c		rules that rest while no guest runs
  *	pinned.c	ports of names that guests reach beyond the proxy
  *	addresses.c	addresses that they do
  *	rules.c		requests to priv, and the kernel's listing
@@ -197,6 +198,10 @@ struct engine {
 	bool			 frozen_all;
 	uint32_t		 freeze_turn;	/* counts decisions about all */
 
+	uint64_t		 life_busy;	/* mono: a guest ran, 0: not looked yet */
+	bool			 life_asked;	/* priv has not answered */
+	bool			 life_told;	/* an operator applied rules while they rested */
+
 	struct reach		 reach;		/* of pins */
 	struct pinned		*pinned;	/* NULL: nothing yet */
 	struct addresses	*addresses;	/* NULL: priv was not told yet */
@@ -312,6 +317,14 @@ void	 freeze_again(struct engine *);
 void	 freeze_adopt(struct engine *, const struct fw_guest *, int n, bool all);
 void	 freeze_free(struct engine *);
 
+/* ---- life.c ---- */
+/* The rules are flushed because no guest runs. */
+bool	 life_resting(const struct engine *);
+/* The rules were flushed for that, and are in force now. */
+void	 life_woken(struct engine *);
+/* After the guests or the configuration changed, and each second. */
+void	 life_judge(struct engine *);
+
 /* ---- pinned.c ---- */
 /* net is about to give a guest addresses. */
 void	 pinned_asked(struct engine *, const struct msg_pin *);
@@ -403,7 +416,7 @@ void	 methods_free(struct engine *);
 
 /* ---- status.c ---- */
 json_t		*status_json(struct engine *);
-/* "enforcing", "open", "drift", "observing", "unknown". */
+/* "enforcing", "idle", "open", "drift", "observing", "unknown". */
 const char	*status_firewall(const struct engine *);
 /* "up", "stopped", "down". */
 const char	*status_proxy(const struct engine *);

@@ -257,6 +257,7 @@ guests_changed(void *arg)
 	e->seen = seen;
 	e->nseen = n;
 	pinned_judge(e);
+	life_judge(e);
 	model_retain_guests(e->model, guest_is_known, e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }

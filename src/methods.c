@@ -150,6 +150,7 @@ apply_done(struct engine *e, struct fw_pending *p, const char *cause)
 	}
 	event_note(e, EVENT_RULES, EVENT_NOTICE, "", "%s applied %s", who_name(p->call->peer.uid, who),
 	    profile_name(p->profile));
+	e->life_told = life_resting(e);
 	control_reply(p->call, json_pack("{s:s}", "profile", profile_name(p->profile)));
 	rules_poll(e, 0);
 }

@@ -48,6 +48,8 @@ first_alert(const struct engine *e, const char *const keys[ROW_ALERTS])
 static char *
 firewall_well(const struct engine *e)
 {
+	if (life_resting(e))
+		return xstrdup("no guest runs, so the rules wait for one (flush-when-idle)");
 	return xasprintf("%s %s is in force with the profile %s", e->fw.backend, e->fw.place,
 	    profile_name(e->fw.profile));
 }

@@ -40,6 +40,7 @@ struct priv {
 	struct roles		*roles;
 	struct priv_pins	*pins;
 	struct state		 state;
+	enum profile		 resting;	/* flushed by FW_REST, or PROFILE_NONE */
 	int			 lock, parent;	/* -1: none; parent waits for an answer */
 	bool			 serving;
 	int			 code;		/* exit status */
@@ -55,7 +56,7 @@ remember(struct priv *p)
 	const struct fw_guest *frozen;
 	char *cause;
 
-	p->state.profile = firewall_profile(p->fw);
+	p->state.profile = p->resting != PROFILE_NONE ? p->resting : firewall_profile(p->fw);
 	p->state.nfrozen = (uint32_t)firewall_frozen(p->fw, &frozen, &p->state.frozen_all);
 	memcpy(p->state.frozen, frozen, p->state.nfrozen * sizeof(*frozen));
 	cause = state_save(&p->conf, &p->state);
@@ -77,8 +78,9 @@ next_generation(void *arg)
 /* ---- the firewall ---- */
 
 static void
-send_status(struct priv *p, const struct fw_status *status)
+send_status(struct priv *p, struct fw_status *status)
 {
+	status->resting = p->resting;
 	if (roles_up(p->roles, ROLE_ENGINE))
 		roles_send(p->roles, ROLE_ENGINE, FRAME_FW_STATUS, status);
 	log_rules_tell(p->roles, p->fw, false);
@@ -134,6 +136,45 @@ send_result(struct priv *p, uint32_t serial, const char *cause)
 	roles_send(p->roles, ROLE_ENGINE, FRAME_FW_RESULT, &m);
 }
 
+/* Until guests come; who forgets to wake it finds the rules in force after a
+ * restart of either of us. */
+static char *
+rest(struct priv *p)
+{
+	const enum profile profile = firewall_profile(p->fw);
+	char *cause;
+
+	if (profile == PROFILE_NONE)
+		return p->resting != PROFILE_NONE ? NULL :
+		    xstrdup("the rules are flushed already");
+	cause = firewall_flush(p->fw);
+	if (cause == NULL)
+		p->resting = profile;
+	return cause;
+}
+
+static char *
+wake(struct priv *p)
+{
+	const enum profile profile = p->resting;
+	char *cause = firewall_apply(p->fw, profile);
+
+	if (cause == NULL)
+		p->resting = PROFILE_NONE;
+	return cause;
+}
+
+/* Whoever watches for guests is about to be gone. */
+static void
+wake_if_resting(struct priv *p)
+{
+	char *cause = p->resting != PROFILE_NONE ? wake(p) : NULL;
+
+	if (cause != NULL)
+		log_warnx("%s", cause);
+	free(cause);
+}
+
 /* The verbs. What changes rules is remembered and told. */
 static void
 verb_run(struct priv *p, const struct msg_fw_request *r)
@@ -144,11 +185,20 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 	switch ((enum fw_verb)r->verb) {
 	case FW_APPLY:
 		cause = firewall_apply(p->fw, (enum profile)r->profile);
+		if (cause == NULL)
+			p->resting = PROFILE_NONE;
 		break;
 	case FW_FLUSH:
 		cause = firewall_flush(p->fw);
+		if (cause == NULL)
+			p->resting = PROFILE_NONE;
+		break;
+	case FW_REST:
+		cause = rest(p);
 		break;
 	case FW_FREEZE:
+		if (p->resting != PROFILE_NONE && (cause = wake(p)) != NULL)
+			break;
 		/* Remembered without effect would be a promise not kept. */
 		cause = firewall_profile(p->fw) == PROFILE_NONE ?
 		    xstrdup("the rules are flushed, so no guest can be frozen; apply a profile "
@@ -188,56 +238,6 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 
 /* ---- reload ---- */
 
-static bool
-chain_differs(const struct conf *a, const struct conf *b)
-{
-	return strcmp(a->chain_host, b->chain_host) != 0 || a->chain_port != b->chain_port ||
-	    strcmp(a->chain_auth, b->chain_auth) != 0 || a->nchain_direct != b->nchain_direct ||
-	    memcmp(a->chain_direct, b->chain_direct, sizeof(a->chain_direct)) != 0;
-}
-
-/* What net reads only at its start, in a root directory of its own. */
-static bool
-net_conf_differs(const struct conf *a, const struct conf *b)
-{
-	if (a->proxy_port != b->proxy_port || a->explicit_port != b->explicit_port ||
-	    a->workers != b->workers || a->max_connections != b->max_connections ||
-	    a->max_per_guest != b->max_per_guest || a->max_new_in_all != b->max_new_in_all ||
-	    a->max_new_per_guest != b->max_new_per_guest ||
-	    a->handshake_seconds != b->handshake_seconds ||
-	    a->lifetime_seconds != b->lifetime_seconds || chain_differs(a, b) ||
-	    a->head_seconds != b->head_seconds ||
-	    a->connect_seconds != b->connect_seconds || a->idle_seconds != b->idle_seconds ||
-	    a->head_bytes != b->head_bytes || a->hello_bytes != b->hello_bytes ||
-	    a->dns_port != b->dns_port || a->nflog_group != b->nflog_group ||
-	    strcmp(a->resolv_conf, b->resolv_conf) != 0 || a->nreach != b->nreach)
-		return true;
-	for (uint32_t i = 0; i < a->nreach; i++) {
-		if (strcmp(a->reach[i], b->reach[i]) != 0)
-			return true;
-	}
-	/* Whether there are any decides what it opens at its start. */
-	if ((a->nuids == 0) != (b->nuids == 0) || a->nupstreams != b->nupstreams)
-		return true;
-	for (uint32_t i = 0; i < a->nupstreams; i++) {
-		if (!addr_equal(&a->upstreams[i].addr, &b->upstreams[i].addr) ||
-		    a->upstreams[i].port != b->upstreams[i].port)
-			return true;
-	}
-	return false;
-}
-
-/* Where the daemon lives cannot change under it. */
-static char *
-fixed_differs(const struct conf *a, const struct conf *b)
-{
-	if (strcmp(a->state, b->state) == 0 && strcmp(a->control, b->control) == 0 &&
-	    strcmp(a->user, b->user) == 0)
-		return NULL;
-	return xasprintf("%s: control, state and user in section [daemon] change only when the "
-	    "daemon is started again; nothing was changed now", b->path);
-}
-
 /* All of the new configuration, or none of it. */
 static char *
 reload(struct priv *p)
@@ -250,7 +250,7 @@ reload(struct priv *p)
 	if (cause == NULL)
 		cause = chain_credentials(&next);
 	if (cause == NULL)
-		cause = fixed_differs(&p->conf, &next);
+		cause = priv_fixed_differs(&p->conf, &next);
 	if (cause != NULL)
 		return cause;
 	firewall_reconf(p->fw, &next);
@@ -260,7 +260,7 @@ reload(struct priv *p)
 		firewall_reconf(p->fw, &p->conf);
 		return cause;
 	}
-	if (net_conf_differs(&p->conf, &next))
+	if (priv_net_differs(&p->conf, &next))
 		roles_restart(p->roles, ROLE_NET, "started again with its new configuration");
 	p->conf = next;
 	return NULL;
@@ -307,6 +307,7 @@ stop(struct priv *p, int code)
 	const struct timeval patience = { .tv_sec = STOP_SECONDS };
 
 	p->code = code;
+	wake_if_resting(p);
 	if (roles_stop(p->roles, SIGTERM))
 		event_base_loopbreak(p->base);
 	else
@@ -361,6 +362,9 @@ on_role(const struct msg_role *m, void *arg)
 	}
 	if (m->up)
 		return;
+	/* Nobody looks for guests now. */
+	if (m->role == ROLE_ENGINE)
+		wake_if_resting(p);
 	if (roles_stopping(p->roles)) {
 		if (!roles_up(p->roles, ROLE_ENGINE) && !roles_up(p->roles, ROLE_NET))
 			event_base_loopbreak(p->base);
@@ -428,6 +432,11 @@ on_links(int fd, short what, void *arg)
 	if (cause != NULL)
 		log_warnx("%s", cause);
 	free(cause);
+	if (p->resting == PROFILE_NONE)
+		return;
+	/* It may be a guest's that has its address already. If not, they rest again. */
+	wake_if_resting(p);
+	check(p);
 }
 
 /* Somebody, perhaps we, changed the kernel's rules: look soon, once for many. */
@@ -491,18 +500,35 @@ watch(struct priv *p)
 		    EV_READ | EV_PERSIST, on_changes, p));
 }
 
+/* [guard] auto = no: only what is in the kernel goes on, if it is. */
+static void
+restore_nothing(struct priv *p)
+{
+	struct fw_status status;
+
+	firewall_check(p->fw, &status);
+	if (status.loaded || status.verified == 0)
+		return;
+	log_warnx("no rules are loaded, for %s says \"auto = no\" in [guard]: guests are open "
+	    "(gatehouse apply)", p->conf.path);
+	p->state.profile = PROFILE_NONE;
+}
+
 /* Puts in force what was in force before, frozen guests included. */
 static char *
 restore(struct priv *p)
 {
 	const struct fw_guest everyone = { 0 };
 	char *cause = state_load(&p->conf, &p->state);
+	const bool understood = cause == NULL;
 
 	if (cause != NULL)
 		log_warnx("%s: every guest is frozen until an operator thaws them", cause);
 	free(cause);
 	cause = NULL;
 	priv_pins_load(p->pins);
+	if (understood && !p->conf.auto_apply && p->state.profile != PROFILE_NONE)
+		restore_nothing(p);
 	for (uint32_t i = 0; cause == NULL && i < p->state.nfrozen; i++)
 		cause = firewall_freeze(p->fw, &p->state.frozen[i], true);
 	if (cause == NULL && p->state.frozen_all)

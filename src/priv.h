@@ -3,6 +3,7 @@
  *
  *   priv.c         verbs: which frame may do what; signals; readiness
  *   priv_check.c   every field of a frame
+ *   priv_conf.c    what a new configuration changes
  *   priv_roles.c   the other two roles: started, watched, ended, started again
  *   priv_log.c     which rule is which in pf's log
  *   priv_pins.c    what guests may reach beyond the proxy, many at once
@@ -39,6 +40,12 @@ char	*state_save(const struct conf *, const struct state *);
 /* The file's text and back; pure. False: not understood. */
 bool	 state_parse(const char *text, struct state *);
 char	*state_format(const struct state *);
+
+/* ---- priv_conf.c ---- */
+/* What net reads only at its start, in a root directory of its own. */
+bool	 priv_net_differs(const struct conf *, const struct conf *);
+/* Where the daemon lives cannot change under it. NULL or a cause, caller frees. */
+char	*priv_fixed_differs(const struct conf *, const struct conf *next);
 
 /* ---- priv_roles.c ---- */
 struct roles;

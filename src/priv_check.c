@@ -20,6 +20,7 @@ static const struct {
 	[FW_DIFF] = { "diff", true, false },
 	[FW_FREEZE] = { "freeze", false, true },
 	[FW_THAW] = { "thaw", false, true },
+	[FW_REST] = { "rest", false, false },
 };
 
 const char *

@@ -16,7 +16,7 @@ status_firewall(const struct engine *e)
 	if (!e->fw_known)
 		return "unknown";
 	if (e->fw.profile == PROFILE_NONE && !e->fw.loaded)
-		return "open";
+		return life_resting(e) ? "idle" : "open";
 	if (!e->fw.loaded || e->fw.drift)
 		return "drift";
 	return e->fw.profile == PROFILE_OBSERVE ? "observing" : "enforcing";
@@ -28,7 +28,7 @@ status_proxy(const struct engine *e)
 	bool heard = e->net != NULL && e->net_state_time != 0 &&
 	    now_mono() - e->net_state_time < net_silence;
 
-	if (!e->proxy_wanted)
+	if (!e->proxy_wanted || life_resting(e))
 		return "stopped";
 	return heard && e->net_state.proxy_up ? "up" : "down";
 }

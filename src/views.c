@@ -99,6 +99,8 @@ vm_guard(const struct engine *e, const struct guest *g)
 		return "full";
 	if (strcmp(state, "observing") == 0)
 		return "observed";
+	if (strcmp(state, "idle") == 0)
+		return "idle";
 	return strcmp(state, "open") == 0 ? "open" : "down";
 }
 

@@ -65,6 +65,10 @@ firewall_word(const json_t *firewall, char *word, size_t size)
 		snprintf(word, size, "OBSERVE");
 		return INK_BADGE_WARN;
 	}
+	if (strcmp(state, "idle") == 0) {
+		snprintf(word, size, "IDLE");
+		return INK_BADGE_WARN;
+	}
 	snprintf(word, size, "%s", strcmp(state, "open") == 0 ? "OPEN"
 	    : strcmp(state, "drift") == 0 ? "DRIFT" : "UNKNOWN");
 	return INK_BADGE_BAD;
@@ -83,6 +87,8 @@ add_firewall(struct pieces *ps, const json_t *status)
 	add(ps, 1, ink, " %s ", word);
 	if (strcmp(state, "open") == 0)
 		add(ps, 4, INK_BAD, "guests reach anything");
+	else if (strcmp(state, "idle") == 0)
+		add(ps, 4, INK_WARN, "no guest runs, rules wait for one");
 	else if (strcmp(state, "observing") == 0)
 		add(ps, 4, INK_WARN, "logs only, blocks nothing");
 	if (verified > 0)
@@ -122,6 +128,10 @@ add_proxy(struct pieces *ps, const json_t *status)
 	char text[TEXT_SHORT_SIZE];
 
 	add_learning(ps, proxy, now);
+	if (strcmp(cell_string(json_object_get(status, "firewall"), "state"), "idle") == 0) {
+		add(ps, 4, INK_WARN, "proxy stopped with them");
+		return;
+	}
 	if (strcmp(state, "up") != 0) {
 		add(ps, 1, INK_BADGE_BAD, " proxy %s ", strcmp(state, "stopped") == 0 ? "STOPPED"
 		    : "DOWN");

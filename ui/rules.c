@@ -81,7 +81,7 @@ title(const json_t *status, char *buf, size_t size)
 	char profile[32];
 
 	draw_clean(profile, sizeof(profile), cell_string(firewall, "profile"));
-	if (strcmp(state, "open") == 0)
+	if (strcmp(state, "open") == 0 || strcmp(state, "idle") == 0)
 		snprintf(buf, size, "no rules");
 	else
 		snprintf(buf, size, "%s  %s", profile, strcmp(state, "drift") == 0 ? "DRIFT"

@@ -130,6 +130,7 @@ detail(const json_t *row, double now, struct lines *l)
 		{ "full", "behind our rules, IPv4 and IPv6" },
 		{ "frozen", "nothing of it passes; f thaws it" },
 		{ "open", "no rules are in force: it reaches anything" },
+		{ "idle", "no guest runs, so no rules are in force until one does" },
 		{ "observed", "its traffic is logged, not blocked" },
 		{ "down", "our rules are not verified in the kernel now" },
 	};

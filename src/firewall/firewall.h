@@ -24,6 +24,7 @@ enum fw_verb {
 	FW_DIFF,	/* what FW_APPLY of a profile would change, as text */
 	FW_FREEZE,	/* block everything of one guest, or of all */
 	FW_THAW,
+	FW_REST,	/* flush until FW_APPLY; a restart puts the profile back in force */
 	FW_VERB_COUNT
 };
 
@@ -74,6 +75,8 @@ struct fw_status {
 	uint32_t	frozen_all;
 	uint32_t	frozen;		/* guests frozen one by one */
 	uint32_t	repaired;	/* they were not, and have been loaded again */
+	uint32_t	resting;	/* enum profile that FW_REST flushed, 0: none; priv's */
+	uint32_t	pad;
 	uint64_t	verified;	/* when the kernel was last asked (wall) */
 	uint64_t	hash;		/* of what was loaded, 0: nothing */
 	char		backend[16];	/* "nftables", "pf" */

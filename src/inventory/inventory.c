@@ -42,6 +42,7 @@ struct inventory {
 	struct conf		 conf;
 	struct join		 join;
 	struct sighting		*sightings;
+	size_t			 ports;			/* with a carrier */
 	char			*causes[PROVIDERS];	/* told already; NULL: fine */
 	int			 fd;			/* subscription, or -1 */
 	struct event		*tick, *soon, *word;
@@ -63,6 +64,16 @@ provider_report(struct inventory *inv, size_t i, char *cause)
 	inv->causes[i] = cause;
 }
 
+static size_t
+ports_count(const struct sighting *s, size_t n)
+{
+	size_t ports = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ports += sighting_is_place(&s[i]) && s[i].port[0] != '\0';
+	return ports;
+}
+
 static void
 pass(struct inventory *inv)
 {
@@ -72,6 +83,7 @@ pass(struct inventory *inv)
 	for (size_t i = 0; i < PROVIDERS; i++)
 		provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
 		    SIGHTINGS_MAX));
+	inv->ports = ports_count(inv->sightings, n);
 	inventory_merge(inv, inv->sightings, n, now_wall());
 	inv->last_pass = now_mono();
 	inv->quiet = (inv->last_pass - began) * QUIET_TIMES;
@@ -203,6 +215,12 @@ size_t
 inventory_count(const struct inventory *inv)
 {
 	return inv->join.n;
+}
+
+size_t
+inventory_ports(const struct inventory *inv)
+{
+	return inv->ports;
 }
 
 const struct guest *

@@ -114,6 +114,8 @@ struct inventory	*inventory_new(struct event_base *, const struct conf *,
 void			 inventory_free(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);
 size_t			 inventory_count(const struct inventory *);
+/* How many ports of guarded bridges had a carrier at the latest look. */
+size_t			 inventory_ports(const struct inventory *);
 const struct guest	*inventory_guest(const struct inventory *, size_t i);
 const struct guest	*inventory_by_id(const struct inventory *, uint32_t id);
 const struct guest	*inventory_by_addr(const struct inventory *, const struct addr *);

@@ -125,9 +125,8 @@ node_new(struct join *j, const struct sighting *s, uint64_t now)
 	return n;
 }
 
-/* Says only that a bridge or a port is there. */
-static bool
-is_place(const struct sighting *s)
+bool
+sighting_is_place(const struct sighting *s)
 {
 	return !s->has_mac && s->naddrs == 0 && s->name[0] == '\0' && s->kind == GUEST_VM;
 }
@@ -321,7 +320,7 @@ places_collect(struct places *p, const struct sighting *s, size_t n)
 	p->at = xcalloc(n + 1, sizeof(*p->at));
 	p->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (is_place(&s[i]))
+		if (sighting_is_place(&s[i]))
 			p->at[p->n++] = &s[i];
 	}
 }
@@ -463,7 +462,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	}
 	find_by_mac(j, s, n, of, now);
 	for (size_t i = 0; i < n; i++) {
-		if (of[i] == NULL && !s[i].has_mac && !is_place(&s[i]) && !s[i].hint &&
+		if (of[i] == NULL && !s[i].has_mac && !sighting_is_place(&s[i]) && !s[i].hint &&
 		    (of[i] = node_find(j, &s[i])) == NULL)
 			of[i] = node_new(j, &s[i], now);
 		if (of[i] != NULL)

@@ -42,6 +42,8 @@ struct join {
 	size_t		 naddr;
 };
 
+/* Says only that a bridge or a port is there. */
+bool		 sighting_is_place(const struct sighting *);
 void		 join_free(struct join *);
 /* Takes one pass of sightings in. True if anything but last_seen changed. */
 bool		 join_pass(struct join *, const struct sighting *, size_t n, uint64_t now);
