@@ -30,6 +30,7 @@
 #include "allow/allow.h"
 #include "host.h"
 #include "text.h"
+#include "userns.h"
 #include "xmalloc.h"
 
 enum {
@@ -58,6 +59,9 @@ enum option_type {
 	TYPE_PREFIXES,		/* conf.reach and nreach */
 	TYPE_UPSTREAMS,		/* conf.upstreams and nupstreams */
 	TYPE_CHAIN,		/* conf.chain_host and chain_port */
+	TYPE_CHOICE,		/* uint32_t: which word of the unit, "tell or stop" */
+	TYPE_ACCOUNTS,		/* struct conf_accounts: users */
+	TYPE_COMMAND,		/* struct conf_command */
 	TYPE_DOMAINS,		/* conf.chain_direct and nchain_direct */
 	TYPE_COUNT
 };
@@ -110,6 +114,9 @@ static const struct option option_table[] = {
 	{ "guard", "auto", TYPE_BOOL, AT(auto_apply), 0, 0, "yes", "yes or no",
 	    "Whether the daemon loads the rules when it starts, before any guest does. No:\n"
 	    "only \"gatehouse apply\" does, and what it loaded is kept in force after that." },
+	{ "guard", "on-unguarded", TYPE_CHOICE, AT(on_unguarded), 0, 0, "tell", "tell or stop",
+	    "What happens to a running guest that has a way out which the rules do not cover:\n"
+	    "it is an alert, or it is also stopped, where its VM manager can." },
 	{ "guard", "flush-when-idle", TYPE_DURATION, AT(rest_seconds), 0, DAY, "0s",
 	    "duration, 0s for never",
 	    "Rules are flushed and the proxy stopped when no guest has run for so long; both\n"
@@ -194,6 +201,29 @@ static const struct option option_table[] = {
 	    "libvirt's lists of leases, for guests' names." },
 	{ "inventory", "every", TYPE_DURATION, AT(inventory_seconds), 1, HOUR, "5s", "duration",
 	    "How often guests are looked for; new neighbours show at once all the same." },
+	{ "inventory", "dhcpd-leases", TYPE_GLOBS, AT(dhcpd_leases), 0, 0, "/var/db/dhcpd_leases", "paths",
+	    "Lease files of macOS's bootpd, for guests' names and addresses." },
+	{ "inventory", "user", TYPE_ACCOUNTS, AT(inventory_users), 0, 0, "", "users",
+	    "Whose VMs are asked for: commands of VM managers run as them, never as root.\n"
+	    "None: everyone who can log in here and has VMs." },
+	{ "inventory", "managers", TYPE_NAMES, AT(managers), 0, 0,
+	    "tart, lima, container, utm, multipass, incus, lxd, virsh, ps", "names",
+	    "Which VM managers are asked, where they are installed. Providers of your own, in\n"
+	    "sections [provider NAME], are asked besides." },
+	{ "inventory", "path", TYPE_GLOBS, AT(command_path), 0, 0,
+	    "/opt/homebrew/bin, /usr/local/bin, /usr/bin, /bin, /usr/sbin, /sbin, /snap/bin, "
+	    "/Applications/UTM.app/Contents/MacOS", "directories",
+	    "Where their commands are looked for." },
+
+	{ "notify", "command", TYPE_COMMAND, AT(notify), 0, 0, "", "path and words",
+	    "What is run for an alert or a blocked packet that is no noise, with a line of\n"
+	    "JSON on its stdin; no shell is between. There are some in conf/notify." },
+	{ "notify", "user", TYPE_ACCOUNT, AT(notify_user), 0, 0, "", "user",
+	    "Who runs it, never root. None: [daemon] user." },
+	{ "notify", "drops", TYPE_BOOL, AT(notify_drops), 0, 0, "yes", "yes or no",
+	    "Whether blocked packets are told too, not alerts alone." },
+	{ "notify", "every", TYPE_DURATION, AT(notify_seconds), 1, HOUR, "1m", "duration",
+	    "How long like messages are gathered into one." },
 };
 enum { OPTIONS = sizeof(option_table) / sizeof(option_table[0]) };
 
@@ -262,6 +292,11 @@ read_account(struct conf *c, const struct option *o, char *value)
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 	const size_t len = strlen(value);
 
+	/* Only what is nobody by default may be. */
+	if (len == 0 && *o->def == '\0') {
+		memset(field(c, o), 0, sizeof(c->user));
+		return NULL;
+	}
 	if (len == 0 || len >= sizeof(c->user))
 		return xasprintf("a %s's name has 1 to %zu characters", o->unit,
 		    sizeof(c->user) - 1);
@@ -683,6 +718,54 @@ read_domains(struct conf *c, const struct option *o, char *value)
 	return NULL;
 }
 
+static char *
+read_choice(struct conf *c, const struct option *o, char *value)
+{
+	const char *word = o->unit;
+
+	for (uint32_t i = 0; *word != '\0'; i++) {
+		const size_t len = strcspn(word, " ");
+
+		if (strlen(value) == len && memcmp(value, word, len) == 0) {
+			*(uint32_t *)field(c, o) = i;
+			return NULL;
+		}
+		word += len;
+		word += strncmp(word, " or ", 4) == 0 ? 4 : 0;
+	}
+	return xasprintf("\"%s\" is not %s", value, o->unit);
+}
+
+static char *
+read_accounts(struct conf *c, const struct option *o, char *value)
+{
+	struct conf_accounts *a = field(c, o);
+	char *item;
+
+	if (*value == '\0')
+		return NULL;
+	while ((item = item_next(&value)) != NULL) {
+		if (item[0] == '\0' || strlen(item) >= sizeof(a->name[0]) ||
+		    item[strcspn(item, " \t:/\"'\\")] != '\0')
+			return xasprintf("\"%s\" is not a user's name", item);
+		if (strcmp(item, "root") == 0)
+			return xstrdup("commands of VM managers never run as root; name the user whose "
+			    "VMs they are");
+		if (getpwnam(item) == NULL)
+			return xasprintf("there is no user \"%s\"", item);
+		if (a->n == CONF_NAMES_MAX)
+			return xasprintf("more than %d users", CONF_NAMES_MAX);
+		copy_string(a->name[a->n++], item, sizeof(a->name[0]));
+	}
+	return NULL;
+}
+
+static char *
+read_command(struct conf *c, const struct option *o, char *value)
+{
+	return conf_command_parse(field(c, o), value);
+}
+
 static const struct {
 	reader	read;
 	bool	list;
@@ -702,6 +785,9 @@ static const struct {
 	[TYPE_PREFIXES] = { read_prefixes, true },
 	[TYPE_UPSTREAMS] = { read_upstreams, true },
 	[TYPE_CHAIN] = { read_chain, false },
+	[TYPE_CHOICE] = { read_choice, false },
+	[TYPE_ACCOUNTS] = { read_accounts, true },
+	[TYPE_COMMAND] = { read_command, false },
 	[TYPE_DOMAINS] = { read_domains, true },
 };
 
@@ -721,6 +807,9 @@ list_clear(struct conf *c, const struct option *o)
 		break;
 	case TYPE_PORTS:
 		memset(field(c, o), 0, sizeof(struct conf_ports));
+		break;
+	case TYPE_ACCOUNTS:
+		memset(field(c, o), 0, sizeof(struct conf_accounts));
 		break;
 	case TYPE_UIDS:
 		memset(c->uids, 0, sizeof(c->uids));
@@ -837,9 +926,20 @@ unknown_key(const char *section, const char *key)
 	return cause;
 }
 
+/* The NAME of "provider NAME", else NULL. */
+static const char *
+provider_of(const char *section)
+{
+	static const char word[] = "provider ";
+
+	return strncmp(section, word, sizeof(word) - 1) == 0 ? section + sizeof(word) - 1 : NULL;
+}
+
 static bool
 section_known(const char *section)
 {
+	if (provider_of(section) != NULL)
+		return true;
 	for (int i = 0; i < OPTIONS; i++) {
 		if (strcmp(option_table[i].section, section) == 0)
 			return true;
@@ -872,6 +972,11 @@ option_take(void *arg, const char *section, const char *key, const char *value)
 	if (*section == '\0') {
 		parse_fail(p, xasprintf("\"%s\" stands before the first [section]", key));
 		return 0;
+	}
+	if (provider_of(section) != NULL) {
+		if ((cause = conf_provider_take(p->conf, provider_of(section), key, value)) != NULL)
+			parse_fail(p, cause);
+		return cause == NULL;
 	}
 	if ((i = option_find(section, key)) == -1) {
 		parse_fail(p, unknown_key(section, key));
@@ -1030,10 +1135,14 @@ cross_check(const struct conf *c)
 		    c->explicit_port);
 	if (c->chain_auth_file[0] != '\0' && c->chain_host[0] == '\0')
 		return xstrdup("[proxy] upstream-auth-file without upstream: name the proxy too");
+	if (c->notify_user[0] != '\0' && (pw = getpwnam(c->notify_user)) == NULL)
+		return xasprintf("[notify] user: there is no user \"%s\"", c->notify_user);
+	if (c->notify_user[0] != '\0' && pw->pw_uid == 0 && userns_is_initial())
+		return xstrdup("[notify] user: the command never runs as root; name another");
 	if (c->max_per_guest > c->max_connections)
 		return xasprintf("[proxy] max-per-guest (%u) is more than max-connections (%u)",
 		    c->max_per_guest, c->max_connections);
-	return NULL;
+	return conf_provider_check(c);
 }
 
 /* Reads a text over the defaults. NULL or a cause with file and line. */
@@ -1169,6 +1278,12 @@ list_length(const struct conf *c, const struct option *o)
 		return ((const struct conf_names *)const_field(c, o))->n;
 	case TYPE_PORTS:
 		return ((const struct conf_ports *)const_field(c, o))->n;
+	case TYPE_ACCOUNTS:
+		return ((const struct conf_accounts *)const_field(c, o))->n;
+	case TYPE_COMMAND:
+		return ((const struct conf_command *)const_field(c, o))->n != 0;
+	case TYPE_ACCOUNT:
+		return *(const char *)const_field(c, o) != '\0';
 	case TYPE_PREFIXES:
 		return c->nreach;
 	case TYPE_UPSTREAMS:
@@ -1182,6 +1297,16 @@ list_length(const struct conf *c, const struct option *o)
 	default:
 		return 1;
 	}
+}
+
+static void
+choice_print(const struct option *o, uint32_t i, FILE *f)
+{
+	const char *word = o->unit;
+
+	while (i-- > 0 && strstr(word, " or ") != NULL)
+		word = strstr(word, " or ") + 4;
+	fprintf(f, "%.*s", (int)strcspn(word, " "), word);
 }
 
 /* One element of a list, or the value of anything else. */
@@ -1217,6 +1342,15 @@ value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
 		break;
 	case TYPE_NAMES:
 		fputs(((const struct conf_names *)const_field(c, o))->name[i], f);
+		break;
+	case TYPE_CHOICE:
+		choice_print(o, *(const uint32_t *)const_field(c, o), f);
+		break;
+	case TYPE_ACCOUNTS:
+		fputs(((const struct conf_accounts *)const_field(c, o))->name[i], f);
+		break;
+	case TYPE_COMMAND:
+		conf_command_print(const_field(c, o), f);
 		break;
 	case TYPE_PORTS:
 		fprintf(f, "%u", ((const struct conf_ports *)const_field(c, o))->port[i]);
@@ -1296,6 +1430,7 @@ conf_print(const struct conf *c, FILE *f)
 			fprintf(f, "%s[%s]\n", i == 0 ? "" : "\n", option_table[i].section);
 		option_print(c, &option_table[i], f);
 	}
+	conf_provider_print(c, f);
 }
 
 /* A help text as comment lines. */

@@ -15,6 +15,10 @@ enum {
 	CONF_PATH_SIZE = 256,
 	CONF_PREFIX_SIZE = 52,	/* "address/bits" */
 	CONF_UPSTREAMS_MAX = 8,
+	CONF_COMMAND_WORDS = 12,
+	CONF_WORD_SIZE = 128,
+	CONF_PROVIDERS_MAX = 8,
+	CONF_FIELD_SIZE = 96,
 	CONF_AUTH_MAX = 510,	/* "user:password" */
 	CONF_AUTH_SIZE = 688,	/* the same in base64, with its end */
 };
@@ -35,6 +39,35 @@ struct conf_uid {
 	char			user[32];	/* as written: a name or a number */
 	struct conf_ports	ports;		/* loopback ports it may reach */
 };
+
+struct conf_accounts {
+	uint32_t	n;
+	char		name[CONF_NAMES_MAX][32];
+};
+
+/* A program by its absolute path, and its words; no shell splits them. */
+struct conf_command {
+	uint32_t	n;		/* 0: none */
+	char		word[CONF_COMMAND_WORDS][CONF_WORD_SIZE];
+};
+
+/*
+ * A VM manager that we do not know: what prints its guests as JSON, and where in it
+ * to look.  Paths are field names and numbers with "." between; "" is not looked for.
+ */
+struct conf_provider {
+	char			name[16];
+	struct conf_command	command;
+	char			user[32];	/* "": the first inventory user */
+	char			rows[CONF_FIELD_SIZE];	/* the array or object of guests, "": all of it */
+	char			field_name[CONF_FIELD_SIZE];	/* in each of them */
+	char			field_state[CONF_FIELD_SIZE];
+	char			running[32];	/* what the state is if it runs */
+	char			field_mac[CONF_FIELD_SIZE];
+	char			field_address[CONF_FIELD_SIZE];
+};
+
+enum { UNGUARDED_TELL, UNGUARDED_STOP };
 
 struct conf_upstream {
 	struct addr	addr;
@@ -57,6 +90,7 @@ struct conf {
 	uint32_t		check_seconds;	/* between drift checks */
 	bool			repair;		/* load again on drift */
 	bool			auto_apply;	/* rules are loaded at the start, by nobody's word */
+	uint32_t		on_unguarded;	/* UNGUARDED_TELL, UNGUARDED_STOP */
 	uint32_t		rest_seconds;	/* without guests until they are flushed, 0: never */
 	struct conf_names	egress;		/* pf: pinned traffic is masqueraded there */
 	/* [allow] */
@@ -95,11 +129,34 @@ struct conf {
 	char			leases[CONF_PATH_SIZE];		/* dnsmasq: globs, ", " between */
 	char			libvirt_status[CONF_PATH_SIZE];	/* the same */
 	uint32_t		inventory_seconds;
+	char			dhcpd_leases[CONF_PATH_SIZE];	/* macOS's, the same */
+	struct conf_accounts	inventory_users;	/* whose VMs; none: found out */
+	struct conf_names	managers;	/* asked for guests; globs */
+	char			command_path[CONF_PATH_SIZE];	/* directories, ", " between */
+	/* [provider NAME] */
+	struct conf_provider	providers[CONF_PROVIDERS_MAX];
+	uint32_t		nproviders;
+	/* [notify] */
+	struct conf_command	notify;
+	char			notify_user[32];	/* "": [daemon] user */
+	bool			notify_drops;
+	uint32_t		notify_seconds;	/* between two of a kind */
 	/* where it came from, for messages */
 	char			path[CONF_PATH_SIZE];
 	bool			partial;	/* something was wrong with it */
 	bool			unread;		/* there was no file to read */
 };
+
+/* conf_provider.c: one "key = value" of a [provider NAME] section; adds it if it is
+ * new. NULL or a cause, caller frees. */
+char	*conf_provider_take(struct conf *, const char *name, const char *key, const char *value);
+/* Those sections, as conf_load would take them. */
+void	 conf_provider_print(const struct conf *, FILE *);
+/* What is missing in one of them. NULL or a cause, caller frees. */
+char	*conf_provider_check(const struct conf *);
+/* "/usr/bin/notify --now" to words. NULL or a cause, caller frees. */
+char	*conf_command_parse(struct conf_command *, const char *value);
+void	 conf_command_print(const struct conf_command *, FILE *);
 
 /* Built-in defaults. */
 void	 conf_defaults(struct conf *);

@@ -389,6 +389,7 @@ conf_take(struct engine *e)
 	copy_string(fresh.control, e->conf.control, sizeof(fresh.control));
 	e->conf = fresh;
 	reach_taken(reach_reconf(&e->reach, &e->conf));
+	asker_reconf(e->asker, &e->conf);
 	inventory_reconf(e->inventory, &e->conf);
 	control_reconf(e->control, &e->conf);
 	return NULL;
@@ -462,6 +463,12 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_ROLE:
 		role_changed(e, body);
 		break;
+	case FRAME_OUTPUT:
+		asker_output(e->asker, body, fd);
+		return;
+	case FRAME_RAN:
+		asker_ran(e->asker, body);
+		break;
 	case FRAME_RELOADED:
 		reloaded(e, body);
 		break;
@@ -520,6 +527,25 @@ engine_watched(struct engine *e)
 		event_add(e->update, &update_interval);
 }
 
+/* ---- the inventory ---- */
+
+static bool
+asker_run(const struct msg_run *m, void *arg)
+{
+	struct engine *e = arg;
+
+	return e->priv != NULL && msg_send(e->priv, FRAME_RUN, m, -1);
+}
+
+static void
+asker_changed(void *arg)
+{
+	struct engine *e = arg;
+
+	inventory_hurry(e->inventory);
+	model_touch(e->model, VIEW_VMS);
+}
+
 /* ---- life ---- */
 
 static void
@@ -536,6 +562,7 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
     void (*lost)(const char *, struct engine *))
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
+	const struct asker_events asks = { asker_run, asker_changed, e };
 	struct control_handler handler = { methods_request, client_closed, e };
 	char host[64] = "";
 
@@ -550,6 +577,8 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 		text_escape(e->host, sizeof(e->host), host, strlen(host));
 	e->model = model_new(NULL);
 	e->inventory = inventory_new(base, &e->conf, guests_changed, e);
+	e->asker = asker_new(base, &e->conf, &asks);
+	inventory_asks(e->inventory, e->asker);
 	e->control = control_new(base, &handler);
 	e->proxy_wanted = conf->proxy_run;
 	e->priv = msg_channel_new(base, priv_fd, ROLE_ENGINE, ROLE_PRIV, priv_frame, priv_lost, e);
@@ -583,6 +612,7 @@ engine_free(struct engine *e)
 	rules_free(e);
 	control_free(e->control);
 	inventory_free(e->inventory);
+	asker_free(e->asker);
 	policy_stop(e);
 	guests_free(e);
 	freeze_free(e);

@@ -38,6 +38,7 @@
 #include "conf.h"
 #include "control.h"
 #include "firewall/firewall.h"
+#include "inventory/ask.h"
 #include "inventory/inventory.h"
 #include "model.h"
 #include "msg.h"
@@ -154,6 +155,7 @@ struct engine {
 	struct conf		 conf;
 	struct model		*model;
 	struct inventory	*inventory;
+	struct asker		*asker;
 	struct control		*control;
 	struct policy		 policy;
 	uint64_t		 started, started_mono;	/* wall and the other clock */

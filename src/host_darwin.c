@@ -34,3 +34,9 @@ host_user_how(const char *user)
 {
 	return xasprintf("gatehouse setup (which makes %s)", user);
 }
+
+unsigned
+host_first_uid(void)
+{
+	return 501;
+}

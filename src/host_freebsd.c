@@ -33,3 +33,9 @@ host_user_how(const char *user)
 {
 	return xasprintf("pw useradd %s -d /nonexistent -s /usr/sbin/nologin -c gatehouse", user);
 }
+
+unsigned
+host_first_uid(void)
+{
+	return 1001;
+}

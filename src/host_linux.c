@@ -51,3 +51,9 @@ host_user_how(const char *user)
 	return xasprintf("useradd --system --user-group --no-create-home "
 	    "--shell /usr/sbin/nologin %s", user);
 }
+
+unsigned
+host_first_uid(void)
+{
+	return 1000;
+}

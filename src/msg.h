@@ -240,7 +240,7 @@ struct msg_output {
 };
 
 enum ran {
-	RAN_EXITED,	/* status is its exit status */
+	RAN_EXITED,	/* status is its exit status, 0 of one that lasts */
 	RAN_ABSENT,	/* there is no such program, or the user has no such VMs */
 	RAN_KILLED,	/* it took too long, or ended by a signal: cause */
 	RAN_FAILED,	/* it could not be run: cause */

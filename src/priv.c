@@ -39,6 +39,7 @@ struct priv {
 	struct firewall		*fw;
 	struct roles		*roles;
 	struct priv_pins	*pins;
+	struct priv_run		*run;
 	struct state		 state;
 	enum profile		 resting;	/* flushed by FW_REST, or PROFILE_NONE */
 	int			 lock, parent;	/* -1: none; parent waits for an answer */
@@ -396,6 +397,12 @@ on_frame(enum role from, enum frame type, const void *body, void *arg)
 	case FRAME_FW_RANGES:
 		priv_pins_frame(p->pins, type, body);
 		break;
+	case FRAME_RUN:
+		priv_run_frame(p->run, body);
+		break;
+	case FRAME_NOTIFY:
+		priv_notify_frame(p->run, body);
+		break;
 	case FRAME_RELOAD:
 		reload_and_tell(p);
 		break;
@@ -549,6 +556,14 @@ tell_engine(enum frame type, const void *body, void *arg)
 		roles_send(p->roles, ROLE_ENGINE, type, body);
 }
 
+static bool
+tell_engine_fd(enum frame type, const void *body, int fd, void *arg)
+{
+	struct priv *p = arg;
+
+	return roles_up(p->roles, ROLE_ENGINE) && roles_send_fd(p->roles, ROLE_ENGINE, type, body, fd);
+}
+
 static char *
 start(struct priv *p)
 {
@@ -574,6 +589,7 @@ start(struct priv *p)
 	p->base = event_base_new();
 	if (p->base == NULL)
 		return xstrdup("cannot make an event loop");
+	p->run = priv_run_new(p->base, &p->conf, tell_engine_fd, p);
 	p->pins = priv_pins_new(p->base, p->fw, &p->conf, tell_engine, p);
 	cause = restore(p);
 	if (cause != NULL)
@@ -602,6 +618,7 @@ finish(struct priv *p)
 	if (p->changed != NULL)
 		event_free(p->changed);
 	priv_pins_free(p->pins);
+	priv_run_free(p->run);
 	if (p->base != NULL)
 		event_base_free(p->base);
 	firewall_close(p->fw);

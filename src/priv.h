@@ -7,6 +7,7 @@
  *   priv_roles.c   the other two roles: started, watched, ended, started again
  *   priv_log.c     which rule is which in pf's log
  *   priv_pins.c    what guests may reach beyond the proxy, many at once
+ *   priv_run.c     commands of VM managers and for messages, as who they belong to
  *   priv_state.c   what is remembered over restarts; directories; the lock
  */
 #ifndef PRIV_H
@@ -71,6 +72,8 @@ void		 roles_restart(struct roles *, enum role, const char *why);
 void		 roles_punish(struct roles *, enum role, const char *why);
 /* False, and the role is punished, if it reads too slowly. */
 bool		 roles_send(struct roles *, enum role, enum frame, const void *body);
+/* The same with a descriptor, which is duplicated. */
+bool		 roles_send_fd(struct roles *, enum role, enum frame, const void *body, int fd);
 /* Punishes a role that has not read for long; call it each second or so. */
 void		 roles_check(struct roles *);
 bool		 roles_up(const struct roles *, enum role);
@@ -81,6 +84,16 @@ bool		 roles_stopping(const struct roles *);
 /* Tells net of the rules that log, if they changed since it was told or anew says
  * that it knows none. */
 void	 log_rules_tell(struct roles *, struct firewall *, bool anew);
+
+/* ---- priv_run.c ---- */
+struct priv_run;
+/* conf is looked at each time, so that it may be reloaded. */
+struct priv_run	*priv_run_new(struct event_base *, const struct conf *,
+		    bool (*tell)(enum frame, const void *body, int fd, void *arg), void *arg);
+void		 priv_run_free(struct priv_run *);
+/* Frames that were checked. */
+void		 priv_run_frame(struct priv_run *, const struct msg_run *);
+void		 priv_notify_frame(struct priv_run *, const struct msg_notify *);
 
 /* ---- priv_pins.c ---- */
 struct priv_pins;

@@ -8,6 +8,7 @@
 
 #include "allow/allow.h"
 #include "firewall/nft.h"
+#include "inventory/commands.h"
 
 static const struct {
 	const char	*name;
@@ -171,6 +172,33 @@ ranges_check(const struct msg_fw_ranges *m)
 	return NULL;
 }
 
+static const char *
+run_check(const struct msg_run *m)
+{
+	if (m->command <= COMMAND_NONE || m->command >= COMMAND_COUNT)
+		return "a command of the inventory is unknown";
+	if (memchr(m->key, '\0', sizeof(m->key)) == NULL ||
+	    !command_key_ok((enum inventory_command)m->command, m->key))
+		return "a command of the inventory has a guest that it does not take";
+	if (m->command != COMMAND_CUSTOM && m->custom != 0)
+		return "a command of the inventory has the number of a provider";
+	return NULL;
+}
+
+/* One line, so that what it is given to can read it as one. */
+static const char *
+notify_check(const struct msg_notify *m)
+{
+	if (m->len < 2 || m->len >= sizeof(m->text) || m->text[m->len] != '\0' ||
+	    m->text[m->len - 1] != '\n' || m->text[0] != '{')
+		return "a message is no line of JSON";
+	for (uint32_t i = 0; i + 1 < m->len; i++) {
+		if ((unsigned char)m->text[i] < ' ' || m->text[i] == 0x7f)
+			return "a message has a control character";
+	}
+	return NULL;
+}
+
 const char *
 frame_check(enum frame type, const void *body)
 {
@@ -184,6 +212,10 @@ frame_check(enum frame type, const void *body)
 		return fw_pin_check(body);
 	case FRAME_FW_RANGES:
 		return ranges_check(body);
+	case FRAME_RUN:
+		return run_check(body);
+	case FRAME_NOTIFY:
+		return notify_check(body);
 	case FRAME_PROXY_SAVE:
 		return proxy->run > 1 || proxy->pad != 0 ? "proxy-save is neither run nor stop" : NULL;
 	case FRAME_RELOAD:

@@ -108,11 +108,17 @@ roles_restart(struct roles *r, enum role role, const char *why)
 bool
 roles_send(struct roles *r, enum role role, enum frame type, const void *body)
 {
+	return roles_send_fd(r, role, type, body, -1);
+}
+
+bool
+roles_send_fd(struct roles *r, enum role role, enum frame type, const void *body, int fd)
+{
 	struct child *c = &r->child[role];
 
 	if (c->channel == NULL)
 		return false;
-	if (msg_send(c->channel, type, body, -1))
+	if (msg_send(c->channel, type, body, fd))
 		return true;
 	roles_punish(r, role, "does not read what it is sent");
 	return false;

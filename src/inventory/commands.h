@@ -6,8 +6,12 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "conf.h"
 
 enum inventory_command {
 	COMMAND_NONE,
@@ -20,16 +24,17 @@ enum inventory_command {
 	COMMAND_LXD_LIST, COMMAND_LXD_START, COMMAND_LXD_STOP,
 	COMMAND_VIRSH_LIST, COMMAND_VIRSH_NICS, COMMAND_VIRSH_START, COMMAND_VIRSH_STOP,
 	COMMAND_PS,
+	COMMAND_LIMA_NETWORKS,
 	COMMAND_CUSTOM,		/* of a [provider NAME] section, by its number */
 	COMMAND_COUNT
 };
 
-enum { COMMAND_ARGS = 12, COMMAND_OUTPUT_MAX = 4 << 20 };
+enum { COMMAND_ARGS = 12, COMMAND_ARG_SIZE = 512, COMMAND_OUTPUT_MAX = 4 << 20, COMMAND_CUSTOM_SECONDS = 15 };
 
-struct command {
+struct manager_command {
 	const char	*name;		/* for messages: "tart list" */
-	/* argv[0] is looked up in command_path() unless absolute; "%k" alone stands
-	 * for the guest's key, "%h" at the start of a word for the user's home. */
+	/* argv[0] is looked up unless it is absolute; "%k" in a word stands for the
+	 * guest's key, "%h" for the user's home. */
 	const char	*argv[COMMAND_ARGS];
 	const char	*marker;	/* below the home: without it the user has no such VMs; NULL: any */
 	unsigned	 seconds;	/* it may take */
@@ -38,11 +43,38 @@ struct command {
 };
 
 /* NULL for COMMAND_NONE and COMMAND_CUSTOM. */
-const struct command	*command_row(enum inventory_command);
-/* "/opt/homebrew/bin:/usr/local/bin:...", of this kind of system. */
-const char		*command_path(void);
-/* Whether a key may stand in an argument vector: 1 to GUEST_KEY_SIZE - 1 bytes,
- * no control character, no leading "-". strict: and no "/" and not "." or "..". */
-bool			 command_key_ok(const char *, bool strict);
+const struct manager_command	*command_row(enum inventory_command);
+/* Starts or stops a guest. */
+bool			 command_acts(enum inventory_command);
+/*
+ * Whether a key may stand in that command's argument vector: no control
+ * character, no leading "-", and where it is part of a path no "/" and neither
+ * "." nor "..".
+ */
+bool			 command_key_ok(enum inventory_command, const char *);
+
+/* An argument vector, filled in. */
+struct command_line {
+	const char	*argv[CONF_COMMAND_WORDS + 1];
+	char		 words[CONF_COMMAND_WORDS][COMMAND_ARG_SIZE];
+};
+/* False: it does not fit. */
+bool			 command_fill(struct command_line *, enum inventory_command, const char *key,
+			    const char *home);
+
+/* ---- users.c: who runs them ---- */
+enum { INVENTORY_USERS_MAX = 16 };
+struct inventory_user {
+	uid_t	uid;
+	gid_t	gid;
+	char	name[32], home[256];
+	bool	system_only;	/* nobody's VMs are asked for, only the system's */
+};
+/*
+ * Those of [inventory] user; without it those who can log in here, or where there
+ * are none the daemon's own user.  Never root, but in a user namespace that has
+ * nobody else.  The first of them asks for the system's VMs.  Returns how many.
+ */
+size_t			 inventory_users(const struct conf *, struct inventory_user[INVENTORY_USERS_MAX]);
 
 #endif

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inventory/ask.h"
 #include "inventory/join.h"
 #include "inventory/provider.h"
 #include "log.h"
@@ -34,6 +35,8 @@ static const struct provider providers[] = {
 	{ "uid", uids_refresh },
 	{ "leases", leases_refresh },
 	{ "libvirt", libvirt_refresh },
+	{ "dhcpd", bootpd_leases_refresh },
+	{ "qemu", qemu_refresh },
 };
 enum { PROVIDERS = sizeof(providers) / sizeof(providers[0]) };
 
@@ -42,6 +45,7 @@ struct inventory {
 	struct conf		 conf;
 	struct join		 join;
 	struct sighting		*sightings;
+	struct asker		*asker;
 	size_t			 ports;			/* with a carrier */
 	char			*causes[PROVIDERS];	/* told already; NULL: fine */
 	int			 fd;			/* subscription, or -1 */
@@ -83,6 +87,8 @@ pass(struct inventory *inv)
 	for (size_t i = 0; i < PROVIDERS; i++)
 		provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
 		    SIGHTINGS_MAX));
+	if (inv->asker != NULL)
+		asker_sightings(inv->asker, inv->sightings, &n, SIGHTINGS_MAX);
 	inv->ports = ports_count(inv->sightings, n);
 	inventory_merge(inv, inv->sightings, n, now_wall());
 	inv->last_pass = now_mono();
@@ -119,20 +125,38 @@ on_soon(evutil_socket_t fd, short what, void *arg)
 	event_add(inv->word, NULL);
 }
 
-static void
-on_word(evutil_socket_t fd, short what, void *arg)
+void
+inventory_asks(struct inventory *inv, struct asker *asker)
 {
-	struct inventory *inv = arg;
+	inv->asker = asker;
+}
+
+void
+inventory_hurry(struct inventory *inv)
+{
 	const uint64_t since = now_mono() - inv->last_pass;
 	uint64_t us = SETTLE_US;
 	struct timeval wait;
 
+	if (inv->base == NULL)
+		return;
 	event_del(inv->word);
 	if (since < inv->quiet && inv->quiet - since > us)
 		us = inv->quiet - since;
 	wait.tv_sec = (time_t)(us / 1000000);
 	wait.tv_usec = (suseconds_t)(us % 1000000);
 	event_add(inv->soon, &wait);
+}
+
+/* Links and neighbours are who a VM manager may have something new to say of. */
+static void
+on_word(evutil_socket_t fd, short what, void *arg)
+{
+	struct inventory *inv = arg;
+
+	if (inv->asker != NULL)
+		asker_hurry(inv->asker);
+	inventory_hurry(inv);
 }
 
 static void

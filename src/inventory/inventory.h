@@ -53,6 +53,7 @@ struct sighting {
 	uint8_t		mode;			/* enum nic_mode */
 	char		source[GH_IFNAME_SIZE];	/* bridge (NIC_BRIDGE) or LAN interface it is said
 						 * to be on; "" not said */
+	char		link[GH_IFNAME_SIZE];	/* this host's end of it: "vnet3", or "" */
 	bool		softnet;		/* tart: behind softnet */
 	uint32_t	pid;			/* of the host's process that runs it, 0: not known */
 	uint32_t	uid;			/* GUEST_UID; else of that process */
@@ -78,6 +79,7 @@ struct guest_nic {
 	uint8_t		mode;			/* enum nic_mode */
 	uint8_t		guard;			/* enum nic_guard */
 	char		source[GH_IFNAME_SIZE];
+	char		link[GH_IFNAME_SIZE];
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
 };
@@ -105,6 +107,7 @@ struct guest {
 	uint64_t	first_seen, last_seen;	/* wall, microseconds */
 };
 
+struct asker;
 struct inventory;
 /* Without an event base nothing runs by itself: only inventory_merge() counts.
  * changed runs (at most once per refresh) after guests appeared, left or
@@ -112,6 +115,10 @@ struct inventory;
 struct inventory	*inventory_new(struct event_base *, const struct conf *,
 			    void (*changed)(void *), void *arg);
 void			 inventory_free(struct inventory *);
+/* Whose answers count from the next pass on, or NULL; it stays the caller's. */
+void			 inventory_asks(struct inventory *, struct asker *);
+/* Has it look soon. */
+void			 inventory_hurry(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);
 size_t			 inventory_count(const struct inventory *);
 /* How many ports of guarded bridges had a carrier at the latest look. */
@@ -132,17 +139,13 @@ const char		*guest_kind_name(enum guest_kind);
 /* The join, without system or clock of its own: what tests drive. */
 void	 inventory_merge(struct inventory *, const struct sighting *, size_t n, uint64_t now);
 
-/*
- * A provider: a row in inventory.c's table.  One that reads files or asks the
- * kernel answers at once (refresh); one that has a command to run is asked
- * through priv (ask.c) and answers later.
- */
+/* What reads files or asks the kernel, and so answers at once: a row in
+ * inventory.c's table.  VM managers are asked through priv: ask.h. */
 struct provider {
 	const char	*name;
 	/* Appends to the list; an error (caller frees) costs only this provider's
 	 * rows. */
 	char	*(*refresh)(const struct conf *, struct sighting *, size_t *n, size_t max);
-	const struct manager *manager;
 };
 
 #endif

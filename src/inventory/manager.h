@@ -25,7 +25,7 @@ struct manager {
 	enum inventory_command	 list;
 	manager_list_fn		 list_parse;
 	/* Asked for each guest: when it is new or its state changed, and in turn. */
-	struct {
+	struct manager_detail {
 		enum inventory_command	command;	/* COMMAND_NONE: no more */
 		bool			running_only;
 		bool			may_fail;	/* a failure is no trouble of the manager's */
@@ -35,6 +35,9 @@ struct manager {
 	bool			 system;	/* asked once, not for each user */
 };
 
+/* Those that are asked on this kind of system, NULL behind them. managers_*.c */
+enum { MANAGERS_MAX = 12 };
+extern const struct manager *const managers[MANAGERS_MAX];
 extern const struct manager tart_manager, lima_manager, container_manager, utm_manager,
     multipass_manager, incus_manager, lxd_manager, virsh_manager, ps_manager;
 

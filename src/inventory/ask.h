@@ -1,0 +1,51 @@
+/*
+ * Asking VM managers in time: what to run when, what to make of it, and what to do
+ * when one hangs, floods, lies or is not there.  Knows neither priv nor the join:
+ * commands leave by a callback, and what they print is handed in.
+ */
+#ifndef ASK_H
+#define ASK_H
+
+#include "inventory/manager.h"
+#include "msg.h"
+
+struct asker;
+struct event_base;
+
+struct asker_events {
+	/* To priv; false: not now. */
+	bool	(*run)(const struct msg_run *, void *arg);
+	/* The sightings may have changed. */
+	void	(*changed)(void *arg);
+	void	*arg;
+};
+
+struct asker	*asker_new(struct event_base *, const struct conf *, const struct asker_events *);
+void		 asker_free(struct asker *);
+void		 asker_reconf(struct asker *, const struct conf *);
+/* Frames of priv's; fd becomes the asker's. */
+void		 asker_output(struct asker *, const struct msg_output *, int fd);
+void		 asker_ran(struct asker *, const struct msg_ran *);
+/* Guests may have changed: asks soon. */
+void		 asker_hurry(struct asker *);
+/* Appends what is known. */
+void		 asker_sightings(struct asker *, struct sighting *, size_t *n, size_t max);
+
+/* How it stands with one manager and user. */
+struct asker_state {
+	const char	*manager, *user;
+	bool		 answered;	/* since it was first asked */
+	const char	*cause;		/* why not at the latest time, or NULL */
+	uint64_t	 time;		/* wall, of its latest answer, 0: none */
+	size_t		 guests;
+};
+/* The i-th of those that are there; false past the last. */
+bool		 asker_state(const struct asker *, size_t i, struct asker_state *);
+/* The manager's command that starts or stops a guest, COMMAND_NONE: it cannot. */
+enum inventory_command asker_command(const struct guest *, bool start);
+/* Runs it. done, with NULL or a cause, is called once unless a cause is returned
+ * (caller frees). */
+char		*asker_act(struct asker *, const struct guest *, bool start,
+		    void (*done)(const char *cause, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,154 @@
+#include "config.h"
+
+#include "inventory/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "inventory/inventory.h"
+
+enum { LIST_SECONDS = 15, ACT_SECONDS = 120, LASTING_SECONDS = 5 };
+
+#define LIST(...)	{ __VA_ARGS__, NULL }
+#define SYSTEM	"qemu:///system"
+
+static const struct manager_command table[COMMAND_COUNT] = {
+	[COMMAND_TART_LIST] = { "tart list", LIST("tart", "list", "--format", "json"), ".tart",
+	    LIST_SECONDS, false, false },
+	[COMMAND_TART_IP] = { "tart ip", LIST("tart", "ip", "%k"), ".tart", LIST_SECONDS, true, false },
+	[COMMAND_TART_CONFIG] = { "cat config.json", LIST("/bin/cat", "%h/.tart/vms/%k/config.json"),
+	    ".tart", LIST_SECONDS, true, false },
+	[COMMAND_TART_START] = { "tart run", LIST("tart", "run", "--no-graphics", "%k"), ".tart",
+	    LASTING_SECONDS, true, true },
+	[COMMAND_TART_STOP] = { "tart stop", LIST("tart", "stop", "%k"), ".tart", ACT_SECONDS, true,
+	    false },
+
+	[COMMAND_LIMA_LIST] = { "limactl list", LIST("limactl", "list", "--json"), ".lima",
+	    LIST_SECONDS, false, false },
+	[COMMAND_LIMA_NETWORKS] = { "limactl network list", LIST("limactl", "network", "list",
+	    "--json"), ".lima", LIST_SECONDS, false, false },
+	[COMMAND_LIMA_START] = { "limactl start", LIST("limactl", "start", "--tty=false", "%k"), ".lima",
+	    ACT_SECONDS, true, false },
+	[COMMAND_LIMA_STOP] = { "limactl stop", LIST("limactl", "stop", "%k"), ".lima", ACT_SECONDS,
+	    true, false },
+
+	[COMMAND_CONTAINER_LIST] = { "container list", LIST("container", "list", "--all", "--format",
+	    "json"), "Library/Application Support/com.apple.container", LIST_SECONDS, false, false },
+	[COMMAND_CONTAINER_START] = { "container start", LIST("container", "start", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+	[COMMAND_CONTAINER_STOP] = { "container stop", LIST("container", "stop", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+
+	[COMMAND_UTM_LIST] = { "utmctl list", LIST("utmctl", "list"),
+	    "Library/Containers/com.utmapp.UTM", LIST_SECONDS, false, false },
+	[COMMAND_UTM_ADDRESS] = { "utmctl ip-address", LIST("utmctl", "ip-address", "%k"), NULL,
+	    LIST_SECONDS, true, false },
+	[COMMAND_UTM_START] = { "utmctl start", LIST("utmctl", "start", "%k"), NULL, ACT_SECONDS, true,
+	    false },
+	[COMMAND_UTM_STOP] = { "utmctl stop", LIST("utmctl", "stop", "%k"), NULL, ACT_SECONDS, true,
+	    false },
+
+	[COMMAND_MULTIPASS_LIST] = { "multipass list", LIST("multipass", "list", "--format", "json"),
+	    NULL, LIST_SECONDS, false, false },
+	[COMMAND_MULTIPASS_START] = { "multipass start", LIST("multipass", "start", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+	[COMMAND_MULTIPASS_STOP] = { "multipass stop", LIST("multipass", "stop", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+
+	[COMMAND_INCUS_LIST] = { "incus list", LIST("incus", "list", "--all-projects", "--format",
+	    "json"), NULL, LIST_SECONDS, false, false },
+	[COMMAND_INCUS_START] = { "incus start", LIST("incus", "start", "%k"), NULL, ACT_SECONDS, true,
+	    false },
+	[COMMAND_INCUS_STOP] = { "incus stop", LIST("incus", "stop", "%k"), NULL, ACT_SECONDS, true,
+	    false },
+	[COMMAND_LXD_LIST] = { "lxc list", LIST("lxc", "list", "--all-projects", "--format", "json"),
+	    NULL, LIST_SECONDS, false, false },
+	[COMMAND_LXD_START] = { "lxc start", LIST("lxc", "start", "%k"), NULL, ACT_SECONDS, true, false },
+	[COMMAND_LXD_STOP] = { "lxc stop", LIST("lxc", "stop", "%k"), NULL, ACT_SECONDS, true, false },
+
+	/* Looking takes the socket that everyone may read. */
+	[COMMAND_VIRSH_LIST] = { "virsh list", LIST("virsh", "-q", "-r", "-c", SYSTEM, "list", "--all"),
+	    NULL, LIST_SECONDS, false, false },
+	[COMMAND_VIRSH_NICS] = { "virsh domiflist", LIST("virsh", "-q", "-r", "-c", SYSTEM, "domiflist",
+	    "%k"), NULL, LIST_SECONDS, true, false },
+	[COMMAND_VIRSH_START] = { "virsh start", LIST("virsh", "-q", "-c", SYSTEM, "start", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+	[COMMAND_VIRSH_STOP] = { "virsh shutdown", LIST("virsh", "-q", "-c", SYSTEM, "shutdown", "%k"),
+	    NULL, ACT_SECONDS, true, false },
+
+	[COMMAND_PS] = { "ps", LIST("/bin/ps", "-axww", "-o", "pid=", "-o", "uid=", "-o", "args="), NULL,
+	    LIST_SECONDS, false, false },
+};
+
+const struct manager_command *
+command_row(enum inventory_command c)
+{
+	return c > COMMAND_NONE && c < COMMAND_COUNT && table[c].name != NULL ? &table[c] : NULL;
+}
+
+bool
+command_acts(enum inventory_command c)
+{
+	const struct manager_command *row = command_row(c);
+
+	return row != NULL && (row->lasting || row->seconds == ACT_SECONDS);
+}
+
+bool
+command_key_ok(enum inventory_command c, const char *key)
+{
+	const struct manager_command *row = command_row(c);
+
+	if (row == NULL || !row->guest)
+		return *key == '\0';
+	if (*key == '\0' || *key == '-' || strlen(key) >= GUEST_KEY_SIZE)
+		return false;
+	for (const char *p = key; *p != '\0'; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	}
+	for (int i = 0; row->argv[i] != NULL; i++) {
+		if (strchr(row->argv[i], '/') != NULL && strstr(row->argv[i], "%k") != NULL &&
+		    (strchr(key, '/') != NULL || strcmp(key, ".") == 0 || strcmp(key, "..") == 0))
+			return false;
+	}
+	return true;
+}
+
+/* One word with its %k and %h. */
+static bool
+word_fill(char dst[COMMAND_ARG_SIZE], const char *word, const char *key, const char *home)
+{
+	size_t n = 0;
+
+	for (const char *p = word; *p != '\0'; p++) {
+		const char *value = *p == '%' && p[1] == 'k' ? key : *p == '%' && p[1] == 'h' ? home :
+		    NULL;
+		const size_t len = value != NULL ? strlen(value) : 1;
+
+		if (n + len >= COMMAND_ARG_SIZE)
+			return false;
+		memcpy(dst + n, value != NULL ? value : p, len);
+		n += len;
+		p += value != NULL;
+	}
+	dst[n] = '\0';
+	return true;
+}
+
+bool
+command_fill(struct command_line *line, enum inventory_command c, const char *key, const char *home)
+{
+	const struct manager_command *row = command_row(c);
+	int n = 0;
+
+	if (row == NULL || !command_key_ok(c, key))
+		return false;
+	for (; row->argv[n] != NULL; n++) {
+		if (!word_fill(line->words[n], row->argv[n], key, home))
+			return false;
+		line->argv[n] = line->words[n];
+	}
+	line->argv[n] = NULL;
+	return true;
+}

@@ -1,0 +1,185 @@
+/*
+ * Managers "incus" and "lxd": `incus list --all-projects --format json`, and lxc's of
+ * the same shape.  What NICs an instance has stands in its devices; their hardware
+ * addresses and this host's ends of them in its "volatile" configuration;
+ * addresses in its state, which is null, or has a null network, while it is
+ * stopped.  The key of one that is not in the project "default" has its project
+ * before it.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/guest_row.h"
+#include "inventory/manager.h"
+#include "inventory/provider.h"
+#include "xmalloc.h"
+
+/* The rows of one instance: those from its first one on. */
+struct instance {
+	struct sighting	*list;
+	size_t		*n, max, first;
+	char		 key[GUEST_KEY_SIZE];
+	const char	*name;
+	enum guest_state state;
+};
+
+static struct sighting *
+row_new(struct instance *in)
+{
+	struct sighting *s = guest_row_add(in->list, in->n, in->max, in->key, strlen(in->key));
+
+	if (s == NULL)
+		return NULL;
+	/* Named without its project. */
+	sighting_name(s->name, in->name, strlen(in->name));
+	s->state = (uint8_t)in->state;
+	return s;
+}
+
+static enum nic_mode
+mode_of(const json_t *dev)
+{
+	static const char *const lan[] = { "macvlan", "physical", "sriov", "ipvlan" };
+	const char *type = guest_json_string(dev, "nictype");
+
+	/* A network of the manager's own is a bridge of this host. */
+	if (type == NULL)
+		return guest_json_string(dev, "network") != NULL ? NIC_BRIDGE : NIC_UNKNOWN;
+	if (strcmp(type, "bridged") == 0)
+		return NIC_BRIDGE;
+	for (size_t i = 0; i < sizeof(lan) / sizeof(lan[0]); i++) {
+		if (strcmp(type, lan[i]) == 0)
+			return NIC_LAN;
+	}
+	return NIC_UNKNOWN;
+}
+
+static const char *
+volatile_string(const json_t *vm, const char *device, const char *what)
+{
+	char key[128];
+
+	snprintf(key, sizeof(key), "volatile.%s.%s", device, what);
+	return guest_json_string(json_object_get(vm, "config"), key);
+}
+
+static void
+ifname_take(char dst[GH_IFNAME_SIZE], const char *name)
+{
+	if (name != NULL && dst[0] == '\0' && strlen(name) < GH_IFNAME_SIZE)
+		copy_string(dst, name, GH_IFNAME_SIZE);
+}
+
+static void
+device_take(struct instance *in, const json_t *vm, const char *device, const json_t *dev)
+{
+	const char *type = guest_json_string(dev, "type");
+	struct sighting *s;
+
+	if (type == NULL || strcmp(type, "nic") != 0 || (s = row_new(in)) == NULL)
+		return;
+	s->mode = (uint8_t)mode_of(dev);
+	guest_row_mac(s, guest_json_string(dev, "hwaddr"));
+	if (!s->has_mac)
+		guest_row_mac(s, volatile_string(vm, device, "hwaddr"));
+	ifname_take(s->source, guest_json_string(dev, "parent"));
+	ifname_take(s->source, guest_json_string(dev, "network"));
+	ifname_take(s->link, volatile_string(vm, device, "host_name"));
+}
+
+static struct sighting *
+row_of_mac(struct instance *in, const struct sighting *mac)
+{
+	for (size_t i = in->first; i < *in->n; i++) {
+		if (in->list[i].has_mac && memcmp(in->list[i].mac, mac->mac, sizeof(mac->mac)) == 0)
+			return &in->list[i];
+	}
+	return NULL;
+}
+
+/* A NIC as the guest has it now. */
+static void
+network_take(struct instance *in, const json_t *net)
+{
+	const char *type = guest_json_string(net, "type"), *scope, *text;
+	struct sighting mac = { .has_mac = false }, *s;
+	const json_t *addr;
+	size_t i;
+
+	guest_row_mac(&mac, guest_json_string(net, "hwaddr"));
+	if (!mac.has_mac || (type != NULL && strcmp(type, "loopback") == 0))
+		return;
+	if ((s = row_of_mac(in, &mac)) == NULL) {
+		if ((s = row_new(in)) == NULL)
+			return;
+		guest_row_mac(s, guest_json_string(net, "hwaddr"));
+	}
+	ifname_take(s->link, guest_json_string(net, "host_name"));
+	json_array_foreach (json_object_get(net, "addresses"), i, addr) {
+		scope = guest_json_string(addr, "scope");
+		text = guest_json_string(addr, "address");
+		if (scope != NULL && text != NULL && strcmp(scope, "global") == 0)
+			guest_row_addr(s, text, strlen(text));
+	}
+}
+
+static void
+instance_take(struct instance *in, const json_t *vm)
+{
+	const char *project = guest_json_string(vm, "project"), *device;
+	const char *status = guest_json_string(vm, "status");
+	json_t *dev, *net;
+	int len;
+
+	if ((in->name = guest_json_string(vm, "name")) == NULL || in->name[0] == '\0')
+		return;
+	if (project == NULL || strcmp(project, "default") == 0)
+		len = snprintf(in->key, sizeof(in->key), "%s", in->name);
+	else
+		len = snprintf(in->key, sizeof(in->key), "%s/%s", project, in->name);
+	if (len >= (int)sizeof(in->key))
+		return;
+	in->state = status != NULL && strcmp(status, "Running") == 0 ? GUEST_RUNNING : GUEST_STOPPED;
+	in->first = *in->n;
+	json_object_foreach (json_object_get(vm, "expanded_devices"), device, dev)
+		device_take(in, vm, device, dev);
+	json_object_foreach (json_object_get(json_object_get(vm, "state"), "network"), device, net)
+		network_take(in, net);
+	if (*in->n == in->first)
+		row_new(in);
+}
+
+static char *
+list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_t max)
+{
+	struct instance in = { .list = list, .n = n, .max = max };
+	char *cause = NULL;
+	json_t *all = guest_json_array(text, len, "list", &cause), *vm;
+	size_t i;
+
+	json_array_foreach (all, i, vm)
+		instance_take(&in, vm);
+	json_decref(all);
+	return cause;
+}
+
+const struct manager incus_manager = {
+	.name = "incus",
+	.list = COMMAND_INCUS_LIST,
+	.list_parse = list_parse,
+	.start = COMMAND_INCUS_START,
+	.stop = COMMAND_INCUS_STOP,
+	.system = true,
+};
+
+const struct manager lxd_manager = {
+	.name = "lxd",
+	.list = COMMAND_LXD_LIST,
+	.list_parse = list_parse,
+	.start = COMMAND_LXD_START,
+	.stop = COMMAND_LXD_STOP,
+	.system = true,
+};

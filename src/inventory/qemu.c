@@ -1,0 +1,306 @@
+/*
+ * Provider "qemu": QEMU processes of anybody, by their arguments.
+ *
+ *	-name NAME | guest=NAME,...
+ *	-nic TYPE[,mac=...,...] | none
+ *	-netdev TYPE,id=ID,... | JSON
+ *	-device MODEL,netdev=ID,mac=... | JSON
+ *	-net nic,macaddr=... -net TYPE,...	of old
+ *
+ * In a value a comma is written twice.  Without any of them, and without
+ * -nodefaults, QEMU has one NIC of type "user".  A process of libvirt's or Lima's is
+ * the same guest as theirs: it has its hardware addresses.
+ */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "inventory/guest_row.h"
+#include "inventory/processes.h"
+#include "inventory/provider.h"
+#include "xmalloc.h"
+
+enum { ID_SIZE = 64, VALUE_SIZE = 256 };
+
+struct nic {
+	char		id[ID_SIZE];
+	bool		has_mac;
+	uint8_t		mac[6];
+	enum nic_mode	mode;
+	char		source[GH_IFNAME_SIZE], link[GH_IFNAME_SIZE];
+};
+
+struct vm {
+	char		name[VALUE_SIZE];
+	struct nic	nics[GUEST_NICS];
+	size_t		n;
+	struct nic	devices[GUEST_NICS];	/* only id and mac */
+	size_t		ndevices;
+	bool		told;			/* the command line says of NICs */
+};
+
+/* ---- one option's value: "user,id=n0,mac=..." or an object ---- */
+
+/* The value of key, or, with key NULL, the first word. False: there is none, or it is too
+ * long for anything we know. */
+static bool
+option_get(const char *text, const char *key, char *dst, size_t size)
+{
+	for (bool first = true; *text != '\0'; first = false) {
+		const char *from = text;
+		size_t n = 0, klen = key != NULL ? strlen(key) : 0;
+		bool hit;
+
+		hit = key == NULL ? first : strncmp(from, key, klen) == 0 && from[klen] == '=';
+		if (hit && key != NULL)
+			text += klen + 1;
+		for (; *text != '\0' && (*text != ',' || text[1] == ','); text++) {
+			if (*text == ',')
+				text++;
+			if (hit && n + 1 < size)
+				dst[n] = *text;
+			n++;
+		}
+		if (hit) {
+			dst[n < size ? n : 0] = '\0';
+			return n > 0 && n < size;
+		}
+		text += *text == ',';
+	}
+	return false;
+}
+
+static bool
+json_get(const char *text, const char *key, char *dst, size_t size)
+{
+	json_error_t error;
+	json_t *j = json_loads(text, 0, &error);
+	const char *s = guest_json_string(j, key);
+	bool fits = s != NULL && *s != '\0' && strlen(s) < size;
+
+	if (fits)
+		memcpy(dst, s, strlen(s) + 1);
+	json_decref(j);
+	return fits;
+}
+
+static bool
+get(const char *text, const char *key, const char *json_key, char *dst, size_t size)
+{
+	return *text == '{' ? json_get(text, json_key, dst, size) : option_get(text, key, dst, size);
+}
+
+static void
+get_mac(struct nic *nic, const char *text, const char *key)
+{
+	char value[VALUE_SIZE];
+
+	if (get(text, key, key, value, sizeof(value)) && mac_parse(value, strlen(value), nic->mac))
+		nic->has_mac = mac_is_guest(nic->mac);
+}
+
+static void
+get_ifname(char dst[GH_IFNAME_SIZE], const char *text, const char *key)
+{
+	char value[VALUE_SIZE];
+
+	if (get(text, key, key, value, sizeof(value)) && strlen(value) < GH_IFNAME_SIZE)
+		copy_string(dst, value, GH_IFNAME_SIZE);
+}
+
+/* ---- what it says of a NIC ---- */
+
+static enum nic_mode
+mode_of(const char *type)
+{
+	static const struct {
+		const char	*type;
+		enum nic_mode	 mode;
+	} known[] = {
+		{ "user", NIC_USER }, { "passt", NIC_USER }, { "stream", NIC_USER },
+		{ "dgram", NIC_USER }, { "socket", NIC_USER }, { "vde", NIC_USER },
+		{ "tap", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "vmnet-shared", NIC_BRIDGE },
+		{ "vmnet-host", NIC_BRIDGE }, { "vmnet-bridged", NIC_LAN },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].type, type) == 0)
+			return known[i].mode;
+	}
+	return NIC_UNKNOWN;
+}
+
+static void
+backend_take(struct vm *vm, const char *text)
+{
+	char type[ID_SIZE];
+	struct nic *nic;
+
+	vm->told = true;
+	if (vm->n == GUEST_NICS || !get(text, NULL, "type", type, sizeof(type)) ||
+	    strcmp(type, "none") == 0 || strcmp(type, "nic") == 0 || strcmp(type, "hubport") == 0)
+		return;
+	nic = &vm->nics[vm->n++];
+	nic->mode = mode_of(type);
+	get(text, "id", "id", nic->id, sizeof(nic->id));
+	get_mac(nic, text, "mac");
+	if (strcmp(type, "bridge") == 0) {
+		copy_string(nic->source, "br0", sizeof(nic->source));
+		get_ifname(nic->source, text, "br");
+	} else if (strcmp(type, "tap") == 0) {
+		get_ifname(nic->link, text, "ifname");
+		get_ifname(nic->source, text, "br");
+	} else if (nic->mode == NIC_LAN)
+		get_ifname(nic->source, text, "ifname");
+}
+
+static void
+device_take(struct vm *vm, const char *text)
+{
+	struct nic *dev = &vm->devices[vm->ndevices];
+
+	if (vm->ndevices == GUEST_NICS)
+		return;
+	memset(dev, 0, sizeof(*dev));
+	if (!get(text, "netdev", "netdev", dev->id, sizeof(dev->id)))
+		return;
+	get_mac(dev, text, "mac");
+	vm->ndevices++;
+}
+
+/* "-net nic" is the device of the one backend that "-net" has beside it. */
+static void
+net_take(struct vm *vm, const char *text)
+{
+	char type[ID_SIZE];
+
+	vm->told = true;
+	if (!option_get(text, NULL, type, sizeof(type)))
+		return;
+	if (strcmp(type, "nic") != 0) {
+		backend_take(vm, text);
+		return;
+	}
+	if (vm->ndevices == GUEST_NICS)
+		return;
+	memset(&vm->devices[vm->ndevices], 0, sizeof(vm->devices[0]));
+	get_mac(&vm->devices[vm->ndevices++], text, "macaddr");
+}
+
+static void
+macs_settle(struct vm *vm)
+{
+	for (size_t i = 0; i < vm->n; i++) {
+		for (size_t k = 0; k < vm->ndevices && !vm->nics[i].has_mac; k++) {
+			const struct nic *dev = &vm->devices[k];
+
+			if (!dev->has_mac || strcmp(dev->id, vm->nics[i].id) != 0)
+				continue;
+			vm->nics[i].has_mac = true;
+			memcpy(vm->nics[i].mac, dev->mac, sizeof(dev->mac));
+		}
+	}
+}
+
+static void
+name_take(struct vm *vm, const char *text)
+{
+	if (!option_get(text, "guest", vm->name, sizeof(vm->name)))
+		option_get(text, NULL, vm->name, sizeof(vm->name));
+}
+
+static bool
+is_qemu(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	program = slash != NULL ? slash + 1 : program;
+	return strncmp(program, "qemu-system-", strlen("qemu-system-")) == 0 ||
+	    strcmp(program, "qemu-kvm") == 0 || strcmp(program, "kvm") == 0;
+}
+
+static bool
+vm_put(const struct vm *vm, struct sighting *list, size_t *n, size_t max)
+{
+	struct sighting *guest = guest_row_add(list, n, max, vm->name, strlen(vm->name)), *s = guest;
+
+	for (size_t i = 0; guest != NULL && i < vm->n; i++) {
+		const struct nic *nic = &vm->nics[i];
+
+		if (i > 0 && (s = guest_row_nic(guest, list, n, max)) == NULL)
+			break;
+		s->mode = (uint8_t)nic->mode;
+		s->has_mac = nic->has_mac;
+		memcpy(s->mac, nic->mac, sizeof(s->mac));
+		copy_string(s->source, nic->source, sizeof(s->source));
+		copy_string(s->link, nic->link, sizeof(s->link));
+	}
+	return guest != NULL;
+}
+
+bool
+qemu_args_parse(const char *const *argv, size_t argc, struct sighting *list, size_t *n, size_t max)
+{
+	struct vm vm = { .n = 0 };
+
+	if (argc == 0 || !is_qemu(argv[0]))
+		return false;
+	for (size_t i = 1; i < argc; i++) {
+		/* "--nic" is as good as "-nic". */
+		const char *word = argv[i] + (argv[i][0] == '-' && argv[i][1] == '-');
+
+		if (strcmp(word, "-nodefaults") == 0)
+			vm.told = true;
+		if (i + 1 == argc || word[0] != '-')
+			continue;
+		if (strcmp(word, "-name") == 0)
+			name_take(&vm, argv[++i]);
+		else if (strcmp(word, "-nic") == 0 || strcmp(word, "-netdev") == 0)
+			backend_take(&vm, argv[++i]);
+		else if (strcmp(word, "-net") == 0)
+			net_take(&vm, argv[++i]);
+		else if (strcmp(word, "-device") == 0)
+			device_take(&vm, argv[++i]);
+	}
+	if (!vm.told)
+		backend_take(&vm, "user");
+	macs_settle(&vm);
+	return vm_put(&vm, list, n, max);
+}
+
+/* ---- this host's ---- */
+
+struct look {
+	struct sighting	*list;
+	size_t		*n, max;
+};
+
+static void
+process_take(const struct process_args *p, void *arg)
+{
+	struct look *l = arg;
+	const size_t first = *l->n;
+
+	if (!qemu_args_parse(p->argv, p->argc, l->list, l->n, l->max))
+		return;
+	for (size_t i = first; i < *l->n; i++) {
+		struct sighting *s = &l->list[i];
+
+		copy_string(s->provider, "qemu", sizeof(s->provider));
+		snprintf(s->key, sizeof(s->key), "%u", p->pid);
+		s->pid = p->pid;
+		s->uid = p->uid;
+		s->state = GUEST_RUNNING;
+	}
+}
+
+char *
+qemu_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
+{
+	struct look l = { list, n, max };
+
+	processes_each(process_take, &l);
+	return NULL;
+}

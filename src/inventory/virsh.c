@@ -1,0 +1,168 @@
+/*
+ * Manager "virsh": libvirt's own shell.  `virsh list --all` has a line a domain: its
+ * id or "-", its name, its state of one or two words; `virsh domiflist` of each a line
+ * a NIC: this host's end of it or "-", type, source, model, MAC.  With -q there are
+ * no headings, in every version; a name may hold spaces, a state is one of a few.
+ * The name is the key: after a renaming a domain is found by its MAC.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/guest_row.h"
+#include "inventory/manager.h"
+#include "xmalloc.h"
+
+enum { WORDS = 16, LINE_SIZE = 512 };
+
+static const struct {
+	const char		*text;
+	enum guest_state	 state;
+} states[] = {
+	{ "in shutdown", GUEST_RUNNING }, { "pmsuspended", GUEST_RUNNING },
+	{ "no state", GUEST_RUNNING }, { "shut off", GUEST_STOPPED }, { "running", GUEST_RUNNING },
+	{ "crashed", GUEST_STOPPED }, { "paused", GUEST_RUNNING }, { "dying", GUEST_RUNNING },
+	{ "idle", GUEST_RUNNING },
+};
+
+static void
+trim(const char **line, size_t *len)
+{
+	while (*len > 0 && **line == ' ') {
+		(*line)++;
+		(*len)--;
+	}
+	while (*len > 0 && (*line)[*len - 1] == ' ')
+		(*len)--;
+}
+
+/* False: no domain's line. */
+static bool
+domain_take(const char *line, size_t len, struct sighting *list, size_t *n, size_t max)
+{
+	struct sighting *s;
+	size_t k;
+
+	/* The id. */
+	while (len > 0 && *line != ' ') {
+		line++;
+		len--;
+	}
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		k = strlen(states[i].text);
+		if (len < k + 2 || memcmp(line + len - k, states[i].text, k) != 0 ||
+		    line[len - k - 1] != ' ')
+			continue;
+		len -= k;
+		trim(&line, &len);
+		if ((s = guest_row_add(list, n, max, line, len)) != NULL)
+			s->state = (uint8_t)states[i].state;
+		return len > 0;
+	}
+	return false;
+}
+
+static char *
+list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_t max)
+{
+	const char *line;
+	size_t k;
+
+	while (guest_line(&text, &len, &line, &k)) {
+		trim(&line, &k);
+		if (k > 0 && !domain_take(line, k, list, n, max))
+			return xstrdup("\"virsh list\" printed what is no list of domains");
+	}
+	return NULL;
+}
+
+static enum nic_mode
+mode_of(const char *type)
+{
+	static const struct {
+		const char	*type;
+		enum nic_mode	 mode;
+	} known[] = {
+		{ "network", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "user", NIC_USER },
+		{ "direct", NIC_LAN }, { "hostdev", NIC_LAN },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].type, type) == 0)
+			return known[i].mode;
+	}
+	return NIC_UNKNOWN;
+}
+
+/* The words of a line, cut where it stands. */
+static size_t
+words_of(char *line, char *words[WORDS])
+{
+	size_t n = 0;
+	char *word;
+
+	while (n < WORDS && (word = strsep(&line, " \t")) != NULL) {
+		if (*word != '\0')
+			words[n++] = word;
+	}
+	return n;
+}
+
+static void
+nic_take(char *line, struct sighting *s)
+{
+	char *words[WORDS];
+	const size_t n = words_of(line, words);
+
+	if (n < 4)
+		return;
+	guest_row_mac(s, words[n - 1]);
+	s->mode = (uint8_t)mode_of(words[1]);
+	if (strcmp(words[0], "-") != 0 && strlen(words[0]) < sizeof(s->link))
+		copy_string(s->link, words[0], sizeof(s->link));
+	/* Of "network" it is the name of a network of libvirt's. */
+	if (strcmp(words[1], "network") != 0 && n == 5 && strlen(words[2]) < sizeof(s->source))
+		copy_string(s->source, words[2], sizeof(s->source));
+}
+
+static char *
+nics_parse(const char *text, size_t len, struct sighting *rows, size_t *nrows, size_t max)
+{
+	struct sighting base, *s;
+	char copy[LINE_SIZE];
+	const char *line;
+	size_t n = 0, k;
+
+	if (*nrows == 0)
+		return NULL;
+	base = rows[0];
+	while (guest_line(&text, &len, &line, &k)) {
+		trim(&line, &k);
+		if (k == 0 || k >= sizeof(copy))
+			continue;
+		memcpy(copy, line, k);
+		copy[k] = '\0';
+		if ((s = guest_row_nic(&base, rows, &n, max)) == NULL)
+			break;
+		nic_take(copy, s);
+		if (!s->has_mac)
+			n--;
+	}
+	if (n == 0)
+		guest_row_nic(&base, rows, &n, max);
+	*nrows = n;
+	return NULL;
+}
+
+const struct manager virsh_manager = {
+	.name = "virsh",
+	.list = COMMAND_VIRSH_LIST,
+	.list_parse = list_parse,
+	.detail = { { COMMAND_VIRSH_NICS, .running_only = false, .may_fail = true,
+	    .parse = nics_parse } },
+	.start = COMMAND_VIRSH_START,
+	.stop = COMMAND_VIRSH_STOP,
+	.system = true,
+};

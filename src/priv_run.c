@@ -1,0 +1,248 @@
+/*
+ * Commands of VM managers, and the operator's for messages, as somebody without
+ * privilege.  What a command prints never comes here: the reading ends of its
+ * pipes go to the engine.
+ */
+#include "config.h"
+
+#include "priv.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "inventory/commands.h"
+#include "log.h"
+#include "runner.h"
+#include "userns.h"
+#include "xmalloc.h"
+
+enum { NOTIFY_SECONDS = 10, NOTIFY_WAITING = 8 };
+
+struct priv_run {
+	struct runner		*runner;
+	const struct conf	*conf;
+	bool			(*tell)(enum frame, const void *body, int fd, void *arg);
+	void			*arg;
+	struct msg_notify	 waiting[NOTIFY_WAITING];	/* the oldest first */
+	unsigned		 nwaiting, notify_lost;
+	bool			 notifying;
+	char			*notify_cause;	/* told already */
+};
+
+/* ---- the inventory's ---- */
+
+static void
+on_ended(uint32_t serial, enum ran how, int status, const char *cause, void *arg)
+{
+	struct priv_run *r = arg;
+	struct msg_ran m = { .serial = serial, .how = how, .status = (uint32_t)status };
+
+	copy_string(m.cause, cause, sizeof(m.cause));
+	r->tell(FRAME_RAN, &m, -1, r->arg);
+}
+
+static void
+refuse(struct priv_run *r, uint32_t serial, const char *cause)
+{
+	log_warnx("inventory: %s", cause);
+	on_ended(serial, RAN_FAILED, 0, cause, r);
+}
+
+static bool
+user_find(const struct conf *conf, uid_t uid, struct inventory_user *u)
+{
+	struct inventory_user users[INVENTORY_USERS_MAX];
+	const size_t n = inventory_users(conf, users);
+
+	for (size_t i = 0; i < n; i++) {
+		if (users[i].uid == uid) {
+			*u = users[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The configuration's list of directories as PATH has them. */
+static void
+path_make(char path[CONF_PATH_SIZE], const char *directories)
+{
+	size_t n = 0;
+
+	for (const char *p = directories; *p != '\0'; p++) {
+		if (*p != ' ')
+			path[n++] = *p == ',' ? ':' : *p;
+	}
+	path[n] = '\0';
+}
+
+static bool
+line_make(struct command_line *line, const struct conf *conf, const struct msg_run *m,
+    const struct inventory_user *u)
+{
+	const struct conf_command *c;
+
+	if (m->command != COMMAND_CUSTOM)
+		return command_fill(line, (enum inventory_command)m->command, m->key, u->home);
+	if (m->custom >= conf->nproviders)
+		return false;
+	c = &conf->providers[m->custom].command;
+	for (uint32_t i = 0; i < c->n; i++)
+		line->argv[i] = c->word[i];
+	line->argv[c->n] = NULL;
+	return true;
+}
+
+void
+priv_run_frame(struct priv_run *r, const struct msg_run *m)
+{
+	const struct manager_command *row = command_row((enum inventory_command)m->command);
+	struct msg_output output = { .serial = m->serial };
+	struct command_line line;
+	struct inventory_user u;
+	char path[CONF_PATH_SIZE], *cause;
+	int fd[2];
+
+	if (!user_find(r->conf, (uid_t)m->uid, &u)) {
+		refuse(r, m->serial, "asked to run a command as somebody who is no inventory user");
+		return;
+	}
+	if (!line_make(&line, r->conf, m, &u)) {
+		refuse(r, m->serial, "asked to run a command that does not fit");
+		return;
+	}
+	path_make(path, r->conf->command_path);
+	{
+		const struct runner_job job = {
+			.user = { u.uid, u.gid, u.name, u.home }, .argv = line.argv, .path = path,
+			.marker = row != NULL ? row->marker : NULL,
+			.seconds = row != NULL ? row->seconds : COMMAND_CUSTOM_SECONDS,
+			.lasting = row != NULL && row->lasting,
+			.serial = m->serial, .ended = on_ended, .arg = r,
+		};
+
+		if (command_acts((enum inventory_command)m->command))
+			log_info("inventory: %s %s as %s", row->name, m->key, u.name);
+		cause = runner_start(r->runner, &job, &fd[0], &fd[1]);
+	}
+	if (cause != NULL) {
+		refuse(r, m->serial, cause);
+		free(cause);
+		return;
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		output.error = i;
+		r->tell(FRAME_OUTPUT, &output, fd[i], r->arg);
+		close(fd[i]);
+	}
+}
+
+/* ---- messages ---- */
+
+static void	 notify_next(struct priv_run *);
+
+static void
+notify_trouble(struct priv_run *r, const char *cause)
+{
+	if (cause != NULL && (r->notify_cause == NULL || strcmp(cause, r->notify_cause) != 0))
+		log_warnx("notify: %s", cause);
+	free(r->notify_cause);
+	r->notify_cause = cause != NULL ? xstrdup(cause) : NULL;
+}
+
+static void
+on_notified(uint32_t serial, enum ran how, int status, const char *cause, void *arg)
+{
+	struct priv_run *r = arg;
+	char text[GH_CAUSE_SIZE];
+
+	if (how == RAN_EXITED && status != 0) {
+		snprintf(text, sizeof(text), "%s failed (exit status %d)", r->conf->notify.word[0], status);
+		cause = text;
+	}
+	notify_trouble(r, how == RAN_EXITED && status == 0 ? NULL : cause);
+	r->notifying = false;
+	notify_next(r);
+}
+
+/* The user of the command, if it is one that may run it. */
+static bool
+notify_user(const struct conf *conf, struct runner_user *u)
+{
+	const char *name = conf->notify_user[0] != '\0' ? conf->notify_user : conf->user;
+	struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL || !userns_has_uid(pw->pw_uid))
+		pw = userns_is_initial() ? NULL : getpwuid(geteuid());
+	if (pw == NULL)
+		return false;
+	*u = (struct runner_user){ pw->pw_uid, pw->pw_gid, pw->pw_name, pw->pw_dir };
+	return true;
+}
+
+static void
+notify_next(struct priv_run *r)
+{
+	const char *argv[CONF_COMMAND_WORDS + 1] = { NULL };
+	char path[CONF_PATH_SIZE], *cause = NULL;
+	struct runner_job job = { .argv = argv, .path = path, .seconds = NOTIFY_SECONDS,
+		.ended = on_notified, .arg = r };
+
+	if (r->notifying || r->nwaiting == 0)
+		return;
+	for (uint32_t i = 0; i < r->conf->notify.n; i++)
+		argv[i] = r->conf->notify.word[i];
+	path_make(path, r->conf->command_path);
+	job.input = r->waiting[0].text;
+	if (argv[0] == NULL)
+		cause = xstrdup("[notify] names no command any more");
+	else if (!notify_user(r->conf, &job.user))
+		cause = xasprintf("there is no user \"%s\" to run it", r->conf->notify_user[0] != '\0' ?
+		    r->conf->notify_user : r->conf->user);
+	else
+		cause = runner_start(r->runner, &job, NULL, NULL);
+	r->notifying = cause == NULL;
+	r->nwaiting--;
+	memmove(r->waiting, r->waiting + 1, r->nwaiting * sizeof(r->waiting[0]));
+	if (cause != NULL)
+		notify_trouble(r, cause);
+	free(cause);
+}
+
+void
+priv_notify_frame(struct priv_run *r, const struct msg_notify *m)
+{
+	if (r->nwaiting == NOTIFY_WAITING) {
+		if (r->notify_lost++ == 0)
+			log_warnx("notify: messages come faster than the command ends; some are lost");
+		return;
+	}
+	r->waiting[r->nwaiting++] = *m;
+	notify_next(r);
+}
+
+struct priv_run *
+priv_run_new(struct event_base *base, const struct conf *conf,
+    bool (*tell)(enum frame, const void *, int, void *), void *arg)
+{
+	struct priv_run *r = xcalloc(1, sizeof(*r));
+
+	r->runner = runner_new(base);
+	r->conf = conf;
+	r->tell = tell;
+	r->arg = arg;
+	return r;
+}
+
+void
+priv_run_free(struct priv_run *r)
+{
+	if (r == NULL)
+		return;
+	runner_free(r->runner);
+	free(r->notify_cause);
+	free(r);
+}
