@@ -92,6 +92,7 @@ struct conf {
 	/* [inventory] */
 	char			leases[CONF_PATH_SIZE];		/* dnsmasq: globs, ", " between */
 	char			libvirt_status[CONF_PATH_SIZE];	/* the same */
+	char			dhcpd_leases[CONF_PATH_SIZE];	/* bootpd: the same */
 	uint32_t		inventory_seconds;
 	/* where it came from, for messages */
 	char			path[CONF_PATH_SIZE];

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "inventory/join.h"
+#include "inventory/manager.h"
 #include "inventory/provider.h"
 #include "log.h"
 #include "xmalloc.h"
@@ -30,10 +31,11 @@ enum {
 };
 
 static const struct provider providers[] = {
-	{ "neighbours", neighbours_refresh },
-	{ "uid", uids_refresh },
-	{ "leases", leases_refresh },
-	{ "libvirt", libvirt_refresh },
+	{ "neighbours", neighbours_refresh, NULL },
+	{ "uid", uids_refresh, NULL },
+	{ "leases", leases_refresh, NULL },
+	{ "libvirt", libvirt_refresh, NULL },
+	{ "dhcpd", bootpd_leases_refresh, NULL },
 };
 enum { PROVIDERS = sizeof(providers) / sizeof(providers[0]) };
 
@@ -69,9 +71,11 @@ pass(struct inventory *inv)
 	const uint64_t began = now_mono();
 	size_t n = 0;
 
-	for (size_t i = 0; i < PROVIDERS; i++)
-		provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
-		    SIGHTINGS_MAX));
+	for (size_t i = 0; i < PROVIDERS; i++) {
+		if (providers[i].refresh != NULL)
+			provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
+			    SIGHTINGS_MAX));
+	}
 	inventory_merge(inv, inv->sightings, n, now_wall());
 	inv->last_pass = now_mono();
 	inv->quiet = (inv->last_pass - began) * QUIET_TIMES;

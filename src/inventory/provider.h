@@ -38,10 +38,15 @@ void		 leases_parse(const char *, size_t len, int64_t now, struct sighting *, si
 bool		 libvirt_parse(const char *, size_t len, int64_t now, struct sighting *, size_t *n,
 		    size_t max);
 
+/* macOS's /var/db/dhcpd_leases; now in seconds. What makes no sense is skipped. */
+void		 bootpd_leases_parse(const char *, size_t len, int64_t now, struct sighting *, size_t *n,
+		    size_t max);
+
 char		*neighbours_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 char		*uids_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 char		*leases_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 char		*libvirt_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
+char		*bootpd_leases_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 
 /* A descriptor that becomes readable when links or neighbours change, or -1. */
 int		 neighbours_subscribe(void);
