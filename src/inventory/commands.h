@@ -21,6 +21,7 @@ enum inventory_command {
 	COMMAND_VIRSH_LIST, COMMAND_VIRSH_NICS, COMMAND_VIRSH_START, COMMAND_VIRSH_STOP,
 	COMMAND_PS,
 	COMMAND_CUSTOM,		/* of a [provider NAME] section, by its number */
+	COMMAND_LIMA_NETWORKS,
 	COMMAND_COUNT
 };
 

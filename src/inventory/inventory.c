@@ -36,6 +36,11 @@ static const struct provider providers[] = {
 	{ "leases", leases_refresh, NULL },
 	{ "libvirt", libvirt_refresh, NULL },
 	{ "dhcpd", bootpd_leases_refresh, NULL },
+	{ "tart", NULL, &tart_manager },
+	{ "lima", NULL, &lima_manager },
+	{ "container", NULL, &container_manager },
+	{ "utm", NULL, &utm_manager },
+	{ "ps", NULL, &ps_manager },
 };
 enum { PROVIDERS = sizeof(providers) / sizeof(providers[0]) };
 

@@ -1,0 +1,187 @@
+/*
+ * Manager "lima": `limactl list --json`, an object for each instance, one after the
+ * other:
+ *
+ *	{ "name", "status", "driverPID", "hostAgentPID", "network": [N, ...],
+ *	  "config": { "networks": [N, ...] } }
+ *	N: { "lima": name | "vzNAT": true | "socket": path, "macAddress", "interface" }
+ *
+ * Every instance has a first NIC besides those, which leaves as a process of this
+ * host (slirp or gvisor); its MAC is not told.  The first network of mode user-v2
+ * takes that NIC's place rather than adding one.  vzNAT, shared and host are bridges
+ * of vmnet's.  Behind a socket may be anything.
+ *
+ * What a named network is stands in networks.yaml: the four that Lima comes with are
+ * taken by their names; for one with a name of the user's own, source holds that
+ * name until `limactl network list --json` has told its mode.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "inventory/guest_row.h"
+#include "inventory/manager.h"
+#include "text.h"
+#include "xmalloc.h"
+
+enum { ERROR_SIZE = 160 };
+
+static enum guest_state
+state_of(const char *word)
+{
+	if (word == NULL)
+		return GUEST_UNKNOWN;
+	if (strcmp(word, "Running") == 0)
+		return GUEST_RUNNING;
+	return strcmp(word, "Stopped") == 0 ? GUEST_STOPPED : GUEST_UNKNOWN;
+}
+
+/* The modes of networks.yaml, which are also the names of the networks there. */
+static enum nic_mode
+mode_of(const char *word)
+{
+	if (word == NULL)
+		return NIC_UNKNOWN;
+	if (strcmp(word, "shared") == 0 || strcmp(word, "host") == 0)
+		return NIC_BRIDGE;
+	if (strcmp(word, "bridged") == 0)
+		return NIC_LAN;
+	return strcmp(word, "user-v2") == 0 ? NIC_USER : NIC_UNKNOWN;
+}
+
+static void
+nic_take(struct sighting *s, const json_t *network)
+{
+	const char *name = guest_json_string(network, "lima");
+
+	s->mode = json_is_true(json_object_get(network, "vzNAT")) ? NIC_BRIDGE :
+	    (uint8_t)mode_of(name);
+	if (s->mode == NIC_UNKNOWN && name != NULL)
+		guest_row_source(s, name, strlen(name));
+	guest_row_mac(s, guest_json_string(network, "macAddress"));
+}
+
+static void
+nics_take(const json_t *vm, const struct sighting *guest, struct sighting *list, size_t *n,
+    size_t max)
+{
+	const json_t *networks = json_object_get(vm, "network"), *network;
+	bool first_user = true;
+	struct sighting *s;
+	size_t i, nics = 1;
+
+	if (!json_is_array(networks))
+		networks = json_object_get(json_object_get(vm, "config"), "networks");
+	json_array_foreach (networks, i, network) {
+		if (first_user && mode_of(guest_json_string(network, "lima")) == NIC_USER) {
+			first_user = false;
+			continue;
+		}
+		if (nics++ == GUEST_NICS || (s = guest_row_nic(guest, list, n, max)) == NULL)
+			return;
+		nic_take(s, network);
+	}
+}
+
+static void
+guest_take(const json_t *vm, struct sighting *list, size_t *n, size_t max)
+{
+	const char *name = guest_json_string(vm, "name");
+	struct sighting *s;
+
+	if (name == NULL || *name == '\0' ||
+	    (s = guest_row_add(list, n, max, name, strlen(name))) == NULL)
+		return;
+	s->state = (uint8_t)state_of(guest_json_string(vm, "status"));
+	if (s->state == GUEST_RUNNING && (s->pid = guest_json_pid(vm, "driverPID")) == 0)
+		s->pid = guest_json_pid(vm, "hostAgentPID");
+	s->mode = NIC_USER;
+	nics_take(vm, s, list, n, max);
+}
+
+/* The next of objects that stand one after the other. NULL at the end or with *cause. */
+static json_t *
+object_next(const char **text, size_t *len, const char *command, char **cause)
+{
+	char what[ERROR_SIZE];
+	json_error_t error;
+	json_t *obj;
+
+	while (*len > 0 && strchr(" \t\r\n", **text) != NULL && **text != '\0') {
+		(*text)++;
+		(*len)--;
+	}
+	if (*len == 0)
+		return NULL;
+	obj = json_loadb(*text, *len, JSON_DISABLE_EOF_CHECK, &error);
+	if (!json_is_object(obj)) {
+		text_escape(what, sizeof(what), error.text, strlen(error.text));
+		*cause = xasprintf("\"%s\" printed what is no list of JSON objects%s%s", command,
+		    obj == NULL ? ": " : "", obj == NULL ? what : "");
+		json_decref(obj);
+		return NULL;
+	}
+	*text += error.position;
+	*len -= (size_t)error.position;
+	return obj;
+}
+
+static char *
+list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_t max)
+{
+	char *cause = NULL;
+	json_t *vm;
+
+	while ((vm = object_next(&text, &len, "limactl list", &cause)) != NULL) {
+		guest_take(vm, list, n, max);
+		json_decref(vm);
+	}
+	return cause;
+}
+
+/* What one named network is, for the NICs that wait for it. */
+static void
+network_take(const json_t *network, struct sighting *rows, size_t nrows)
+{
+	const char *name = guest_json_string(network, "name");
+	const char *interface = guest_json_string(network, "interface");
+	const enum nic_mode mode = mode_of(guest_json_string(network, "mode"));
+	struct sighting word = { 0 };
+
+	if (name == NULL || mode == NIC_UNKNOWN)
+		return;
+	guest_row_source(&word, name, strlen(name));
+	for (size_t i = 0; i < nrows; i++) {
+		if (rows[i].mode != NIC_UNKNOWN || word.source[0] == '\0' ||
+		    strcmp(rows[i].source, word.source) != 0)
+			continue;
+		rows[i].mode = (uint8_t)mode;
+		rows[i].source[0] = '\0';
+		if (mode == NIC_LAN && interface != NULL)
+			guest_row_source(&rows[i], interface, strlen(interface));
+	}
+}
+
+static char *
+networks_parse(const char *text, size_t len, struct sighting *rows, size_t *nrows, size_t max)
+{
+	char *cause = NULL;
+	json_t *network;
+
+	while ((network = object_next(&text, &len, "limactl network list", &cause)) != NULL) {
+		network_take(network, rows, *nrows);
+		json_decref(network);
+	}
+	return cause;
+}
+
+const struct manager lima_manager = {
+	.name = "lima",
+	.list = COMMAND_LIMA_LIST,
+	.list_parse = list_parse,
+	/* Lima has that command since 2.0. */
+	.detail = { { COMMAND_LIMA_NETWORKS, .running_only = false, .may_fail = true,
+	    .parse = networks_parse } },
+	.start = COMMAND_LIMA_START,
+	.stop = COMMAND_LIMA_STOP,
+};
