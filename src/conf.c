@@ -199,10 +199,11 @@ static const struct option option_table[] = {
 	{ "inventory", "libvirt-status", TYPE_GLOBS, AT(libvirt_status), 0, 0,
 	    "/var/lib/libvirt/dnsmasq/*.status", "paths",
 	    "libvirt's lists of leases, for guests' names." },
+	{ "inventory", "dhcpd-leases", TYPE_GLOBS, AT(dhcpd_leases), 0, 0,
+	    "/var/db/dhcpd_leases", "paths",
+	    "Lease files of macOS's bootpd, for guests' names." },
 	{ "inventory", "every", TYPE_DURATION, AT(inventory_seconds), 1, HOUR, "5s", "duration",
 	    "How often guests are looked for; new neighbours show at once all the same." },
-	{ "inventory", "dhcpd-leases", TYPE_GLOBS, AT(dhcpd_leases), 0, 0, "/var/db/dhcpd_leases", "paths",
-	    "Lease files of macOS's bootpd, for guests' names and addresses." },
 	{ "inventory", "user", TYPE_ACCOUNTS, AT(inventory_users), 0, 0, "", "users",
 	    "Whose VMs are asked for: commands of VM managers run as them, never as root.\n"
 	    "None: everyone who can log in here and has VMs." },

@@ -128,8 +128,8 @@ struct conf {
 	/* [inventory] */
 	char			leases[CONF_PATH_SIZE];		/* dnsmasq: globs, ", " between */
 	char			libvirt_status[CONF_PATH_SIZE];	/* the same */
+	char			dhcpd_leases[CONF_PATH_SIZE];	/* bootpd: the same */
 	uint32_t		inventory_seconds;
-	char			dhcpd_leases[CONF_PATH_SIZE];	/* macOS's, the same */
 	struct conf_accounts	inventory_users;	/* whose VMs; none: found out */
 	struct conf_names	managers;	/* asked for guests; globs */
 	char			command_path[CONF_PATH_SIZE];	/* directories, ", " between */

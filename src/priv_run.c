@@ -66,19 +66,6 @@ user_find(const struct conf *conf, uid_t uid, struct inventory_user *u)
 	return false;
 }
 
-/* The configuration's list of directories as PATH has them. */
-static void
-path_make(char path[CONF_PATH_SIZE], const char *directories)
-{
-	size_t n = 0;
-
-	for (const char *p = directories; *p != '\0'; p++) {
-		if (*p != ' ')
-			path[n++] = *p == ',' ? ':' : *p;
-	}
-	path[n] = '\0';
-}
-
 static bool
 line_make(struct command_line *line, const struct conf *conf, const struct msg_run *m,
     const struct inventory_user *u)
@@ -114,7 +101,7 @@ priv_run_frame(struct priv_run *r, const struct msg_run *m)
 		refuse(r, m->serial, "asked to run a command that does not fit");
 		return;
 	}
-	path_make(path, r->conf->command_path);
+	command_path(r->conf, path);
 	{
 		const struct runner_job job = {
 			.user = { u.uid, u.gid, u.name, u.home }, .argv = line.argv, .path = path,
@@ -195,7 +182,7 @@ notify_next(struct priv_run *r)
 		return;
 	for (uint32_t i = 0; i < r->conf->notify.n; i++)
 		argv[i] = r->conf->notify.word[i];
-	path_make(path, r->conf->command_path);
+	command_path(r->conf, path);
 	job.input = r->waiting[0].text;
 	if (argv[0] == NULL)
 		cause = xstrdup("[notify] names no command any more");

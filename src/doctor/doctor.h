@@ -8,6 +8,7 @@
  *   wire.c          what only packets show: ports, DNS, the canary, the route out
  *   foreign_nft.c   other tables of nftables, from their listing (pure)
  *   foreign_pf.c    other rules of pf's main ruleset, from its listing (pure)
+ *   softnet.c       the packet filter that tart may put before a VM
  *   host_*.c        how this system lists them
  *
  * What must be asked of the roles is methods_doctor.c's.
@@ -49,6 +50,11 @@ bool	 foreign_nft(json_t *rows, const char *json, size_t len);
 /* ---- foreign_pf.c ---- */
 /* The same of `pfctl -s nat` and `pfctl -s rules`, one after the other. */
 void	 foreign_pf(json_t *rows, const char *rules, const char *anchor);
+
+/* ---- softnet.c ---- */
+/* Where tart is on the inventory's path: which softnet it uses, and what that leaves
+ * open. */
+void	 doctor_softnet(json_t *rows, const struct conf *);
 
 /* ---- host_SYSTEM.c ---- */
 void	 doctor_host(json_t *rows);

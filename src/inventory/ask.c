@@ -439,10 +439,10 @@ seats_make(struct asker *a)
 	const struct inventory_user *u;
 
 	a->seats = xcalloc(MANAGERS_MAX * INVENTORY_USERS_MAX + CONF_PROVIDERS_MAX, sizeof(*a->seats));
-	for (size_t m = 0; managers[m] != NULL; m++) {
-		for (size_t i = 0; is_wanted(&a->conf, managers[m]->name) && i < n; i++) {
-			if (managers[m]->system ? i == 0 : !users[i].system_only)
-				seat_add(a, &users[i])->manager = managers[m];
+	for (size_t m = 0; managers_here[m] != NULL; m++) {
+		for (size_t i = 0; is_wanted(&a->conf, managers_here[m]->name) && i < n; i++) {
+			if (managers_here[m]->system ? i == 0 : !users[i].system_only)
+				seat_add(a, &users[i])->manager = managers_here[m];
 		}
 	}
 	for (uint32_t i = 0; i < a->conf.nproviders; i++) {
@@ -583,9 +583,9 @@ seat_of(const struct asker *a, const struct guest *g)
 enum inventory_command
 asker_command(const struct guest *g, bool start)
 {
-	for (size_t i = 0; managers[i] != NULL; i++) {
-		if (strcmp(managers[i]->name, g->manager) == 0)
-			return start ? managers[i]->start : managers[i]->stop;
+	for (size_t i = 0; managers_here[i] != NULL; i++) {
+		if (strcmp(managers_here[i]->name, g->manager) == 0)
+			return start ? managers_here[i]->start : managers_here[i]->stop;
 	}
 	return COMMAND_NONE;
 }

@@ -86,6 +86,19 @@ command_row(enum inventory_command c)
 	return c > COMMAND_NONE && c < COMMAND_COUNT && table[c].name != NULL ? &table[c] : NULL;
 }
 
+const char *
+command_path(const struct conf *conf, char dst[CONF_PATH_SIZE])
+{
+	size_t n = 0;
+
+	for (const char *p = conf->command_path; *p != '\0'; p++) {
+		if (*p != ' ')
+			dst[n++] = *p == ',' ? ':' : *p;
+	}
+	dst[n] = '\0';
+	return dst;
+}
+
 bool
 command_acts(enum inventory_command c)
 {

@@ -44,6 +44,8 @@ struct manager_command {
 
 /* NULL for COMMAND_NONE and COMMAND_CUSTOM. */
 const struct manager_command	*command_row(enum inventory_command);
+/* [inventory] path as the environment has it, with ":" between. */
+const char		*command_path(const struct conf *, char dst[CONF_PATH_SIZE]);
 /* Starts or stops a guest. */
 bool			 command_acts(enum inventory_command);
 /*

@@ -3,7 +3,7 @@
 #include "inventory/manager.h"
 
 /* QEMU's processes are read from /proc: processes_linux.c. */
-const struct manager *const managers[MANAGERS_MAX] = {
+const struct manager *const managers_here[MANAGERS_MAX] = {
 	&tart_manager, &lima_manager, &container_manager, &utm_manager, &multipass_manager,
 	&incus_manager, &lxd_manager, &virsh_manager, NULL
 };

@@ -1,5 +1,5 @@
 /*
- * Provider "qemu": QEMU processes of anybody, by their arguments.
+ * The arguments of a QEMU process, as far as they are about NICs:
  *
  *	-name NAME | guest=NAME,...
  *	-nic TYPE[,mac=...,...] | none
@@ -8,8 +8,7 @@
  *	-net nic,macaddr=... -net TYPE,...	of old
  *
  * In a value a comma is written twice.  Without any of them, and without
- * -nodefaults, QEMU has one NIC of type "user".  A process of libvirt's or Lima's is
- * the same guest as theirs: it has its hardware addresses.
+ * -nodefaults, QEMU has one NIC of type "user".
  */
 #include "config.h"
 
@@ -18,7 +17,6 @@
 #include <string.h>
 
 #include "inventory/guest_row.h"
-#include "inventory/processes.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
@@ -268,39 +266,4 @@ qemu_args_parse(const char *const *argv, size_t argc, struct sighting *list, siz
 		backend_take(&vm, "user");
 	macs_settle(&vm);
 	return vm_put(&vm, list, n, max);
-}
-
-/* ---- this host's ---- */
-
-struct look {
-	struct sighting	*list;
-	size_t		*n, max;
-};
-
-static void
-process_take(const struct process_args *p, void *arg)
-{
-	struct look *l = arg;
-	const size_t first = *l->n;
-
-	if (!qemu_args_parse(p->argv, p->argc, l->list, l->n, l->max))
-		return;
-	for (size_t i = first; i < *l->n; i++) {
-		struct sighting *s = &l->list[i];
-
-		copy_string(s->provider, "qemu", sizeof(s->provider));
-		snprintf(s->key, sizeof(s->key), "%u", p->pid);
-		s->pid = p->pid;
-		s->uid = p->uid;
-		s->state = GUEST_RUNNING;
-	}
-}
-
-char *
-qemu_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
-{
-	struct look l = { list, n, max };
-
-	processes_each(process_take, &l);
-	return NULL;
 }

@@ -105,9 +105,9 @@ softnet_judge(const struct softnet_facts *f)
 		return SOFTNET_NONE;
 	if (f->found[0].writable)
 		return SOFTNET_WRITABLE;
-	if (!f->found[0].setuid)
-		return SOFTNET_NO_SETUID;
-	return shadowed(f) != NULL ? SOFTNET_SHADOWED : SOFTNET_WELL;
+	if (shadowed(f) != NULL)
+		return SOFTNET_SHADOWED;
+	return f->found[0].setuid ? SOFTNET_WELL : SOFTNET_NO_SETUID;
 }
 
 /* "/path/softnet (0.9.0, SUID root)". */

@@ -19,7 +19,7 @@ struct softnet_binary {
 	bool	writable;			/* by others than its owner */
 };
 
-/* In the order in which they are found: tart takes the first. */
+/* In the order in which they are found: tart takes the first in the PATH of who runs it. */
 struct softnet_facts {
 	bool			tart;		/* tart is on the path */
 	struct softnet_binary	found[SOFTNET_BINARIES];
@@ -28,9 +28,9 @@ struct softnet_facts {
 
 enum softnet_matter {
 	SOFTNET_NONE,		/* there is no binary */
-	SOFTNET_NO_SETUID,	/* it cannot work without asking for a password */
-	SOFTNET_WRITABLE,	/* anybody may replace what runs as root */
+	SOFTNET_WRITABLE,	/* others than its owner may replace what runs as root */
 	SOFTNET_SHADOWED,	/* one that is not packaged stands before one that is */
+	SOFTNET_NO_SETUID,	/* it cannot work without asking for a password */
 	SOFTNET_WELL,
 };
 

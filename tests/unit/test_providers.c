@@ -200,6 +200,56 @@ write_file(const char *dir, const char *name, const char *text)
 }
 
 static void
+bootpds_leases_have_lost_zeros_and_some_have_no_mac(void **state)
+{
+	static const char text[] =
+	    "{\n\tname=build host\n\tip_address=192.168.64.22\n\thw_address=1,2:77:0:b:4:7\n"
+	    "\tidentifier=1,2:77:0:b:4:7\n\tlease=0x6b034da0\n}\n"
+	    "{\n\tip_address=192.168.64.3\n\thw_address=ff,f1:f5:dd:7f:0:2:0:0:ab:11\n"
+	    "\tlease=0x6b034da1\n\tname=box\n}\n"
+	    "{\n\tip_address=192.168.64.4\n\tlease=0x6b034da1\n}\n";
+
+	bootpd_leases_parse(text, strlen(text), now, rows, &nrows, ROWS);
+	assert_int_equal(nrows, 3);
+	assert_string_equal(rows[0].provider, "dhcpd");
+	assert_string_equal(rows[0].name, "build_host");
+	assert_true(rows[0].hint && rows[0].has_mac);
+	assert_int_equal(rows[0].mac[3], 0x0b);
+	assert_addr(&rows[0], "192.168.64.22");
+	assert_string_equal(rows[1].name, "box");
+	assert_false(rows[1].has_mac);
+	assert_addr(&rows[1], "192.168.64.3");
+	assert_string_equal(rows[2].name, "");
+}
+
+static void
+bootpds_leases_that_ended_or_make_no_sense_are_skipped(void **state)
+{
+	static const char *const bad[] = {
+		"{\n\tip_address=192.168.64.3\n\tlease=0x1\n}\n",		/* long over */
+		"{\n\tip_address=192.168.64.3\n}\n",				/* no end */
+		"{\n\tip_address=192.168.64.3\n\tlease=1795370500\n}\n",
+		"{\n\tip_address=192.168.64.3\n\tlease=0xffffffffffffffffff\n}\n",
+		"{\n\tip_address=192.168.64.3\n\tlease=0x7fffffffg\n}\n",
+		"{\n\tip_address=192.168.64.300\n\tlease=0x7fffffff\n}\n",
+		"{\n\tname=x\n\tlease=0x7fffffff\n}\n",
+		"{\n\tip_address=192.168.64.3\n\tlease=0x7fffffff\n",		/* cut */
+		"\tip_address=192.168.64.3\n\tlease=0x7fffffff\n}\n",
+		"}\n}\n{\n{\n}\n", "", "\n", "{", "=\n",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		bootpd_leases_parse(bad[i], strlen(bad[i]), now, rows, &nrows, ROWS);
+		assert_int_equal(nrows, 0);
+	}
+	/* The next block starts afresh. */
+	bootpd_leases_parse("{\n\tname=a\n{\n\tip_address=192.168.64.3\n\tlease=0x7fffffff\n}\n", 57,
+	    now, rows, &nrows, ROWS);
+	assert_int_equal(nrows, 1);
+	assert_string_equal(rows[0].name, "");
+}
+
+static void
 lease_files_are_found_by_globs(void **state)
 {
 	char dir[] = "/tmp/gatehouse-leases-XXXXXX", globs[512], path[256], *cause;
@@ -530,6 +580,8 @@ main(void)
 		cmocka_unit_test_setup(libvirts_leases_are_read, setup),
 		cmocka_unit_test_setup(libvirts_leases_of_other_shapes_are_refused_or_skipped,
 		    setup),
+		cmocka_unit_test_setup(bootpds_leases_have_lost_zeros_and_some_have_no_mac, setup),
+		cmocka_unit_test_setup(bootpds_leases_that_ended_or_make_no_sense_are_skipped, setup),
 		cmocka_unit_test_setup(lease_files_are_found_by_globs, setup),
 		cmocka_unit_test_setup(the_kernels_tables_become_sightings, setup),
 		cmocka_unit_test_setup(what_is_not_a_guest_is_left_out, setup),

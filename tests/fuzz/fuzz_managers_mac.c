@@ -1,0 +1,83 @@
+/* Whatever a VM manager prints (the first byte says which, and which of its commands),
+ * rows are harmless words within bounds, and the join takes them. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/manager.h"
+#include "inventory/provider.h"
+#include "xmalloc.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+enum { ROWS = 64 };
+
+static void
+row_check(const struct sighting *s)
+{
+	if (s->state >= GUEST_STATE_COUNT || s->mode >= NIC_MODE_COUNT || s->naddrs > GUEST_ADDRS ||
+	    memchr(s->name, '\0', sizeof(s->name)) == NULL ||
+	    memchr(s->key, '\0', sizeof(s->key)) == NULL ||
+	    memchr(s->source, '\0', sizeof(s->source)) == NULL || s->key[0] == '-' ||
+	    s->name[0] == '-' || strpbrk(s->name, " \t\\*?!@#=/\"'\x1b") != NULL ||
+	    strpbrk(s->source, " \t\\*?!@#=/\"'\x1b") != NULL ||
+	    strpbrk(s->key, "\t\r\n\x1b\x7f") != NULL || (s->has_mac && !mac_is_guest(s->mac)))
+		abort();
+}
+
+static void
+cause_check(char *cause)
+{
+	for (const char *p = cause; p != NULL && *p != '\0'; p++) {
+		if (*p < ' ' || *p > '~')
+			abort();
+	}
+	free(cause);
+}
+
+static void
+drive(uint8_t which, const char *text, size_t len, struct sighting *list, size_t *n)
+{
+	static const struct manager *const managers[] = { &tart_manager, &lima_manager,
+		&container_manager, &utm_manager, &ps_manager };
+	enum { MANAGERS = sizeof(managers) / sizeof(managers[0]) };
+	const struct manager *m = managers[which % MANAGERS];
+	const unsigned verb = which / MANAGERS % (1 + MANAGER_DETAILS);
+
+	if (which == UINT8_MAX)
+		bootpd_leases_parse(text, len, 0, list, n, ROWS);
+	else if (verb == 0)
+		cause_check(m->list_parse(text, len, list, n, ROWS));
+	else if (m->detail[verb - 1].parse != NULL) {
+		sighting_add(list, n, ROWS, m->name);
+		copy_string(list[0].source, "office", sizeof(list[0].source));
+		cause_check(m->detail[verb - 1].parse(text, len, list, n, ROWS));
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct sighting list[ROWS];
+	static struct conf conf;
+	struct inventory *inv;
+	size_t n = 0;
+
+	if (len == 0)
+		return 0;
+	drive(data[0], (const char *)data + 1, len - 1, list, &n);
+	if (n > ROWS)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		row_check(&list[i]);
+		list[i].hint = false;
+	}
+	inv = inventory_new(NULL, &conf, NULL, NULL);
+	inventory_merge(inv, list, n, 1000000);
+	inventory_merge(inv, list, n, 2000000);
+	if (inventory_count(inv) > n)
+		abort();
+	inventory_free(inv);
+	return 0;
+}
