@@ -286,20 +286,39 @@ inventory_by_mac(const struct inventory *inv, const uint8_t mac[6])
 	return n != NULL ? &n->g : NULL;
 }
 
+/* Whether the guest has a NIC at that port, and whether that has the mac. */
+static bool
+is_at_port(const struct guest *g, const char *port, const uint8_t *mac, bool *same)
+{
+	bool at = false;
+
+	*same = false;
+	for (uint32_t i = 0; i < g->nnics; i++) {
+		const struct guest_nic *nic = &g->nics[i];
+
+		if (strcmp(nic->port, port) != 0)
+			continue;
+		at = true;
+		*same |= mac != NULL && nic->has_mac && memcmp(nic->mac, mac, sizeof(nic->mac)) == 0;
+	}
+	return at;
+}
+
 const struct guest *
 inventory_by_port(const struct inventory *inv, const char *port, const uint8_t *mac)
 {
 	const struct guest *running = NULL;
 	unsigned n = 0;
+	bool same;
 
 	if (*port == '\0')
 		return NULL;
 	for (size_t i = 0; i < inv->join.n; i++) {
 		const struct guest *g = &inv->join.nodes[i]->g;
 
-		if (strcmp(g->port, port) != 0)
+		if (!is_at_port(g, port, mac, &same))
 			continue;
-		if (mac != NULL && g->has_mac && memcmp(g->mac, mac, sizeof(g->mac)) == 0)
+		if (same)
 			return g;
 		/* A stopped one may have left its port to another. */
 		if (g->state != GUEST_STOPPED) {

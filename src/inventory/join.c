@@ -1,8 +1,9 @@
 /*
  * The join.  A pass takes all sightings of all providers at once:
  *
- *   1. each sighting finds its guest: by hardware address, else (uids) by
- *      uid, else by address or name; one that is no hint makes a new guest
+ *   1. each sighting finds its guest: those of VM managers by key (join_key.c),
+ *      others by hardware address, else (uids) by uid, else by address or
+ *      name; one that is no hint makes a new guest
  *   2. addresses go to who was heard with them last: an address has one
  *      holder, and a guest keeps its own until another is heard with it
  *   3. names: the best claim wins (a lease over libvirt, a hardware address
@@ -46,9 +47,11 @@ holding_compare(const void *a, const void *b)
 static int
 mac_compare(const void *a, const void *b)
 {
-	const struct node *const *x = a, *const *y = b;
+	const struct mac_holder *x = a, *y = b;
+	const int c = memcmp(x->mac, y->mac, sizeof(x->mac));
 
-	return memcmp((*x)->g.mac, (*y)->g.mac, sizeof((*x)->g.mac));
+	/* Of two that say they have it the older is found. */
+	return c != 0 ? c : (x->node->g.id > y->node->g.id) - (x->node->g.id < y->node->g.id);
 }
 
 static int
@@ -68,14 +71,12 @@ join_by_mac(const struct join *j, const uint8_t mac[6])
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if ((c = memcmp(mac, j->by_mac[mid]->g.mac, 6)) == 0)
-			return j->by_mac[mid];
-		if (c < 0)
+		if ((c = memcmp(mac, j->by_mac[mid].mac, 6)) <= 0)
 			high = mid;
 		else
 			low = mid + 1;
 	}
-	return NULL;
+	return low < j->nmac && memcmp(mac, j->by_mac[low].mac, 6) == 0 ? j->by_mac[low].node : NULL;
 }
 
 struct node *
@@ -106,7 +107,7 @@ join_free(struct join *j)
 	free(j->by_addr);
 }
 
-static struct node *
+struct node *
 node_new(struct join *j, const struct sighting *s, uint64_t now)
 {
 	struct node *n = xcalloc(1, sizeof(*n));
@@ -118,8 +119,12 @@ node_new(struct join *j, const struct sighting *s, uint64_t now)
 	n->g.id = ++j->last_id;
 	n->g.kind = s->kind;
 	n->g.uid = s->uid;
-	n->g.has_mac = s->has_mac;
-	memcpy(n->g.mac, s->mac, sizeof(n->g.mac));
+	if (s->has_mac) {
+		n->g.nics[0].has_mac = true;
+		memcpy(n->g.nics[0].mac, s->mac, sizeof(s->mac));
+		n->nic_seen[0] = now;
+		n->g.nnics = 1;
+	}
 	n->g.first_seen = now;
 	j->nodes[j->n++] = n;
 	return n;
@@ -128,7 +133,8 @@ node_new(struct join *j, const struct sighting *s, uint64_t now)
 bool
 sighting_is_place(const struct sighting *s)
 {
-	return !s->has_mac && s->naddrs == 0 && s->name[0] == '\0' && s->kind == GUEST_VM;
+	return !s->has_mac && s->naddrs == 0 && s->name[0] == '\0' && s->key[0] == '\0' &&
+	    s->kind == GUEST_VM;
 }
 
 /* The guest of a sighting without hardware address, or NULL. */
@@ -151,27 +157,44 @@ node_find(const struct join *j, const struct sighting *s)
 	return n;
 }
 
+/* Where a NIC was heard; without hardware address it is the first. */
+static void
+nic_place(struct node *n, const struct sighting *s)
+{
+	struct guest_nic *nic = s->has_mac ? node_nic(n, s->mac) : &n->g.nics[0];
+	size_t i;
+
+	if (nic == NULL)
+		return;
+	if (n->g.nnics == 0)
+		n->g.nnics = 1;
+	i = (size_t)(nic - n->g.nics);
+	if (n->placed[i] && s->age > n->place_age[i])
+		return;
+	/* A neighbour knows the bridge, a forwarding row the port as well. */
+	if (s->port[0] != '\0' || strcmp(nic->bridge, s->bridge) != 0)
+		copy_string(nic->port, s->port, sizeof(nic->port));
+	copy_string(nic->bridge, s->bridge, sizeof(nic->bridge));
+	if (s->port[0] != '\0') {
+		n->placed[i] = true;
+		n->place_age[i] = s->age;
+	}
+}
+
 static void
 node_see(struct node *n, const struct sighting *s, uint64_t now)
 {
 	const uint64_t age = (uint64_t)s->age * second;
 
-	if (s->bridge[0] != '\0' && (!n->placed || s->age <= n->place_age)) {
-		/* A neighbour knows the bridge, a forwarding row the port as well. */
-		if (s->port[0] != '\0' || strcmp(n->g.bridge, s->bridge) != 0)
-			copy_string(n->g.port, s->port, sizeof(n->g.port));
-		copy_string(n->g.bridge, s->bridge, sizeof(n->g.bridge));
-		if (s->port[0] != '\0') {
-			n->placed = true;
-			n->place_age = s->age;
-		}
-	}
+	if (s->bridge[0] != '\0')
+		nic_place(n, s);
 	n->seen |= !s->hint;
 	/* A lease is old or new whether its guest runs or not. */
 	if (s->hint && s->bridge[0] == '\0')
 		return;
 	if (s->state != GUEST_UNKNOWN)
 		n->told = s->state;
+	n->listed |= s->key[0] != '\0' && !s->hint;
 	if (s->state != GUEST_STOPPED && age < now && now - age > n->g.last_seen)
 		n->g.last_seen = now - age;
 }
@@ -192,13 +215,22 @@ find_by_mac(struct join *j, const struct sighting *s, size_t n, struct node **of
 	for (size_t from = 0; from < m; from = to) {
 		node = join_by_mac(j, order[from]->mac);
 		for (to = from; to < m && memcmp(order[to]->mac, order[from]->mac, 6) == 0; to++) {
-			if (node == NULL && !order[to]->hint)
+			if (node == NULL && !order[to]->hint && of[order[to] - s] == NULL)
 				node = node_new(j, order[to], now);
 		}
-		for (size_t i = from; node != NULL && i < to; i++)
-			of[order[i] - s] = node;
+		for (size_t i = from; node != NULL && i < to; i++) {
+			if (of[order[i] - s] == NULL)
+				of[order[i] - s] = node;
+		}
 	}
 	free(order);
+}
+
+/* What a lease or a VM manager says was so some time ago, or is what the guest says. */
+static bool
+is_first_hand(const struct sighting *s)
+{
+	return !s->hint && s->key[0] == '\0';
 }
 
 /* Steps 1, and 2 without its end: every claim on an address. */
@@ -228,7 +260,7 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 		for (uint32_t a = 0; a < s[i].naddrs && a < GUEST_ADDRS; a++) {
 			if (of[i] != NULL || heard)
 				claims[m++] = (struct holding){ s[i].addrs[a], of[i],
-					age < now ? now - age : 0, heard || !s[i].hint ? 0 : 2 };
+					age < now ? now - age : 0, heard || is_first_hand(&s[i]) ? 0 : 2 };
 		}
 	}
 	return m;
@@ -272,17 +304,23 @@ index_addresses(struct join *j)
 	qsort(j->by_addr, j->naddr, sizeof(*j->by_addr), holding_compare);
 }
 
-static void
+void
 index_macs(struct join *j)
 {
 	free(j->by_mac);
-	j->by_mac = xcalloc(j->n + 1, sizeof(struct node *));
+	j->by_mac = xcalloc(j->n * GUEST_NICS + 1, sizeof(*j->by_mac));
 	j->nmac = 0;
 	for (size_t i = 0; i < j->n; i++) {
-		if (j->nodes[i]->g.has_mac)
-			j->by_mac[j->nmac++] = j->nodes[i];
+		const struct guest *g = &j->nodes[i]->g;
+
+		for (uint32_t k = 0; k < g->nnics; k++) {
+			if (!g->nics[k].has_mac)
+				continue;
+			memcpy(j->by_mac[j->nmac].mac, g->nics[k].mac, 6);
+			j->by_mac[j->nmac++].node = j->nodes[i];
+		}
 	}
-	qsort(j->by_mac, j->nmac, sizeof(struct node *), mac_compare);
+	qsort(j->by_mac, j->nmac, sizeof(*j->by_mac), mac_compare);
 }
 
 static void
@@ -326,18 +364,42 @@ places_collect(struct places *p, const struct sighting *s, size_t n)
 }
 
 static enum port_state
-port_state(const struct places *p, const struct guest *g)
+nic_port_state(const struct places *p, const struct guest_nic *nic)
 {
 	enum port_state state = PORT_UNKNOWN;
 
-	for (size_t i = 0; g->port[0] != '\0' && i < p->n; i++) {
-		if (strcmp(p->at[i]->bridge, g->bridge) != 0)
+	for (size_t i = 0; nic->port[0] != '\0' && i < p->n; i++) {
+		if (strcmp(p->at[i]->bridge, nic->bridge) != 0)
 			continue;
-		if (strcmp(p->at[i]->port, g->port) == 0)
+		if (strcmp(p->at[i]->port, nic->port) == 0)
 			return PORT_UP;
 		state = PORT_DOWN;
 	}
 	return state;
+}
+
+/* Up if one of its NICs is. */
+static enum port_state
+port_state(const struct places *p, const struct guest *g)
+{
+	enum port_state state = PORT_UNKNOWN;
+
+	for (uint32_t i = 0; i < g->nnics && state != PORT_UP; i++) {
+		const enum port_state one = nic_port_state(p, &g->nics[i]);
+
+		state = one > state ? one : state;
+	}
+	return state;
+}
+
+static bool
+has_port(const struct guest *g, const char *port)
+{
+	for (uint32_t i = 0; i < g->nnics; i++) {
+		if (strcmp(g->nics[i].port, port) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A port that is a guest's alone lives as long as it does. */
@@ -347,7 +409,7 @@ port_sole(const struct join *j, const struct guest *g)
 	size_t n = 0;
 
 	for (size_t i = 0; i < j->n; i++)
-		n += strcmp(j->nodes[i]->g.port, g->port) == 0;
+		n += has_port(&j->nodes[i]->g, g->port);
 	return n == 1;
 }
 
@@ -374,7 +436,7 @@ is_gone(const struct node *n, uint64_t now)
 {
 	if (n->g.kind == GUEST_UID)
 		return !n->seen;
-	return n->g.state == GUEST_STOPPED && now > n->g.last_seen &&
+	return n->g.state == GUEST_STOPPED && !n->listed && now > n->g.last_seen &&
 	    now - n->g.last_seen > GUEST_KEEP * second;
 }
 
@@ -394,6 +456,12 @@ nodes_remove(struct join *j, bool (*remove)(const struct node *, const void *), 
 	any = kept != j->n;
 	j->n = kept;
 	return any;
+}
+
+static bool
+remove_merged(const struct node *n, const void *unused)
+{
+	return n->gone;
 }
 
 static bool
@@ -456,11 +524,17 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		struct node *k = j->nodes[i];
 
 		memcpy(&k->before, &k->g, sizeof(k->g));
-		k->seen = k->placed = false;
+		k->seen = k->listed = false;
+		memset(k->placed, 0, sizeof(k->placed));
 		k->told = GUEST_UNKNOWN;
 		k->rank = 0;
+		k->g.stale = k->g.softnet = false;
 	}
+	keys_find(j, s, n, of, now);
+	changed = nodes_remove(j, remove_merged, NULL);
+	index_macs(j);
 	find_by_mac(j, s, n, of, now);
+	nics_settle(j, s, n, of, now);
 	for (size_t i = 0; i < n; i++) {
 		if (of[i] == NULL && !s[i].has_mac && !sighting_is_place(&s[i]) && !s[i].hint &&
 		    (of[i] = node_find(j, &s[i])) == NULL)
@@ -468,6 +542,8 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		if (of[i] != NULL)
 			node_see(of[i], &s[i], now);
 	}
+	for (size_t i = 0; i < j->n; i++)
+		node_sum(j->nodes[i]);
 	claims = xcalloc((j->n + n) * GUEST_ADDRS + 1, sizeof(*claims));
 	addresses_settle(j, claims, claims_collect(j, s, n, of, claims, now), now);
 	for (size_t i = 0; i < n; i++) {
@@ -479,13 +555,16 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	places_collect(&places, s, n);
 	for (size_t i = 0; i < j->n; i++)
 		j->nodes[i]->g.state = state_of(j, j->nodes[i], &places, now);
-	changed = nodes_remove(j, remove_gone, &now);
+	changed |= nodes_remove(j, remove_gone, &now);
 	changed |= nodes_trim(j);
 	index_addresses(j);
 	index_macs(j);
 	names_settle(j);
-	for (size_t i = 0; i < j->n; i++)
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->judge != NULL)
+			j->judge(&j->nodes[i]->g, j->arg);
 		changed |= node_changed(j->nodes[i]);
+	}
 	free(places.at);
 	free(claims);
 	free(of);
@@ -497,7 +576,8 @@ remove_unguarded(const struct node *n, const void *arg)
 {
 	const struct conf_names *bridges = arg;
 
-	if (n->g.kind != GUEST_VM || n->g.bridge[0] == '\0')
+	/* What a VM manager tells of stays, and is judged. */
+	if (n->g.kind != GUEST_VM || n->g.bridge[0] == '\0' || n->listed)
 		return false;
 	for (uint32_t i = 0; i < bridges->n; i++) {
 		if (text_glob(bridges->name[i], n->g.bridge))

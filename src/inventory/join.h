@@ -10,18 +10,30 @@ enum {
 	GUEST_KEEP = 60 * 60,		/* seconds: stopped for longer is gone */
 };
 
+enum { NODE_KEYS = 4 };		/* providers that have one for the same guest */
+
+/* What a provider calls a guest. */
+struct node_key {
+	char	provider[16], user[GUEST_USER_SIZE], key[GUEST_KEY_SIZE];
+};
+
 /* A guest, and what only the join needs to know of it. */
 struct node {
 	struct guest	g, before;
+	struct node_key	keys[NODE_KEYS];
+	uint32_t	nkeys;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
+	uint64_t	nic_seen[GUEST_NICS];	/* the same */
+	uint32_t	place_age[GUEST_NICS];	/* of what said where it is, in this pass */
+	bool		placed[GUEST_NICS];
 	char		wanted[GH_GUEST_SIZE];	/* name claimed for it; "" none */
 	char		wanted_by[16];
 	/* of this pass only */
 	bool		seen;		/* by someone who makes guests */
 	uint8_t		told;		/* enum guest_state a provider is sure of */
+	bool		listed;		/* by a VM manager */
 	uint8_t		rank;		/* of what named it */
-	uint32_t	place_age;	/* of what said where it is */
-	bool		placed;
+	bool		gone;		/* its other half has taken it in */
 };
 
 /* Who holds an address. */
@@ -32,12 +44,23 @@ struct holding {
 	uint8_t		weight;		/* 0 heard, 1 held before, 2 by hint */
 };
 
+/* A NIC's hardware address, and whose. */
+struct mac_holder {
+	uint8_t		mac[6];
+	struct node	*node;
+};
+
 struct join {
 	struct node	**nodes;	/* by id */
 	size_t		 n, size;
 	uint32_t	 last_id;
-	struct node	**by_mac;	/* those with a MAC, sorted */
+	struct mac_holder *by_mac;	/* sorted */
 	size_t		 nmac;
+	/* Called for each guest of a pass before it is seen whether it changed. */
+	void		(*judge)(struct guest *, void *);
+	/* Two guests have turned out to be one, which goes on as id; or NULL. */
+	void		(*merged)(uint32_t id, uint32_t from, void *);
+	void		*arg;
 	struct holding	*by_addr;	/* sorted */
 	size_t		 naddr;
 };
@@ -51,6 +74,21 @@ bool		 join_pass(struct join *, const struct sighting *, size_t n, uint64_t now)
 bool		 join_forget(struct join *, const struct conf_names *bridges);
 struct node	*join_by_mac(const struct join *, const uint8_t mac[6]);
 struct node	*join_by_addr(const struct join *, const struct addr *);
+
+/* ---- join_key.c: VM managers' guests, and NICs ---- */
+/* Gives every sighting that has a key its guest, a new one if need be. */
+void		 keys_find(struct join *, const struct sighting *, size_t n, struct node **of,
+		    uint64_t now);
+/* Takes what the sightings say of NICs; after all have found their guest. */
+void		 nics_settle(struct join *, const struct sighting *, size_t n, struct node **of,
+		    uint64_t now);
+/* Makes the guest's first NIC stand for it. */
+void		 node_sum(struct node *);
+/* The NIC of that hardware address, or NULL. */
+struct guest_nic *node_nic(struct node *, const uint8_t mac[6]);
+/* Between the two files. */
+struct node	*node_new(struct join *, const struct sighting *, uint64_t now);
+void		 index_macs(struct join *);
 
 /* ---- join_name.c ---- */
 /* Takes the name that a sighting has for the guest, if it is the best so far. */

@@ -18,13 +18,14 @@
 static const struct {
 	const char	*provider;
 	uint8_t		 rank;
-} ranks[] = { { "uid", 9 }, { "leases", 2 }, { "libvirt", 1 } };
-enum { RANK_BY_MAC = 2, RANK_OTHER = 5 };
+} ranks[] = { { "uid", 9 }, { "qemu", 5 }, { "ps", 5 }, { "leases", 2 }, { "dhcpd", 2 },
+	{ "libvirt", 1 } };
+enum { RANK_BY_MAC = 2, RANK_MANAGER = 8 };
 
 void
 name_claim(struct node *n, const struct sighting *s)
 {
-	uint8_t rank = RANK_OTHER;
+	uint8_t rank = RANK_MANAGER;
 
 	if (s->name[0] == '\0')
 		return;

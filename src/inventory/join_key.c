@@ -1,0 +1,409 @@
+/*
+ * Step 1 of the join for what VM managers say: all rows of one provider, user and key
+ * are one guest.  Which one it is is told by the hardware addresses of its NICs,
+ * then by the key, the process that runs it, an address, and last by its name, if
+ * nobody else's key is on the only guest of that name.
+ *
+ * NICs are what the rows say they are, and those whose hardware address was heard.
+ */
+#include "config.h"
+
+#include "inventory/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xmalloc.h"
+
+/* Rows of one key, in a row of pointers. */
+struct group {
+	const struct sighting	**rows;
+	size_t			  n;
+};
+
+static int
+key_compare(const struct sighting *x, const struct sighting *y)
+{
+	int c = strcmp(x->key, y->key);
+
+	if (c == 0)
+		c = strcmp(x->provider, y->provider);
+	return c != 0 ? c : strcmp(x->user, y->user);
+}
+
+static int
+row_compare(const void *a, const void *b)
+{
+	const struct sighting *const *x = a, *const *y = b;
+	const int c = key_compare(*x, *y);
+
+	return c != 0 ? c : (*x > *y) - (*x < *y);
+}
+
+struct guest_nic *
+node_nic(struct node *n, const uint8_t mac[6])
+{
+	for (uint32_t i = 0; i < n->g.nnics; i++) {
+		if (n->g.nics[i].has_mac && memcmp(n->g.nics[i].mac, mac, 6) == 0)
+			return &n->g.nics[i];
+	}
+	return NULL;
+}
+
+static bool
+node_has_key(const struct node *n, const struct sighting *s)
+{
+	for (uint32_t i = 0; i < n->nkeys; i++) {
+		const struct node_key *k = &n->keys[i];
+
+		if (strcmp(k->key, s->key) == 0 && strcmp(k->provider, s->provider) == 0 &&
+		    strcmp(k->user, s->user) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A provider has one key for a guest; a renamed guest has a new one. */
+static void
+node_take_key(struct node *n, const struct sighting *s)
+{
+	struct node_key *k = NULL;
+
+	for (uint32_t i = 0; i < n->nkeys && k == NULL; i++) {
+		if (strcmp(n->keys[i].provider, s->provider) == 0 &&
+		    strcmp(n->keys[i].user, s->user) == 0)
+			k = &n->keys[i];
+	}
+	if (k == NULL)
+		k = &n->keys[n->nkeys < NODE_KEYS ? n->nkeys++ : NODE_KEYS - 1];
+	copy_string(k->provider, s->provider, sizeof(k->provider));
+	copy_string(k->user, s->user, sizeof(k->user));
+	copy_string(k->key, s->key, sizeof(k->key));
+}
+
+/* ---- nodes by key ---- */
+
+struct key_holder {
+	const struct node_key	*key;
+	struct node		*node;
+};
+
+static int
+holder_compare(const void *a, const void *b)
+{
+	const struct key_holder *x = a, *y = b;
+	int c = strcmp(x->key->key, y->key->key);
+
+	if (c == 0)
+		c = strcmp(x->key->provider, y->key->provider);
+	return c != 0 ? c : strcmp(x->key->user, y->key->user);
+}
+
+static struct key_holder *
+holders_make(const struct join *j, size_t *n)
+{
+	struct key_holder *all = xcalloc(j->n * NODE_KEYS + 1, sizeof(*all));
+
+	*n = 0;
+	for (size_t i = 0; i < j->n; i++) {
+		for (uint32_t k = 0; k < j->nodes[i]->nkeys; k++)
+			all[(*n)++] = (struct key_holder){ &j->nodes[i]->keys[k], j->nodes[i] };
+	}
+	qsort(all, *n, sizeof(*all), holder_compare);
+	return all;
+}
+
+static struct node *
+holder_find(const struct key_holder *all, size_t n, const struct sighting *s)
+{
+	struct node_key want;
+	const struct key_holder key = { &want, NULL }, *hit;
+
+	copy_string(want.provider, s->provider, sizeof(want.provider));
+	copy_string(want.user, s->user, sizeof(want.user));
+	copy_string(want.key, s->key, sizeof(want.key));
+	hit = bsearch(&key, all, n, sizeof(*all), holder_compare);
+	/* The key may have been given up since. */
+	return hit != NULL && node_has_key(hit->node, s) ? hit->node : NULL;
+}
+
+/* ---- which guest ---- */
+
+/* Two halves of one guest: the older one lives on, with the NICs of both. */
+static struct node *
+node_merge(struct join *j, struct node *a, struct node *b)
+{
+	struct node *keep = a->g.id < b->g.id ? a : b, *lose = keep == a ? b : a;
+
+	for (uint32_t i = 0; i < lose->g.nnics && keep->g.nnics < GUEST_NICS; i++) {
+		if (lose->g.nics[i].has_mac && node_nic(keep, lose->g.nics[i].mac) != NULL)
+			continue;
+		keep->nic_seen[keep->g.nnics] = lose->nic_seen[i];
+		keep->g.nics[keep->g.nnics++] = lose->g.nics[i];
+	}
+	for (uint32_t i = 0; i < lose->g.naddrs && keep->g.naddrs < GUEST_ADDRS; i++) {
+		keep->addr_seen[keep->g.naddrs] = lose->addr_seen[i];
+		keep->g.addrs[keep->g.naddrs++] = lose->g.addrs[i];
+	}
+	if (lose->g.last_seen > keep->g.last_seen)
+		keep->g.last_seen = lose->g.last_seen;
+	lose->gone = true;
+	if (j->merged != NULL)
+		j->merged(keep->g.id, lose->g.id, j->arg);
+	return keep;
+}
+
+/* Another key of the same provider and user is on it: it is another of its guests. */
+static bool
+is_anothers(const struct node *n, const struct sighting *s)
+{
+	for (uint32_t i = 0; i < n->nkeys; i++) {
+		if (strcmp(n->keys[i].provider, s->provider) == 0 &&
+		    strcmp(n->keys[i].user, s->user) == 0 && strcmp(n->keys[i].key, s->key) != 0)
+			return true;
+	}
+	return false;
+}
+
+static struct node *
+find_by_nics(struct join *j, const struct group *g)
+{
+	struct node *node = NULL, *other;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (!g->rows[i]->has_mac || (other = join_by_mac(j, g->rows[i]->mac)) == NULL ||
+		    other->gone || other == node)
+			continue;
+		node = node == NULL ? other : node_merge(j, node, other);
+	}
+	return node;
+}
+
+static struct node *
+find_by_pid(const struct join *j, const struct sighting *s)
+{
+	for (size_t i = 0; s->pid != 0 && i < j->n; i++) {
+		struct node *n = j->nodes[i];
+
+		if (n->g.pid == s->pid && !n->gone && n->listed && !is_anothers(n, s))
+			return n;
+	}
+	return NULL;
+}
+
+static struct node *
+find_by_addr(const struct join *j, const struct group *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		for (uint32_t a = 0; a < g->rows[i]->naddrs; a++) {
+			struct node *n = join_by_addr(j, &g->rows[i]->addrs[a]);
+
+			if (n != NULL && !n->gone && !is_anothers(n, g->rows[i]))
+				return n;
+		}
+	}
+	return NULL;
+}
+
+static struct node *
+find_by_name(const struct join *j, const struct sighting *s)
+{
+	struct node *hit = NULL;
+
+	for (size_t i = 0; s->name[0] != '\0' && i < j->n; i++) {
+		struct node *n = j->nodes[i];
+
+		if (n->gone || n->g.kind != s->kind || strcmp(n->wanted, s->name) != 0 ||
+		    is_anothers(n, s))
+			continue;
+		if (hit != NULL)
+			return NULL;
+		hit = n;
+	}
+	return hit;
+}
+
+static void
+group_find(struct join *j, const struct group *g, const struct key_holder *holders, size_t nholders,
+    const struct sighting *all, struct node **of, uint64_t now)
+{
+	const struct sighting *first = g->rows[0];
+	struct node *node = find_by_nics(j, g), *keyed = holder_find(holders, nholders, first);
+
+	if (keyed != NULL && keyed->gone)
+		keyed = NULL;
+	/* Its hardware address was heard before its manager told of it. */
+	if (node != NULL && keyed != NULL && node != keyed && !is_anothers(node, first))
+		node = node_merge(j, node, keyed);
+	else if (node == NULL)
+		node = keyed;
+	if (node == NULL)
+		node = find_by_pid(j, first);
+	if (node == NULL)
+		node = find_by_addr(j, g);
+	if (node == NULL)
+		node = find_by_name(j, first);
+	if (node == NULL && !first->hint)
+		node = node_new(j, first, now);
+	if (node == NULL)
+		return;
+	node_take_key(node, first);
+	node->listed |= !first->hint;
+	if (first->pid != 0) {
+		node->g.pid = first->pid;
+		node->g.uid = node->g.kind == GUEST_UID ? node->g.uid : first->uid;
+	}
+	for (size_t i = 0; i < g->n; i++)
+		of[g->rows[i] - all] = node;
+}
+
+void
+keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
+{
+	const struct sighting **order = xcalloc(n + 1, sizeof(struct sighting *));
+	struct key_holder *holders;
+	size_t m = 0, to, nholders;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].key[0] != '\0')
+			order[m++] = &s[i];
+	}
+	for (size_t i = 0; i < j->n && m > 0; i++)
+		j->nodes[i]->g.pid = 0;
+	qsort(order, m, sizeof(struct sighting *), row_compare);
+	holders = holders_make(j, &nholders);
+	for (size_t from = 0; from < m; from = to) {
+		for (to = from + 1; to < m && key_compare(order[to], order[from]) == 0; to++)
+			continue;
+		group_find(j, &(struct group){ order + from, to - from }, holders, nholders, s, of, now);
+	}
+	free(holders);
+	free(order);
+}
+
+/* ---- NICs ---- */
+
+static void
+nic_say(struct guest_nic *nic, const struct sighting *s)
+{
+	if (s->mode != NIC_UNKNOWN)
+		nic->mode = s->mode;
+	if (s->source[0] != '\0')
+		copy_string(nic->source, s->source, sizeof(nic->source));
+	if (s->link[0] != '\0')
+		copy_string(nic->link, s->link, sizeof(nic->link));
+}
+
+static struct guest_nic *
+nic_new(struct node *n, uint64_t now)
+{
+	if (n->g.nnics == GUEST_NICS)
+		return NULL;
+	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
+	n->nic_seen[n->g.nnics] = now;
+	return &n->g.nics[n->g.nnics++];
+}
+
+/* Those without hardware address are said anew in each pass; others are forgotten
+ * where nobody has spoken of them for long. */
+static void
+nics_forget(struct node *n, uint64_t now)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n->g.nnics; i++) {
+		const bool old = now > n->nic_seen[i] &&
+		    now - n->nic_seen[i] > (uint64_t)GUEST_KEEP * 1000000 && n->g.nnics > 1;
+
+		if (n->listed ? !n->g.nics[i].has_mac || old : old)
+			continue;
+		n->g.nics[kept] = n->g.nics[i];
+		n->nic_seen[kept++] = n->nic_seen[i];
+	}
+	for (uint32_t i = kept; i < n->g.nnics; i++)
+		memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));
+	n->g.nnics = kept;
+}
+
+static void
+nic_with_mac(struct node *n, const struct sighting *s, uint64_t now)
+{
+	struct guest_nic *nic = node_nic(n, s->mac);
+
+	if (nic == NULL && s->hint)
+		return;
+	if (nic == NULL && (nic = nic_new(n, now)) == NULL)
+		return;
+	if (!nic->has_mac) {
+		nic->has_mac = true;
+		memcpy(nic->mac, s->mac, sizeof(nic->mac));
+	}
+	n->nic_seen[nic - n->g.nics] = now;
+	nic_say(nic, s);
+}
+
+/* Of which only the way out is known.  Where the guest has one NIC that we know, and
+ * its manager tells of one, it is that. */
+static void
+nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t now)
+{
+	struct guest_nic *nic;
+
+	if (only && n->g.nnics == 1) {
+		nic_say(&n->g.nics[0], s);
+		return;
+	}
+	if (s->hint || (s->mode == NIC_UNKNOWN && n->g.nnics > 0))
+		return;
+	for (uint32_t i = 0; i < n->g.nnics; i++) {
+		nic = &n->g.nics[i];
+		if (nic->mode == s->mode && strcmp(nic->source, s->source) == 0 && !nic->has_mac &&
+		    nic->link[0] == '\0')
+			return;		/* another provider's word for it */
+	}
+	if ((nic = nic_new(n, now)) != NULL)
+		nic_say(nic, s);
+}
+
+static size_t
+rows_of(const struct sighting *s, size_t n, struct node *const *of, size_t i)
+{
+	size_t rows = 0;
+
+	for (size_t k = i; k < n && of[k] == of[i] && key_compare(&s[k], &s[i]) == 0; k++)
+		rows++;
+	for (size_t k = i; k-- > 0 && of[k] == of[i] && key_compare(&s[k], &s[i]) == 0;)
+		rows++;
+	return rows;
+}
+
+void
+node_sum(struct node *n)
+{
+	struct guest *g = &n->g;
+
+	g->has_mac = g->nnics > 0 && g->nics[0].has_mac;
+	memcpy(g->mac, g->nics[0].mac, sizeof(g->mac));
+	copy_string(g->bridge, g->nics[0].bridge, sizeof(g->bridge));
+	copy_string(g->port, g->nics[0].port, sizeof(g->port));
+}
+
+void
+nics_settle(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
+{
+	for (size_t i = 0; i < j->n; i++)
+		nics_forget(j->nodes[i], now);
+	/* Hardware addresses first: they say which NIC is meant. */
+	for (size_t i = 0; i < n; i++) {
+		if (of[i] != NULL && s[i].has_mac)
+			nic_with_mac(of[i], &s[i], now);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (of[i] == NULL || s[i].key[0] == '\0')
+			continue;
+		if (!s[i].has_mac)
+			nic_without_mac(of[i], &s[i], rows_of(s, n, of, i) == 1, now);
+		of[i]->g.stale |= s[i].stale;
+		of[i]->g.softnet |= s[i].softnet;
+	}
+}
