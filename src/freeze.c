@@ -20,7 +20,8 @@ struct frozen {
 	struct frozen	*next;
 	uint32_t	 guest;		/* 0: an element that fits no guest yet */
 	bool		 thawing;	/* priv was asked, and nobody froze it since */
-	struct fw_guest	 by;
+	struct fw_guest	 by;		/* its addresses and its first NIC */
+	uint32_t	 nnics;		/* how many NICs priv was told of */
 };
 
 /* One freeze or thaw on its way. */
@@ -42,6 +43,12 @@ frozen_fits(const struct fw_guest *by, const struct guest *g)
 		return true;
 	if (by->port[0] != '\0' && strcmp(by->port, g->port) == 0)
 		return true;
+	for (uint32_t i = 1; i < g->nnics; i++) {
+		if ((by->has_mac && g->nics[i].has_mac &&
+		    memcmp(by->mac, g->nics[i].mac, sizeof(by->mac)) == 0) ||
+		    (by->port[0] != '\0' && strcmp(by->port, g->nics[i].port) == 0))
+			return true;
+	}
 	for (uint32_t i = 0; i < by->naddrs; i++) {
 		if (guest_has_addr(g, &by->addrs[i]))
 			return true;
@@ -205,6 +212,31 @@ freeze_ask(struct engine *e, struct freeze *f, const struct fw_guest *by)
 		freeze_finish(e, f, "too many requests wait for the firewall; try again");
 }
 
+static void
+nic_done(struct engine *e, struct fw_pending *p, const char *cause)
+{
+	if (cause != NULL)
+		log_warnx("a further NIC could not be %s: %s", p->verb == FW_FREEZE ? "frozen" : "thawed",
+		    cause);
+}
+
+/* Every NIC but the first is to priv as if it were another guest. */
+static void
+freeze_nics(struct engine *e, const struct guest *g, bool on, uint32_t from)
+{
+	for (uint32_t i = from < 1 ? 1 : from; i < g->nnics; i++) {
+		struct msg_fw_request m = { .verb = on ? FW_FREEZE : FW_THAW };
+		const struct guest_nic *nic = &g->nics[i];
+
+		m.guest.has_mac = nic->has_mac;
+		memcpy(m.guest.mac, nic->mac, sizeof(m.guest.mac));
+		copy_string(m.guest.port, nic->port, sizeof(m.guest.port));
+		if ((nic->has_mac || nic->port[0] != '\0') &&
+		    !rules_request(e, &m, nic_done, NULL, NULL))
+			log_warnx("%s: too many requests wait for the firewall", g->name);
+	}
+}
+
 static struct freeze *
 freeze_new(struct engine *e, const struct guest *g, bool on, struct control_call *call)
 {
@@ -231,6 +263,8 @@ freeze_guest(struct engine *e, const struct guest *g, struct control_call *call)
 	/* The proxy first: it takes effect in this turn of the loop. */
 	guest_send_all(e, g);
 	model_touch(e->model, VIEW_VMS);
+	freeze_nics(e, g, true, 0);
+	r->nnics = g->nnics;
 	freeze_ask(e, freeze_new(e, g, true, call), &r->by);
 	pinned_judge(e);
 }
@@ -247,6 +281,7 @@ thaw_guest(struct engine *e, const struct guest *g, struct control_call *call)
 		by = r->by;
 	}
 	frozen_add(&by, g);
+	freeze_nics(e, g, false, 0);
 	freeze_ask(e, freeze_new(e, g, false, call), &by);
 }
 
@@ -344,6 +379,9 @@ freeze_follow(struct engine *e, const struct guest *g)
 	frozen_match(e, g);
 	if ((r = frozen_find(e, g->id)) == NULL || r->thawing)
 		return;
+	if (g->nnics > r->nnics)
+		freeze_nics(e, g, true, r->nnics);
+	r->nnics = g->nnics;
 	more = frozen_add(&r->by, g);
 	if (frozen_moved(e, &r->by, g) || more)
 		freeze_ask(e, freeze_new(e, g, true, NULL), &r->by);
@@ -357,8 +395,10 @@ freeze_again(struct engine *e)
 	if (e->frozen_all)
 		freeze_all(e, true, NULL);
 	for (const struct frozen *f = e->frozen; f != NULL; f = f->next) {
-		if (!f->thawing && (g = inventory_by_id(e->inventory, f->guest)) != NULL)
-			freeze_ask(e, freeze_new(e, g, true, NULL), &f->by);
+		if (f->thawing || (g = inventory_by_id(e->inventory, f->guest)) == NULL)
+			continue;
+		freeze_nics(e, g, true, 0);
+		freeze_ask(e, freeze_new(e, g, true, NULL), &f->by);
 	}
 }
 

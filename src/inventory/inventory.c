@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "inventory/ask.h"
+#include "inventory/guard.h"
 #include "inventory/join.h"
 #include "inventory/provider.h"
 #include "log.h"
@@ -46,6 +47,9 @@ struct inventory {
 	struct join		 join;
 	struct sighting		*sightings;
 	struct asker		*asker;
+	struct guard_host	 host;
+	void			(*merged)(uint32_t, uint32_t, void *);
+	void			*merged_arg;
 	size_t			 ports;			/* with a carrier */
 	char			*causes[PROVIDERS];	/* told already; NULL: fine */
 	int			 fd;			/* subscription, or -1 */
@@ -89,6 +93,7 @@ pass(struct inventory *inv)
 		    SIGHTINGS_MAX));
 	if (inv->asker != NULL)
 		asker_sightings(inv->asker, inv->sightings, &n, SIGHTINGS_MAX);
+	guard_host_read(&inv->host);
 	inv->ports = ports_count(inv->sightings, n);
 	inventory_merge(inv, inv->sightings, n, now_wall());
 	inv->last_pass = now_mono();
@@ -169,6 +174,36 @@ tick_start(struct inventory *inv)
 	event_add(inv->soon, &at_once);
 }
 
+static void
+judge(struct guest *g, void *arg)
+{
+	struct inventory *inv = arg;
+
+	guard_judge(&inv->host, g);
+}
+
+static void
+merged(uint32_t id, uint32_t from, void *arg)
+{
+	struct inventory *inv = arg;
+
+	if (inv->merged != NULL)
+		inv->merged(id, from, inv->merged_arg);
+}
+
+void
+inventory_on_merge(struct inventory *inv, void (*fn)(uint32_t, uint32_t, void *), void *arg)
+{
+	inv->merged = fn;
+	inv->merged_arg = arg;
+}
+
+const struct guard_host *
+inventory_host(const struct inventory *inv)
+{
+	return &inv->host;
+}
+
 struct inventory *
 inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(void *),
     void *arg)
@@ -180,6 +215,10 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 	inv->changed = changed;
 	inv->arg = arg;
 	inv->fd = -1;
+	inv->host.conf = &inv->conf;
+	inv->join.judge = judge;
+	inv->join.merged = merged;
+	inv->join.arg = inv;
 	if (base == NULL)
 		return inv;
 	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
@@ -214,6 +253,7 @@ inventory_free(struct inventory *inv)
 	for (size_t i = 0; i < PROVIDERS; i++)
 		free(inv->causes[i]);
 	join_free(&inv->join);
+	guard_host_free(&inv->host);
 	free(inv->sightings);
 	free(inv);
 }

@@ -108,6 +108,7 @@ struct guest {
 };
 
 struct asker;
+struct guard_host;
 struct inventory;
 /* Without an event base nothing runs by itself: only inventory_merge() counts.
  * changed runs (at most once per refresh) after guests appeared, left or
@@ -117,6 +118,11 @@ struct inventory	*inventory_new(struct event_base *, const struct conf *,
 void			 inventory_free(struct inventory *);
 /* Whose answers count from the next pass on, or NULL; it stays the caller's. */
 void			 inventory_asks(struct inventory *, struct asker *);
+/* How our rules see its NICs, for messages: guard.h. */
+const struct guard_host	*inventory_host(const struct inventory *);
+/* Two guests have turned out to be one: whoever counts by id adds up. */
+void			 inventory_on_merge(struct inventory *,
+			    void (*)(uint32_t id, uint32_t from, void *), void *arg);
 /* Has it look soon. */
 void			 inventory_hurry(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);

@@ -223,6 +223,13 @@ find_by_name(const struct join *j, const struct sighting *s)
 	return hit;
 }
 
+/* Processes tell of a guest, but nobody could start or stop it by them. */
+static bool
+is_manager(const char *provider)
+{
+	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0;
+}
+
 static void
 group_find(struct join *j, const struct group *g, const struct key_holder *holders, size_t nholders,
     const struct sighting *all, struct node **of, uint64_t now)
@@ -248,6 +255,11 @@ group_find(struct join *j, const struct group *g, const struct key_holder *holde
 	if (node == NULL)
 		return;
 	node_take_key(node, first);
+	if (!first->hint && !first->stale && is_manager(first->provider)) {
+		copy_string(node->g.manager, first->provider, sizeof(node->g.manager));
+		copy_string(node->g.user, first->user, sizeof(node->g.user));
+		copy_string(node->g.key, first->key, sizeof(node->g.key));
+	}
 	node->listed |= !first->hint;
 	if (first->pid != 0) {
 		node->g.pid = first->pid;

@@ -1,0 +1,187 @@
+#include "config.h"
+
+#include "inventory/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "xmalloc.h"
+
+static bool
+is_covered(const struct guard_host *h, const char *ifname)
+{
+	for (uint32_t i = 0; i < h->conf->bridges.n; i++) {
+		if (text_glob(h->conf->bridges.name[i], ifname))
+			return true;
+	}
+	return false;
+}
+
+static bool
+uid_is_guarded(const struct guard_host *h, const struct guest *g)
+{
+	for (uint32_t i = 0; g->pid != 0 && i < h->conf->nuids; i++) {
+		if (h->conf->uids[i].uid == g->uid)
+			return true;
+	}
+	return false;
+}
+
+/* The interface behind whose addresses one of the guest's is. */
+static const char *
+place_of_addrs(const struct guard_host *h, const struct guest *g)
+{
+	for (uint32_t a = 0; a < g->naddrs; a++) {
+		for (size_t i = 0; i < h->nplaces; i++) {
+			const struct guard_place *p = &h->places[i];
+
+			if (p->addr.family == g->addrs[a].family && p->bits > 0 &&
+			    addr_in_prefix(&g->addrs[a], &p->addr, p->bits))
+				return p->name;
+		}
+	}
+	return NULL;
+}
+
+/* Where a NIC is: where it was heard, what its end on this host belongs to, what its
+ * manager says, or, of a guest's only one, what its addresses say.  NULL: not known. */
+static const char *
+place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
+    char buf[GH_IFNAME_SIZE])
+{
+	if (nic->bridge[0] != '\0')
+		return nic->bridge;
+	if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, buf))
+		return buf;
+	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
+		return nic->source;
+	return g->nnics <= 1 ? place_of_addrs(h, g) : NULL;
+}
+
+static enum nic_guard
+nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic)
+{
+	char buf[GH_IFNAME_SIZE];
+	const char *place;
+
+	if (g->kind == GUEST_UID)
+		return NIC_GUARDED;
+	if (nic->mode == NIC_USER)
+		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
+	place = place_of(h, g, nic, buf);
+	/* Heard behind a bridge of ours it is there, whatever its manager says. */
+	if (place != NULL && is_covered(h, place))
+		return NIC_GUARDED;
+	if (nic->mode == NIC_LAN || place != NULL)
+		return NIC_LEAKING;
+	return NIC_UNSEEN;
+}
+
+void
+guard_judge(const struct guard_host *h, struct guest *g)
+{
+	static const struct guest_nic none;
+
+	g->guard = g->nnics == 0 ? (uint8_t)nic_judge(h, g, &none) : NIC_GUARDED;
+	for (uint32_t i = 0; i < g->nnics; i++) {
+		g->nics[i].guard = (uint8_t)nic_judge(h, g, &g->nics[i]);
+		if (g->nics[i].guard > g->guard)
+			g->guard = g->nics[i].guard;
+	}
+}
+
+/* What to change in the VM manager's own words. */
+static const char *
+manager_fix(const struct guest *g, bool user)
+{
+	static const struct {
+		const char	*manager, *user, *lan;
+	} fixes[] = {
+		{ "lima", "\"networks: [{vzNAT: true}]\" or \"[{lima: shared}]\" in its YAML gives it a "
+		    "guarded NIC, but Lima's own stays beside it", "take \"lima: bridged\" out of "
+		    "\"networks:\" in its YAML; \"vzNAT: true\" or \"lima: shared\" is guarded" },
+		{ "tart", "run it without --net-host", "run it without --net-bridged" },
+		{ "virsh", "make its interface one of type \"network\" (virsh edit)",
+		    "make its interface one of type \"network\" (virsh edit)" },
+		{ "incus", "attach it to a bridge (incus config device)",
+		    "attach it to a bridge of nictype bridged (incus config device)" },
+		{ "lxd", "attach it to a bridge (lxc config device)",
+		    "attach it to a bridge of nictype bridged (lxc config device)" },
+		{ "", "start QEMU with -nic bridge,br=BRIDGE", "attach it to a guarded bridge" },
+	};
+	size_t i;
+
+	for (i = 0; *fixes[i].manager != '\0' && strcmp(fixes[i].manager, g->manager) != 0; i++)
+		continue;
+	return user ? fixes[i].user : fixes[i].lan;
+}
+
+void
+guard_explain(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
+    char **why, char **fix)
+{
+	char buf[GH_IFNAME_SIZE];
+	const char *place = place_of(h, g, nic, buf);
+
+	*why = *fix = NULL;
+	switch ((enum nic_guard)nic->guard) {
+	case NIC_GUARDED:
+		if (nic->mode == NIC_USER)
+			*why = xasprintf("leaves as a process of a guarded user (%u)", (unsigned)g->uid);
+		else if (place != NULL)
+			*why = xasprintf("behind %s", place);
+		break;
+	case NIC_LEAKING:
+		if (place != NULL && nic->mode != NIC_LAN) {
+			*why = xasprintf("on %s, which no rule of ours covers", place);
+			*fix = xasprintf("add %s to \"bridge\" in [guard] of %s and reload, or move it to a "
+			    "guarded bridge", place, h->conf->path);
+		} else {
+			*why = xasprintf("bridged to the LAN%s%s, past our rules", nic->source[0] != '\0' ?
+			    " by " : "", nic->source);
+			*fix = xstrdup(manager_fix(g, false));
+		}
+		break;
+	case NIC_UNGUARDABLE:
+		*why = g->pid != 0 ? xasprintf("user-mode: leaves as process %u of this host (user %u), "
+		    "which rules for guests do not see", (unsigned)g->pid, (unsigned)g->uid) :
+		    xstrdup("user-mode: leaves as a process of this host, which rules for guests do not "
+		    "see");
+		*fix = xasprintf("%s; or run it as a user of its own, listed as \"uid\" in [guard] of %s",
+		    manager_fix(g, true), h->conf->path);
+		break;
+	case NIC_UNSEEN:
+		*why = xstrdup(g->state == GUEST_RUNNING ? "it has not been heard of yet, so where it is "
+		    "is not known" : "it does not run");
+		break;
+	case NIC_GUARD_COUNT:
+		break;
+	}
+	if (*why == NULL)
+		*why = xstrdup("");
+	if (*fix == NULL)
+		*fix = xstrdup("");
+}
+
+const char *
+nic_guard_name(enum nic_guard g)
+{
+	static const char *const names[NIC_GUARD_COUNT] = {
+		[NIC_GUARDED] = "guarded", [NIC_UNSEEN] = "unseen",
+		[NIC_UNGUARDABLE] = "unguardable", [NIC_LEAKING] = "leaking",
+	};
+
+	return g < NIC_GUARD_COUNT ? names[g] : "unknown";
+}
+
+const char *
+nic_mode_name(enum nic_mode m)
+{
+	static const char *const names[NIC_MODE_COUNT] = {
+		[NIC_UNKNOWN] = "unknown", [NIC_BRIDGE] = "bridge", [NIC_LAN] = "lan",
+		[NIC_USER] = "user",
+	};
+
+	return m < NIC_MODE_COUNT ? names[m] : "unknown";
+}

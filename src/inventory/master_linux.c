@@ -1,0 +1,27 @@
+#include "config.h"
+
+#include "inventory/guard.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xmalloc.h"
+
+bool
+link_master(const char *link, char dst[GH_IFNAME_SIZE])
+{
+	char path[64], target[256];
+	const char *name;
+	ssize_t n;
+
+	if (strchr(link, '/') != NULL || link[0] == '.')
+		return false;
+	snprintf(path, sizeof(path), "/sys/class/net/%.15s/master", link);
+	if ((n = readlink(path, target, sizeof(target) - 1)) <= 0)
+		return false;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	name = name != NULL ? name + 1 : target;
+	return copy_string(dst, name, GH_IFNAME_SIZE) < GH_IFNAME_SIZE && *name != '\0';
+}
