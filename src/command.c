@@ -182,6 +182,18 @@ vm_request(int argc, char **argv, json_t **params)
 }
 
 static char *
+guest_request(int argc, char **argv, json_t **params)
+{
+	const char *vm = NULL;
+	const struct arg args[] = { { NULL, &vm, NULL, "VM" } };
+	char *cause = ARGS_PARSE(argc, argv, args);
+
+	if (cause == NULL)
+		*params = json_pack("{s:s}", "vm", vm);
+	return cause;
+}
+
+static char *
 proxy_request(int argc, char **argv, json_t **params)
 {
 	static const char *const actions[] = { "start", "stop", "learn", "enforce" };
@@ -389,6 +401,9 @@ const struct command command_table[] = {
 	{ "freeze", "[VM]", "block everything of one guest, or of all", "freeze", vm_request,
 	    freeze_text },
 	{ "thaw", "[VM]", "end a freeze", "thaw", vm_request, thaw_text },
+	{ "start", "VM", "start a guest, where its VM manager can", "guest.start", guest_request,
+	    act_text },
+	{ "stop", "VM", "stop a guest, where its VM manager can", "guest.stop", guest_request, act_text },
 	{ "proxy", "start|stop|learn [--for 30m]|enforce", "start or stop the proxy; let it learn: names "
 	    "that no entry lists pass", "proxy", proxy_request, proxy_text },
 	{ "allow", "ENTRY [--vm GLOB] [--for 30m]", "add an entry to the allowlist", "entry.add",

@@ -59,6 +59,10 @@ command_danger(const json_t *status, const char *method, const json_t *params, b
 	if (strcmp(method, "proxy") == 0 && strcmp(word(params, "action"), "learn") == 0)
 		return xasprintf("Learn: %s will reach every web site that no entry forbids, %s%s.", guests,
 		    word(params, "for")[0] != '\0' ? "for " : "until told otherwise", word(params, "for"));
+	if (strcmp(method, "guest.stop") == 0)
+		return xasprintf("Stop %s: it is shut down by its VM manager.", word(params, "vm"));
+	if (strcmp(method, "guest.start") == 0)
+		return xasprintf("Start %s.", word(params, "vm"));
 	if (strcmp(method, "shutdown") == 0)
 		return xstrdup("Shut the daemon down: rules stay, but no name is let through.");
 	if (strcmp(method, "freeze") == 0 && word(params, "vm")[0] == '\0')

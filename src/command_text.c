@@ -217,6 +217,12 @@ thaw_text(const json_t *r)
 }
 
 char *
+act_text(const json_t *r)
+{
+	return xasprintf("%s was told to %s\n", str(r, "vm"), str(r, "done"));
+}
+
+char *
 proxy_text(const json_t *r)
 {
 	char *t = NULL;

@@ -9,6 +9,7 @@ char	*apply_text(const json_t *);
 char	*flush_text(const json_t *);
 char	*freeze_text(const json_t *);
 char	*thaw_text(const json_t *);
+char	*act_text(const json_t *);
 char	*proxy_text(const json_t *);
 char	*entry_text(const json_t *);
 char	*learned_text(const json_t *);

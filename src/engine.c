@@ -616,6 +616,7 @@ engine_free(struct engine *e)
 	policy_stop(e);
 	guests_free(e);
 	freeze_free(e);
+	acts_free(e);
 	pinned_free(e);
 	addresses_free(e);
 	reach_free(&e->reach);

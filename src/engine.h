@@ -10,6 +10,7 @@
  *	guests.c	who is who, and telling net
  *	learn.c		letting unlisted names through, and what that has shown
  *	freeze.c	freezing and thawing
+ *	acts.c		starting and stopping guests
  *	life.c		rules that rest while no guest runs
  *	pinned.c	ports of names that guests reach beyond the proxy
  *	addresses.c	addresses that they do
@@ -51,6 +52,7 @@ struct addresses;
 struct frozen;
 struct pinned;
 struct seen_guest;
+struct stopped;
 struct subscriber;
 struct tee;
 struct waiting;
@@ -195,6 +197,7 @@ struct engine {
 
 	struct seen_guest	*seen;		/* the inventory as last told to net */
 	size_t			 nseen;
+	struct stopped		*stopped;
 	struct frozen		*frozen;
 	bool			 frozen_known;	/* from the first listing after start */
 	bool			 frozen_all;
@@ -318,6 +321,13 @@ void	 freeze_again(struct engine *);
 /* Takes up who the kernel says is frozen. */
 void	 freeze_adopt(struct engine *, const struct fw_guest *, int n, bool all);
 void	 freeze_free(struct engine *);
+
+/* ---- acts.c ---- */
+/* Starts or stops it; the call, or NULL, is answered when that is done. */
+void	 act_guest(struct engine *, const struct guest *, bool start, struct control_call *);
+/* After the guests changed: stops those that are not guarded, if that is wanted. */
+void	 acts_judge(struct engine *);
+void	 acts_free(struct engine *);
 
 /* ---- life.c ---- */
 /* The rules are flushed because no guest runs. */

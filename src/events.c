@@ -19,6 +19,7 @@
 #include "drops/show.h"
 #include "engine.h"
 #include "host.h"
+#include "inventory/guard.h"
 #include "log.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -302,6 +303,40 @@ bridge_alerts(const struct engine *e, struct alert_list *l)
 	    "\"bridge\" in section [guard] of %s names the bridges", names, e->conf.path);
 }
 
+/* The guests of which that is the worst: how many, and what is wrong with the first. */
+static void
+guard_alert(const struct engine *e, struct alert_list *l, const char *key, enum nic_guard guard)
+{
+	const struct guest *first = NULL;
+	const struct guest_nic *nic = NULL;
+	char *why, *fix;
+	size_t n = 0;
+
+	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
+		const struct guest *g = inventory_guest(e->inventory, i);
+
+		if (g->state != GUEST_RUNNING || g->guard != guard)
+			continue;
+		if (n++ == 0)
+			first = g;
+	}
+	if (first == NULL)
+		return;
+	for (uint32_t i = 0; i < first->nnics && nic == NULL; i++) {
+		if (first->nics[i].guard == guard)
+			nic = &first->nics[i];
+	}
+	guard_explain(inventory_host(e->inventory), first, nic != NULL ? nic :
+	    &(struct guest_nic){ .guard = (uint8_t)guard }, &why, &fix);
+	if (n > 1)
+		alert_add(l, key, "%zu guests have a way out past the rules, the first is %s: %s; %s", n,
+		    first->name, why, fix);
+	else
+		alert_add(l, key, "%s has a way out past the rules: %s; %s", first->name, why, fix);
+	free(why);
+	free(fix);
+}
+
 static void
 pinned_alerts(const struct engine *e, struct alert_list *l)
 {
@@ -335,6 +370,8 @@ alerts_update(struct engine *e)
 	firewall_alerts(e, &l, settled);
 	net_alerts(e, &l, settled);
 	bridge_alerts(e, &l);
+	guard_alert(e, &l, "leaking", NIC_LEAKING);
+	guard_alert(e, &l, "unguardable", NIC_UNGUARDABLE);
 	pinned_alerts(e, &l);
 	if (e->policy.error != NULL)
 		alert_add(&l, "allowlist", "%s", e->policy.error);

@@ -258,6 +258,7 @@ guests_changed(void *arg)
 	e->nseen = n;
 	pinned_judge(e);
 	life_judge(e);
+	acts_judge(e);
 	model_retain_guests(e->model, guest_is_known, e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }

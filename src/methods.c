@@ -253,6 +253,36 @@ method_freezing(struct engine *e, struct control_call *call, const json_t *param
 }
 
 static void
+method_act(struct engine *e, struct control_call *call, const json_t *params, bool start)
+{
+	const struct guest *g = NULL;
+	const char *name;
+	char *cause = param_needed(params, "vm", &name);
+
+	if (cause != NULL) {
+		bad_params(call, cause);
+		return;
+	}
+	if ((cause = guest_named(e, name, &g)) != NULL) {
+		control_fail(call, CONTROL_FAILED, cause);
+		return;
+	}
+	act_guest(e, g, start, call);
+}
+
+static void
+method_start(struct engine *e, struct control_call *call, const json_t *params)
+{
+	method_act(e, call, params, true);
+}
+
+static void
+method_stop(struct engine *e, struct control_call *call, const json_t *params)
+{
+	method_act(e, call, params, false);
+}
+
+static void
 method_freeze(struct engine *e, struct control_call *call, const json_t *params)
 {
 	method_freezing(e, call, params, true);
@@ -398,6 +428,8 @@ static const struct method method_table[] = {
 	{ "flush", true, method_flush },
 	{ "freeze", true, method_freeze },
 	{ "thaw", true, method_thaw },
+	{ "guest.start", true, method_start },
+	{ "guest.stop", true, method_stop },
 	{ "proxy", true, method_proxy },
 	{ "entry.add", true, method_entry_add, .edits = true },
 	{ "entry.set", true, method_entry_set, .edits = true },

@@ -23,6 +23,7 @@ static const struct {
 	{ "firewall", NULL, { "open", "firewall", "listing" }, { "observing" } },
 	{ "drift", "the kernel has the rules that were loaded", { "drift" }, { NULL } },
 	{ "bridges", "a guarded bridge, or a guarded user, is there", { NULL }, { "bridges" } },
+	{ "guests", "none that runs has a way out past the rules", { "leaking" }, { "unguardable" } },
 	{ "roles", "all three run", { "net" }, { NULL } },
 	{ "proxy", "it serves", { "proxy", "paused", "users" }, { "learn", "limit" } },
 	{ "dns", "guests' questions are answered", { "dns" }, { NULL } },

@@ -30,7 +30,7 @@ enum {
 	FRAME_SIZE_MAX = 8192,	/* header and body of the largest type */
 	READ_SIZE = 64 << 10,
 	WRITE_MAX = 256 << 10,	/* per system call */
-	FDS_MAX = 8,		/* waiting either way; one at a time is usual */
+	FDS_MAX = 64,		/* waiting either way: two for each command of the inventory */
 	READS_MAX = 4,		/* per event, so that one peer cannot starve others */
 };
 

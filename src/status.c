@@ -113,15 +113,39 @@ alerts_json(const struct engine *e)
 	return list;
 }
 
+/* VM managers that are there, and how it stands with asking them. */
+static json_t *
+providers_json(const struct engine *e)
+{
+	json_t *list = json_array();
+	struct asker_state st;
+
+	for (size_t i = 0; asker_state(e->asker, i, &st); i++)
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o, s:o, s:I}",
+		    "name", st.manager, "user", json_plain_or_null(st.user),
+		    "state", st.cause == NULL ? "up" : st.answered ? "stale" : "down",
+		    "cause", json_plain_or_null(st.cause != NULL ? st.cause : ""),
+		    "last", json_time(st.time), "guests", (json_int_t)st.guests));
+	return list;
+}
+
 static json_t *
 counts_json(const struct engine *e)
 {
-	size_t vms = inventory_count(e->inventory), running = 0;
+	size_t vms = inventory_count(e->inventory), running = 0, leaking = 0, unguardable = 0;
 
-	for (size_t i = 0; i < vms; i++)
-		running += inventory_guest(e->inventory, i)->state == GUEST_RUNNING;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-	    "vms", (json_int_t)vms, "running", (json_int_t)running, "rules", (json_int_t)e->nrules,
+	for (size_t i = 0; i < vms; i++) {
+		const struct guest *g = inventory_guest(e->inventory, i);
+
+		if (g->state != GUEST_RUNNING)
+			continue;
+		running++;
+		leaking += g->guard == NIC_LEAKING;
+		unguardable += g->guard == NIC_UNGUARDABLE;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "vms", (json_int_t)vms, "running", (json_int_t)running, "leaking", (json_int_t)leaking,
+	    "unguardable", (json_int_t)unguardable, "rules", (json_int_t)e->nrules,
 	    "domains", (json_int_t)model_count(e->model, VIEW_DOMAINS),
 	    "domains_evicted", (json_int_t)model_domains_evicted(e->model),
 	    "learned_evicted", (json_int_t)model_learned_evicted(e->model),
@@ -135,11 +159,12 @@ status_json(struct engine *e)
 {
 	uint64_t now = now_wall();
 
-	return json_pack("{s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:I, s:o}, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:I, s:o}, s:o}",
 	    "version", PACKAGE_VERSION, "host", json_plain(e->host), "time", json_time(now),
 	    "uptime", (double)(now_mono() - e->started_mono) / 1e6,
 	    "firewall", firewall_json(e), "proxy", proxy_json(e), "drops", drops_json(e),
 	    "roles", roles_json(e), "alerts", alerts_json(e), "counts", counts_json(e),
+	    "providers", providers_json(e),
 	    "allowlist", "path", json_plain(e->conf.allowlist),
 	    "entries", (json_int_t)allowlist_count(e->policy.list),
 	    "error", json_plain_or_null(e->policy.error),

@@ -12,6 +12,7 @@
 
 #include "addr.h"
 #include "drops/show.h"
+#include "inventory/guard.h"
 #include "json_text.h"
 #include "text.h"
 #include "xmalloc.h"
@@ -93,6 +94,9 @@ vm_guard(const struct engine *e, const struct guest *g)
 {
 	const char *state = status_firewall(e);
 
+	/* No rule holds what does not pass by it, frozen or not. */
+	if (g->state == GUEST_RUNNING && g->guard >= NIC_UNGUARDABLE)
+		return nic_guard_name((enum nic_guard)g->guard);
 	if (guest_frozen(e, g))
 		return "frozen";
 	if (strcmp(state, "enforcing") == 0)
@@ -160,6 +164,28 @@ vms_match(struct engine *e, const void *row, const char *filter)
 }
 
 static json_t *
+nics_json(struct engine *e, const struct guest *g)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < g->nnics; i++) {
+		const struct guest_nic *nic = &g->nics[i];
+		char mac[MAC_TEXT_SIZE], *why, *fix;
+
+		guard_explain(inventory_host(e->inventory), g, nic, &why, &fix);
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:s, s:o, s:s, s:o, s:o}",
+		    "mac", nic->has_mac ? json_string(mac_format(nic->mac, mac)) : json_null(),
+		    "bridge", json_guest(nic->bridge), "port", json_guest(nic->port),
+		    "mode", nic_mode_name((enum nic_mode)nic->mode), "source", json_guest(nic->source),
+		    "guard", nic_guard_name((enum nic_guard)nic->guard), "why", json_guest(why),
+		    "fix", json_guest(fix)));
+		free(why);
+		free(fix);
+	}
+	return list;
+}
+
+static json_t *
 vms_json(struct engine *e, const void *row)
 {
 	const struct guest *g = row;
@@ -170,7 +196,7 @@ vms_json(struct engine *e, const void *row)
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		json_array_append_new(addrs, json_addr(&g->addrs[i]));
 	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I,"
-	    " s:I, s:o, s:o}",
+	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I}",
 	    "id", (json_int_t)g->id, "name", json_guest(g->name),
 	    "kind", guest_kind_name(g->kind), "by", json_guest(g->by),
 	    "state", guest_state_name(g->state), "addresses", addrs,
@@ -179,7 +205,11 @@ vms_json(struct engine *e, const void *row)
 	    "allowed", (json_int_t)t->allowed, "denied", (json_int_t)t->denied,
 	    "dropped", (json_int_t)t->dropped, "bytes_up", (json_int_t)t->bytes_up,
 	    "bytes_down", (json_int_t)t->bytes_down, "connections", (json_int_t)t->connections,
-	    "first_seen", json_time(g->first_seen), "last_seen", json_time(g->last_seen));
+	    "first_seen", json_time(g->first_seen), "last_seen", json_time(g->last_seen),
+	    "nics", nics_json(e, g), "manager", json_plain_or_null(g->manager),
+	    "user", json_plain_or_null(g->user), "stale", g->stale, "softnet", g->softnet,
+	    "can_start", asker_command(g, true) != COMMAND_NONE,
+	    "can_stop", asker_command(g, false) != COMMAND_NONE, "pid", (json_int_t)g->pid);
 }
 
 /* ---- rules ---- */

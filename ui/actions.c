@@ -275,6 +275,38 @@ action_freeze(struct console *c)
 	    freeze_answered, f);
 }
 
+/* ---- r ---- */
+
+void
+action_run(struct console *c)
+{
+	const struct view *v = console_focused(c);
+	char what[PANE_CELL_SIZE], clean[PANE_CELL_SIZE], *question;
+	const char *name;
+	const json_t *row;
+	bool chosen, running;
+
+	if (v->pane != &pane_vms) {
+		console_tell(c, "guests are started and stopped in VMs (1)");
+		return;
+	}
+	if ((row = row_to_act_on(c, &chosen)) == NULL)
+		return;
+	name = cell_string(row, "name");
+	running = strcmp(cell_string(row, "state"), "running") == 0;
+	if (!json_is_true(json_object_get(row, running ? "can_stop" : "can_start"))) {
+		console_tell(c, "%s cannot be %s from here: no VM manager that could is known for it", name,
+		    running ? "stopped" : "started");
+		return;
+	}
+	snprintf(what, sizeof(what), "told %s to %s", name, running ? "stop" : "start");
+	question = xasprintf(running ? "Stop %s: its VM manager shuts it down." :
+	    "Start %s by its VM manager.", name);
+	prompt_ask(c, false, draw_clean(clean, sizeof(clean), question),
+	    running ? "guest.stop" : "guest.start", json_pack("{s:s}", "vm", name), what);
+	free(question);
+}
+
 void
 action_undo(struct console *c)
 {

@@ -211,6 +211,7 @@ void		 action_flush(struct console *);
 void		 action_proxy(struct console *);
 void		 action_learn(struct console *);
 void		 action_freeze(struct console *);
+void		 action_run(struct console *);
 void		 action_undo(struct console *);
 
 /* ---- detail.c: what keys tell in full ---- */

@@ -104,6 +104,18 @@ add_firewall(struct pieces *ps, const json_t *status)
 		add(ps, 4, INK_WARN, "%.0f frozen", cell_number(firewall, "frozen"));
 }
 
+/* A guest that our rules do not cover makes the rest of the line half the truth. */
+static void
+add_unguarded(struct pieces *ps, const json_t *status)
+{
+	const json_t *counts = json_object_get(status, "counts");
+
+	if (cell_number(counts, "leaking") > 0)
+		add(ps, 1, INK_BADGE_BAD, " %.0f LEAKING ", cell_number(counts, "leaking"));
+	if (cell_number(counts, "unguardable") > 0)
+		add(ps, 2, INK_BADGE_WARN, " %.0f UNGUARDABLE ", cell_number(counts, "unguardable"));
+}
+
 /* As loud as what is wrong: guests reach what no entry lists. */
 static void
 add_learning(struct pieces *ps, const json_t *proxy, double now)
@@ -191,6 +203,7 @@ header_pieces(struct pieces *ps, const struct header *h)
 	add(ps, 9, INK_HEADER, "%s %s", cell_string(firewall, "backend"),
 	    cell_string(firewall, "place"));
 	add_firewall(ps, h->status);
+	add_unguarded(ps, h->status);
 	add_proxy(ps, h->status);
 	if (alerts > 0)
 		add(ps, 1, INK_BADGE_BAD, " ! %zu ", alerts);

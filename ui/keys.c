@@ -154,6 +154,7 @@ const struct key_row key_table[] = {
 	{ { 'P' }, "P", "proxy", "stop the proxy (asks first) or start it", 9, action_proxy },
 	{ { 'L' }, "L", "learn", "let unlisted names pass (asks first), or stop", 0, action_learn },
 	{ { 'f' }, "f", "freeze", "freeze or thaw the row's guest; may ask first", 5, action_freeze },
+	{ { 'r' }, "r", "run", "start the row's guest, or stop it; asks first", 0, action_run },
 	{ { 'u' }, "u", "undo", "take back the last change of the allowlist", 6, action_undo },
 	{ { UI_KEY_ENTER }, "enter", "detail", "all about the row, and why it was decided so", 4,
 	    action_detail },

@@ -121,6 +121,25 @@ title(const json_t *status, char *buf, size_t size)
 	snprintf(buf, size, "%.0f running", cell_number(counts, "running"));
 }
 
+/* The guard map of one guest, worst first in colour. */
+static void
+detail_nics(const json_t *row, struct lines *l)
+{
+	const json_t *nics = json_object_get(row, "nics"), *nic;
+	size_t i;
+
+	json_array_foreach (nics, i, nic) {
+		const char *guard = cell_string(nic, "guard"), *mac = cell_string(nic, "mac");
+		const enum ink ink = strcmp(guard, "leaking") == 0 || strcmp(guard, "unguardable") == 0 ?
+		    INK_BAD : INK_NORMAL;
+
+		lines_add(l, ink, "NIC %-8zu %s%s%s%s%s", i + 1, mac, mac[0] != '\0' ? " " : "", guard,
+		    cell_string(nic, "why")[0] != '\0' ? ": " : "", cell_string(nic, "why"));
+		if (cell_string(nic, "fix")[0] != '\0')
+			lines_add(l, INK_NORMAL, "%-12s %s", "", cell_string(nic, "fix"));
+	}
+}
+
 static void
 detail(const json_t *row, double now, struct lines *l)
 {
@@ -132,6 +151,8 @@ detail(const json_t *row, double now, struct lines *l)
 		{ "open", "no rules are in force: it reaches anything" },
 		{ "idle", "no guest runs, so no rules are in force until one does" },
 		{ "observed", "its traffic is logged, not blocked" },
+		{ "leaking", "a NIC of it is past our rules" },
+		{ "unguardable", "a NIC of it leaves as a process of this host" },
 		{ "down", "our rules are not verified in the kernel now" },
 	};
 	const char *guard = cell_string(row, "guard"), *explain = "";
@@ -142,7 +163,10 @@ detail(const json_t *row, double now, struct lines *l)
 			explain = guards[i].explain;
 	lines_field(l, "name", cell_string(row, "name"));
 	lines_field(l, "kind", cell_string(row, "kind"));
-	lines_field(l, "known by", cell_string(row, "by"));
+	snprintf(buf, sizeof(buf), "%s%s%s%s", cell_string(row, "by"),
+	    cell_string(row, "user")[0] != '\0' ? " of " : "", cell_string(row, "user"),
+	    json_is_true(json_object_get(row, "stale")) ? ", which does not answer now" : "");
+	lines_field(l, "known by", buf);
 	lines_field(l, "state", cell_string(row, "state"));
 	lines_add(l, guard_cell(row, now, buf, sizeof(buf)), "%-12s %s%s%s", "guard", guard,
 	    explain[0] != '\0' ? ": " : "", explain);
@@ -151,6 +175,7 @@ detail(const json_t *row, double now, struct lines *l)
 	lines_field(l, "mac", cell_string(row, "mac"));
 	port_cell(row, now, buf, sizeof(buf));
 	lines_field(l, "bridge/port", buf);
+	detail_nics(row, l);
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "names",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
 	lines_add(l, INK_NORMAL, "%-12s %.0f blocked", "packets", cell_number(row, "dropped"));
@@ -169,7 +194,7 @@ static const struct column columns[] = {
 	{ "BY", "by", 10, 12, 5, false, by_cell },
 	{ "STATE", "state", 7, 9, 3, false, state_cell },
 	{ "ADDRESS", "addresses", 15, 39, 4, false, address_cell },
-	{ "GUARD", "guard", 6, 8, 1, false, guard_cell },
+	{ "GUARD", "guard", 7, 11, 1, false, guard_cell },
 	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },
 	{ "NO", "denied", 5, 7, 2, true, cell_denied },
 	{ "DROP", "dropped", 5, 7, 2, true, dropped_cell },
