@@ -243,7 +243,8 @@ net_drop(struct engine *e, const struct drop *from_net)
 	if (d.count == 0)
 		return;
 	g = guest_of_drop(e, &d);
-	event_of_drop(e, model_drop(e->model, &d, g != NULL ? g->id : 0, g != NULL ? g->name : ""));
+	event_of_drop(e, model_drop(e->model, &d, g != NULL ? g->id : 0, g != NULL ? g->name : ""),
+	    d.count);
 }
 
 static void
@@ -507,6 +508,7 @@ on_tick(int fd, short what, void *arg)
 	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);
 	proxy_look(e);
 	alerts_update(e);
+	notify_poll(e);
 }
 
 static void
@@ -617,6 +619,7 @@ engine_free(struct engine *e)
 	guests_free(e);
 	freeze_free(e);
 	acts_free(e);
+	notify_free(e);
 	pinned_free(e);
 	addresses_free(e);
 	reach_free(&e->reach);

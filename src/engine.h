@@ -16,6 +16,7 @@
  *	addresses.c	addresses that they do
  *	rules.c		requests to priv, and the kernel's listing
  *	events.c	what goes into the timeline, and what is wrong now
+ *	notify.c	messages for [notify] command
  *	views.c		rows of views
  *	window.c	what a console sees of them: filtered, sorted, paged
  *	subscribe.c	windows that keep themselves up to date
@@ -50,6 +51,7 @@ struct event;
 struct event_base;
 struct addresses;
 struct frozen;
+struct notifier;
 struct pinned;
 struct seen_guest;
 struct stopped;
@@ -211,6 +213,7 @@ struct engine {
 	struct pinned		*pinned;	/* NULL: nothing yet */
 	struct addresses	*addresses;	/* NULL: priv was not told yet */
 
+	struct notifier		*notifier;	/* NULL: nothing to tell yet */
 	struct alert		 alerts[ALERTS_MAX];
 	size_t			 nalerts;
 	char			*reload_error;
@@ -378,7 +381,8 @@ void	 rules_free(struct engine *);
 void	 event_note(struct engine *, enum event_kind, enum event_severity, const char *guest,
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void	 event_of_hit(struct engine *, const struct hit *, const struct guest *, unsigned found);
-void	 event_of_drop(struct engine *, const struct drop_record *);
+/* packets: how many more the run has now. */
+void	 event_of_drop(struct engine *, const struct drop_record *, uint64_t packets);
 /* Ports were opened to a guest, all by one name. */
 void	 event_of_pins(struct engine *, const struct fw_pin *, size_t n);
 /* Sees what is wrong now; what begins or ends goes into the timeline. */
@@ -386,6 +390,16 @@ void	 alerts_update(struct engine *);
 /* "root (0)", as an event names who did something; buffer is filled. */
 enum { WHO_SIZE = 48 };
 const char	*who_name(uint32_t uid, char[WHO_SIZE]);
+
+/* ---- notify.c ---- */
+/* Something is wrong, or (over) no more; key says what, text is a sentence. */
+void	 notify_alert(struct engine *, const char *kind, const char *key, const char *guest,
+	    const char *text, bool over);
+/* So many packets more of that run were blocked. */
+void	 notify_drop(struct engine *, const struct drop_record *, uint64_t packets, const char *text);
+/* Each second: tells what has waited. */
+void	 notify_poll(struct engine *);
+void	 notify_free(struct engine *);
 
 /* ---- window.c ---- */
 enum { FILTER_SIZE = 128 };

@@ -57,6 +57,9 @@ event_note(struct engine *e, enum event_kind kind, enum event_severity severity,
 	copy_string(r.guest, guest, sizeof(r.guest));
 	copy_string(r.text, text, sizeof(r.text));
 	text_escape(escaped, sizeof(escaped), text, strlen(text));
+	/* Alerts have a key of their own: alerts_update(). */
+	if (severity == EVENT_ALERTING && kind != EVENT_ALERT)
+		notify_alert(e, event_kind_name(kind), event_kind_name(kind), guest, text, false);
 	if (severity == EVENT_ALERTING)
 		log_warnx("%s", escaped);
 	else
@@ -118,7 +121,7 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 }
 
 void
-event_of_drop(struct engine *e, const struct drop_record *d)
+event_of_drop(struct engine *e, const struct drop_record *d, uint64_t packets)
 {
 	struct event_record r = { .kind = EVENT_DROP, .time = d->drop.last, .count = d->drop.count };
 	char key[GH_GUEST_SIZE + GH_LABEL_SIZE + 32], dst[ADDR_TEXT_SIZE];
@@ -133,6 +136,7 @@ event_of_drop(struct engine *e, const struct drop_record *d)
 	    bracket ? "[" : "", addr_format(&d->drop.dst, dst),
 	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
 	    d->drop.label);
+	notify_drop(e, d, packets, r.text);
 	/* One line for a scan: the text is that of its latest packet. */
 	snprintf(key, sizeof(key), "d|%s|%s|%u", d->guest, d->drop.label, d->drop.proto);
 	if (model_guest_may_speak(e->model, d->drop.guest_id, GUEST_EVENTS_MAX * 4, d->drop.last))
@@ -384,12 +388,16 @@ alerts_update(struct engine *e)
 		const struct alert *was = alert_find(e->alerts, e->nalerts, l.rows[i].key);
 
 		l.rows[i].since = was != NULL ? was->since : now_wall();
-		if (was == NULL)
-			event_note(e, EVENT_ALERT, EVENT_ALERTING, "", "%s", l.rows[i].text);
+		if (was != NULL)
+			continue;
+		event_note(e, EVENT_ALERT, EVENT_ALERTING, "", "%s", l.rows[i].text);
+		notify_alert(e, "alert", l.rows[i].key, "", l.rows[i].text, false);
 	}
 	for (size_t i = 0; i < e->nalerts; i++) {
-		if (alert_find(l.rows, l.n, e->alerts[i].key) == NULL)
-			alert_over(e, &e->alerts[i]);
+		if (alert_find(l.rows, l.n, e->alerts[i].key) != NULL)
+			continue;
+		alert_over(e, &e->alerts[i]);
+		notify_alert(e, "alert", e->alerts[i].key, "", e->alerts[i].text, true);
 	}
 	memcpy(e->alerts, l.rows, sizeof(e->alerts));
 	e->nalerts = l.n;

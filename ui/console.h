@@ -74,6 +74,7 @@ struct console {
 	struct view		 views[PANE_COUNT];
 	size_t			 focus;		/* index into views */
 	bool			 zoom, paused;
+	bool			 bell;		/* rings for a new alert */
 	json_t			*status;	/* last heard, NULL before */
 	uint64_t		 status_time;	/* now_mono() of then */
 	bool			 status_asked;

@@ -154,6 +154,8 @@ void		 screen_close(void);
 /* Takes it over again after screen_close(), or after the size may have changed. */
 void		 screen_resume(struct canvas *);
 void		 screen_theme(struct canvas *, size_t theme);
+/* Rings, or flashes where the terminal cannot. */
+void		 screen_bell(struct canvas *);
 void		 screen_erase(struct canvas *);
 void		 screen_show(struct canvas *);
 /* Makes the next screen_show() paint every cell anew. */

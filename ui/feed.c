@@ -10,11 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* When the newest alert began; 0 without any. */
+static double
+newest_alert(const json_t *status)
+{
+	const json_t *alert;
+	double newest = 0, time;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "alerts"), i, alert) {
+		time = cell_number(alert, "time");
+		newest = time > newest ? time : newest;
+	}
+	return newest;
+}
+
 static void
 take_status(struct console *c, const json_t *status)
 {
 	if (!json_is_object(status))
 		return;
+	/* Not for what was wrong before this console looked. */
+	if (c->bell && c->status != NULL && newest_alert(status) > newest_alert(c->status))
+		screen_bell(c->canvas);
 	json_decref(c->status);
 	c->status = json_deep_copy(status);
 	c->status_time = now_mono();

@@ -72,6 +72,12 @@ look_attributes(int attributes)
 }
 
 void
+screen_bell(struct canvas *c)
+{
+	beep();
+}
+
+void
 screen_theme(struct canvas *c, size_t theme)
 {
 	for (int ink = 0; ink < INK_COUNT; ink++) {

@@ -201,6 +201,7 @@ rig_new(const char *allowlist)
 	snprintf(r->dir, sizeof(r->dir), "/tmp/test_engine.XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	conf_defaults(&r->conf);
+	r->conf.bridges = (struct conf_names){ 1, { "ghlab0" } };
 	r->conf.path[0] = '\0';
 	snprintf(r->conf.allowlist, sizeof(r->conf.allowlist), "%s/allowlist", r->dir);
 	snprintf(r->conf.presets[0], sizeof(r->conf.presets[0]), "%s", r->dir);
