@@ -581,6 +581,7 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 	e->inventory = inventory_new(base, &e->conf, guests_changed, e);
 	e->asker = asker_new(base, &e->conf, &asks);
 	inventory_asks(e->inventory, e->asker);
+	inventory_on_merge(e->inventory, guests_merged, e);
 	e->control = control_new(base, &handler);
 	e->proxy_wanted = conf->proxy_run;
 	e->priv = msg_channel_new(base, priv_fd, ROLE_ENGINE, ROLE_PRIV, priv_frame, priv_lost, e);

@@ -307,6 +307,8 @@ char	*guest_named(struct engine *, const char *, const struct guest **);
 bool	 guest_has_addr(const struct guest *, const struct addr *);
 /* After the inventory changed: tells net, freezes new addresses, notes events. */
 void	 guests_changed(void *engine);
+/* Two guests have turned out to be one. */
+void	 guests_merged(uint32_t id, uint32_t from, void *engine);
 /* Tells net of every guest. */
 void	 guests_send(struct engine *);
 /* Tells net of one: every address that is not another's by now. */

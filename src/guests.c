@@ -264,6 +264,14 @@ guests_changed(void *arg)
 }
 
 void
+guests_merged(uint32_t id, uint32_t from, void *arg)
+{
+	struct engine *e = arg;
+
+	model_merge_guests(e->model, id, from);
+}
+
+void
 guests_free(struct engine *e)
 {
 	free(e->seen);

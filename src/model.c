@@ -553,6 +553,32 @@ model_retain_guests(struct model *m, bool (*keep)(uint32_t, void *), void *arg)
 }
 
 void
+model_merge_guests(struct model *m, uint32_t id, uint32_t from)
+{
+	/* A copy: making room for the other may move it. */
+	const struct tally was = *model_guest(m, from);
+	struct tally *t = tallies_get(&m->guests, id);
+
+	if (t != NULL) {
+		t->connections += was.connections;
+		t->allowed += was.allowed;
+		t->denied += was.denied;
+		t->dropped += was.dropped;
+		t->bytes_up += was.bytes_up;
+		t->bytes_down += was.bytes_down;
+		t->last = was.last > t->last ? was.last : t->last;
+	}
+	for (uint32_t i = 0; i < m->hit_ring.used; i++) {
+		if (m->hits[i].hit.guest_id == from)
+			m->hits[i].hit.guest_id = id;
+	}
+	for (uint32_t i = 0; i < m->drop_ring.used; i++) {
+		if (m->drops[i].drop.guest_id == from)
+			m->drops[i].drop.guest_id = id;
+	}
+}
+
+void
 model_retain_entries(struct model *m, bool (*keep)(uint32_t, void *), void *arg)
 {
 	tallies_retain(&m->entries, keep, arg);

@@ -128,6 +128,8 @@ const struct drop_record *model_drop(struct model *, const struct drop *, uint32
 void		 model_event(struct model *, const struct event_record *, const void *key, size_t key_len);
 /* net ended: no connection is open any more. */
 void		 model_net_ended(struct model *);
+/* Two guests are one: id has what was counted for from. */
+void		 model_merge_guests(struct model *, uint32_t id, uint32_t from);
 /* Forgets the counters of guests or entries that keep() does not want. */
 void		 model_retain_guests(struct model *, bool (*keep)(uint32_t, void *), void *);
 void		 model_retain_entries(struct model *, bool (*keep)(uint32_t, void *), void *);

@@ -88,12 +88,18 @@ guest_row_mac(struct sighting *s, const char *text)
 }
 
 void
-guest_row_source(struct sighting *s, const char *text, size_t len)
+guest_row_ifname(char dst[GH_IFNAME_SIZE], const char *text, size_t len)
 {
 	char word[GH_GUEST_SIZE];
 
 	sighting_name(word, text, len);
-	copy_string(s->source, word, sizeof(s->source));
+	copy_string(dst, word, GH_IFNAME_SIZE);
+}
+
+void
+guest_row_source(struct sighting *s, const char *text, size_t len)
+{
+	guest_row_ifname(s->source, text, len);
 }
 
 bool

@@ -26,6 +26,8 @@ bool		 guest_row_addr(struct sighting *, const char *, size_t len);
 /* Text or NULL: none. */
 void		 guest_row_mac(struct sighting *, const char *);
 /* An interface's name: what could not be one becomes "_" as in sighting_name(). */
+void		 guest_row_ifname(char dst[GH_IFNAME_SIZE], const char *, size_t len);
+/* The same for its source. */
 void		 guest_row_source(struct sighting *, const char *, size_t len);
 
 /* The next line of a text, without its end; false past the last. */

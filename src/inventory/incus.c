@@ -69,8 +69,8 @@ volatile_string(const json_t *vm, const char *device, const char *what)
 static void
 ifname_take(char dst[GH_IFNAME_SIZE], const char *name)
 {
-	if (name != NULL && dst[0] == '\0' && strlen(name) < GH_IFNAME_SIZE)
-		copy_string(dst, name, GH_IFNAME_SIZE);
+	if (name != NULL && dst[0] == '\0')
+		guest_row_ifname(dst, name, strlen(name));
 }
 
 static void

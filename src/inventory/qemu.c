@@ -104,8 +104,8 @@ get_ifname(char dst[GH_IFNAME_SIZE], const char *text, const char *key)
 {
 	char value[VALUE_SIZE];
 
-	if (get(text, key, key, value, sizeof(value)) && strlen(value) < GH_IFNAME_SIZE)
-		copy_string(dst, value, GH_IFNAME_SIZE);
+	if (get(text, key, key, value, sizeof(value)))
+		guest_row_ifname(dst, value, strlen(value));
 }
 
 /* ---- what it says of a NIC ---- */

@@ -120,11 +120,11 @@ nic_take(char *line, struct sighting *s)
 		return;
 	guest_row_mac(s, words[n - 1]);
 	s->mode = (uint8_t)mode_of(words[1]);
-	if (strcmp(words[0], "-") != 0 && strlen(words[0]) < sizeof(s->link))
-		copy_string(s->link, words[0], sizeof(s->link));
+	if (strcmp(words[0], "-") != 0)
+		guest_row_ifname(s->link, words[0], strlen(words[0]));
 	/* Of "network" it is the name of a network of libvirt's. */
-	if (strcmp(words[1], "network") != 0 && n == 5 && strlen(words[2]) < sizeof(s->source))
-		copy_string(s->source, words[2], sizeof(s->source));
+	if (strcmp(words[1], "network") != 0 && strcmp(words[2], "-") != 0 && n == 5)
+		guest_row_source(s, words[2], strlen(words[2]));
 }
 
 static char *

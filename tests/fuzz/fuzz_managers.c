@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inventory/custom.h"
 #include "inventory/manager.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
@@ -36,17 +37,39 @@ cause_check(char *cause)
 	free(cause);
 }
 
+/* Words with a line end between. */
+static void
+arguments(const char *text, size_t len, struct sighting *list, size_t *n)
+{
+	char *copy = xstrndup(text, len), *rest = copy;
+	const char *argv[64];
+	size_t argc = 0;
+
+	while (argc < 64 && (argv[argc] = strsep(&rest, "\n")) != NULL)
+		argc++;
+	qemu_args_parse(argv, argc, list, n, ROWS);
+	free(copy);
+}
+
 static void
 drive(uint8_t which, const char *text, size_t len, struct sighting *list, size_t *n)
 {
-	static const struct manager *const managers[] = { &tart_manager, &lima_manager,
-		&container_manager, &utm_manager, &ps_manager };
-	enum { MANAGERS = sizeof(managers) / sizeof(managers[0]) };
-	const struct manager *m = managers[which % MANAGERS];
+	static const struct conf_provider provider = { .name = "own", .command = { 1, { "/own" } },
+		.rows = "vms.0", .field_name = "name", .field_state = "state", .running = "up",
+		.field_mac = "nics.0.mac", .field_address = "nics.0.addresses" };
+	static const struct manager *const known[] = { &tart_manager, &lima_manager,
+		&container_manager, &utm_manager, &ps_manager, &multipass_manager, &incus_manager,
+		&virsh_manager };
+	enum { MANAGERS = sizeof(known) / sizeof(known[0]) };
+	const struct manager *m = known[which % MANAGERS];
 	const unsigned verb = which / MANAGERS % (1 + MANAGER_DETAILS);
 
 	if (which == UINT8_MAX)
 		bootpd_leases_parse(text, len, 0, list, n, ROWS);
+	else if (which == UINT8_MAX - 1)
+		cause_check(custom_parse(&provider, text, len, list, n, ROWS));
+	else if (which == UINT8_MAX - 2)
+		arguments(text, len, list, n);
 	else if (verb == 0)
 		cause_check(m->list_parse(text, len, list, n, ROWS));
 	else if (m->detail[verb - 1].parse != NULL) {
