@@ -323,6 +323,20 @@ index_macs(struct join *j)
 	qsort(j->by_mac, j->nmac, sizeof(*j->by_mac), mac_compare);
 }
 
+void
+index_mac(struct join *j, struct node *n, const uint8_t mac[6])
+{
+	size_t at = 0;
+
+	j->by_mac = xreallocarray(j->by_mac, j->nmac + 1, sizeof(*j->by_mac));
+	while (at < j->nmac && memcmp(j->by_mac[at].mac, mac, 6) < 0)
+		at++;
+	memmove(&j->by_mac[at + 1], &j->by_mac[at], (j->nmac - at) * sizeof(*j->by_mac));
+	memcpy(j->by_mac[at].mac, mac, 6);
+	j->by_mac[at].node = n;
+	j->nmac++;
+}
+
 static void
 addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 {

@@ -33,7 +33,8 @@ struct node {
 	uint8_t		told;		/* enum guest_state a provider is sure of */
 	bool		listed;		/* by a VM manager */
 	uint8_t		rank;		/* of what named it */
-	bool		gone;		/* its other half has taken it in */
+	bool		gone;		/* its other half, into, has taken it in */
+	struct node	*into;
 };
 
 /* Who holds an address. */
@@ -89,6 +90,8 @@ struct guest_nic *node_nic(struct node *, const uint8_t mac[6]);
 /* Between the two files. */
 struct node	*node_new(struct join *, const struct sighting *, uint64_t now);
 void		 index_macs(struct join *);
+/* Adds one that is not in it. */
+void		 index_mac(struct join *, struct node *, const uint8_t mac[6]);
 
 /* ---- join_name.c ---- */
 /* Takes the name that a sighting has for the guest, if it is the best so far. */

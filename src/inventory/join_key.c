@@ -127,6 +127,46 @@ holder_find(const struct key_holder *all, size_t n, const struct sighting *s)
 	return hit != NULL && node_has_key(hit->node, s) ? hit->node : NULL;
 }
 
+/* ---- NICs with a hardware address ---- */
+
+static void
+nic_say(struct guest_nic *nic, const struct sighting *s)
+{
+	if (s->mode != NIC_UNKNOWN)
+		nic->mode = s->mode;
+	if (s->source[0] != '\0')
+		copy_string(nic->source, s->source, sizeof(nic->source));
+	if (s->link[0] != '\0')
+		copy_string(nic->link, s->link, sizeof(nic->link));
+}
+
+static struct guest_nic *
+nic_new(struct node *n, uint64_t now)
+{
+	if (n->g.nnics == GUEST_NICS)
+		return NULL;
+	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
+	n->nic_seen[n->g.nnics] = now;
+	return &n->g.nics[n->g.nnics++];
+}
+
+static void
+nic_with_mac(struct node *n, const struct sighting *s, uint64_t now)
+{
+	struct guest_nic *nic = node_nic(n, s->mac);
+
+	if (nic == NULL && s->hint)
+		return;
+	if (nic == NULL && (nic = nic_new(n, now)) == NULL)
+		return;
+	if (!nic->has_mac) {
+		nic->has_mac = true;
+		memcpy(nic->mac, s->mac, sizeof(nic->mac));
+	}
+	n->nic_seen[nic - n->g.nics] = now;
+	nic_say(nic, s);
+}
+
 /* ---- which guest ---- */
 
 /* Two halves of one guest: the older one lives on, with the NICs of both. */
@@ -148,6 +188,7 @@ node_merge(struct join *j, struct node *a, struct node *b)
 	if (lose->g.last_seen > keep->g.last_seen)
 		keep->g.last_seen = lose->g.last_seen;
 	lose->gone = true;
+	lose->into = keep;
 	if (j->merged != NULL)
 		j->merged(keep->g.id, lose->g.id, j->arg);
 	return keep;
@@ -171,8 +212,11 @@ find_by_nics(struct join *j, const struct group *g)
 	struct node *node = NULL, *other;
 
 	for (size_t i = 0; i < g->n; i++) {
-		if (!g->rows[i]->has_mac || (other = join_by_mac(j, g->rows[i]->mac)) == NULL ||
-		    other->gone || other == node)
+		if (!g->rows[i]->has_mac || (other = join_by_mac(j, g->rows[i]->mac)) == NULL)
+			continue;
+		while (other->gone)
+			other = other->into;
+		if (other == node)
 			continue;
 		node = node == NULL ? other : node_merge(j, node, other);
 	}
@@ -198,7 +242,9 @@ find_by_addr(const struct join *j, const struct group *g)
 		for (uint32_t a = 0; a < g->rows[i]->naddrs; a++) {
 			struct node *n = join_by_addr(j, &g->rows[i]->addrs[a]);
 
-			if (n != NULL && !n->gone && !is_anothers(n, g->rows[i]))
+			/* Whose hardware address is another is another. */
+			if (n != NULL && !n->gone && !is_anothers(n, g->rows[i]) &&
+			    !(g->rows[i]->has_mac && n->g.has_mac))
 				return n;
 		}
 	}
@@ -265,8 +311,15 @@ group_find(struct join *j, const struct group *g, const struct key_holder *holde
 		node->g.pid = first->pid;
 		node->g.uid = node->g.kind == GUEST_UID ? node->g.uid : first->uid;
 	}
-	for (size_t i = 0; i < g->n; i++)
+	for (size_t i = 0; i < g->n; i++) {
 		of[g->rows[i] - all] = node;
+		if (!g->rows[i]->has_mac)
+			continue;
+		nic_with_mac(node, g->rows[i], now);
+		/* So that the next provider's word for it finds it too. */
+		if (join_by_mac(j, g->rows[i]->mac) == NULL && node_nic(node, g->rows[i]->mac) != NULL)
+			index_mac(j, node, g->rows[i]->mac);
+	}
 }
 
 void
@@ -293,28 +346,7 @@ keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 	free(order);
 }
 
-/* ---- NICs ---- */
-
-static void
-nic_say(struct guest_nic *nic, const struct sighting *s)
-{
-	if (s->mode != NIC_UNKNOWN)
-		nic->mode = s->mode;
-	if (s->source[0] != '\0')
-		copy_string(nic->source, s->source, sizeof(nic->source));
-	if (s->link[0] != '\0')
-		copy_string(nic->link, s->link, sizeof(nic->link));
-}
-
-static struct guest_nic *
-nic_new(struct node *n, uint64_t now)
-{
-	if (n->g.nnics == GUEST_NICS)
-		return NULL;
-	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
-	n->nic_seen[n->g.nnics] = now;
-	return &n->g.nics[n->g.nnics++];
-}
+/* ---- NICs, all of them ---- */
 
 /* Those without hardware address are said anew in each pass; others are forgotten
  * where nobody has spoken of them for long. */
@@ -335,23 +367,6 @@ nics_forget(struct node *n, uint64_t now)
 	for (uint32_t i = kept; i < n->g.nnics; i++)
 		memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));
 	n->g.nnics = kept;
-}
-
-static void
-nic_with_mac(struct node *n, const struct sighting *s, uint64_t now)
-{
-	struct guest_nic *nic = node_nic(n, s->mac);
-
-	if (nic == NULL && s->hint)
-		return;
-	if (nic == NULL && (nic = nic_new(n, now)) == NULL)
-		return;
-	if (!nic->has_mac) {
-		nic->has_mac = true;
-		memcpy(nic->mac, s->mac, sizeof(nic->mac));
-	}
-	n->nic_seen[nic - n->g.nics] = now;
-	nic_say(nic, s);
 }
 
 /* Of which only the way out is known.  Where the guest has one NIC that we know, and

@@ -1,0 +1,395 @@
+/* Guests of VM managers in the join, and the guard map. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/guard.h"
+#include "inventory/provider.h"
+#include "xmalloc.h"
+
+static const uint64_t second = 1000000;
+static const uint64_t start = 1795370400ull * 1000000;
+
+enum { ROWS = 2048 };
+static struct sighting rows[ROWS];
+static size_t nrows;
+static struct inventory *inv;
+static struct conf conf;
+static uint32_t merged_id, merged_from;
+
+static void
+on_merge(uint32_t id, uint32_t from, void *arg)
+{
+	merged_id = id;
+	merged_from = from;
+}
+
+static int
+setup(void **state)
+{
+	conf_defaults(&conf);
+	conf.bridges = (struct conf_names){ 1, { "virbr*" } };
+	copy_string(conf.path, "/etc/gatehouse.conf", sizeof(conf.path));
+	inv = inventory_new(NULL, &conf, NULL, NULL);
+	inventory_on_merge(inv, on_merge, NULL);
+	nrows = 0;
+	merged_id = merged_from = 0;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	inventory_free(inv);
+	return 0;
+}
+
+static void
+merge(uint64_t seconds)
+{
+	inventory_merge(inv, rows, nrows, start + seconds * second);
+	nrows = 0;
+}
+
+/* A manager's row; mac 0: none. */
+static struct sighting *
+told(const char *provider, const char *key, enum guest_state state, uint8_t mac)
+{
+	struct sighting *s = sighting_add(rows, &nrows, ROWS, provider);
+
+	copy_string(s->key, key, sizeof(s->key));
+	sighting_name(s->name, key, strlen(key));
+	s->state = state;
+	s->has_mac = mac != 0;
+	if (mac != 0)
+		memcpy(s->mac, (uint8_t[6]){ 2, 0, 0, 0, 0, mac }, 6);
+	return s;
+}
+
+static struct sighting *
+heard(uint8_t mac, const char *address, const char *bridge)
+{
+	struct sighting *s = sighting_add(rows, &nrows, ROWS, "neighbours");
+
+	s->has_mac = true;
+	memcpy(s->mac, (uint8_t[6]){ 2, 0, 0, 0, 0, mac }, 6);
+	if (*address != '\0')
+		assert_true(addr_parse(address, &s->addrs[s->naddrs++]));
+	copy_string(s->bridge, bridge, sizeof(s->bridge));
+	return s;
+}
+
+static const struct guest *
+only(void)
+{
+	assert_int_equal(inventory_count(inv), 1);
+	return inventory_guest(inv, 0);
+}
+
+static void
+rows_of_one_key_are_one_guest_of_several_nics(void **state)
+{
+	told("virsh", "web", GUEST_RUNNING, 1);
+	told("virsh", "web", GUEST_RUNNING, 2);
+	heard(2, "10.9.0.2", "virbr0");
+	merge(0);
+	assert_int_equal(only()->nnics, 2);
+	assert_string_equal(only()->name, "web");
+	assert_string_equal(only()->manager, "virsh");
+	assert_int_equal(only()->naddrs, 1);
+	assert_non_null(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 1 }));
+	assert_non_null(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 2 }));
+}
+
+static void
+several_providers_tell_of_one_guest(void **state)
+{
+	told("virsh", "web", GUEST_RUNNING, 1);
+	told("qemu", "4711", GUEST_RUNNING, 1)->pid = 4711;
+	heard(1, "10.9.0.2", "virbr0");
+	merge(0);
+	assert_string_equal(only()->name, "web");
+	assert_string_equal(only()->manager, "virsh");
+	assert_int_equal(only()->pid, 4711);
+}
+
+static void
+a_guest_keeps_its_id_through_a_rename_and_a_restart(void **state)
+{
+	uint32_t id;
+
+	told("virsh", "web", GUEST_RUNNING, 1);
+	merge(0);
+	id = only()->id;
+	told("virsh", "shop", GUEST_RUNNING, 1);
+	merge(1);
+	assert_int_equal(only()->id, id);
+	assert_string_equal(only()->name, "shop");
+	told("virsh", "shop", GUEST_STOPPED, 0);
+	merge(2);
+	assert_int_equal(only()->id, id);
+	assert_int_equal(only()->state, GUEST_STOPPED);
+	/* And comes with another hardware address. */
+	told("virsh", "shop", GUEST_RUNNING, 7);
+	merge(3);
+	assert_int_equal(only()->id, id);
+}
+
+static void
+a_stopped_guest_stays_as_long_as_its_manager_lists_it(void **state)
+{
+	told("tart", "base", GUEST_STOPPED, 0);
+	merge(0);
+	told("tart", "base", GUEST_STOPPED, 0);
+	merge(3 * 3600);
+	assert_int_equal(only()->state, GUEST_STOPPED);
+	merge(6 * 3600);
+	assert_int_equal(inventory_count(inv), 0);
+}
+
+static void
+two_guests_that_turn_out_to_be_one_are_one_and_told_so(void **state)
+{
+	heard(1, "10.9.0.1", "virbr0");
+	heard(2, "10.9.0.2", "virbr0");
+	merge(0);
+	assert_int_equal(inventory_count(inv), 2);
+	told("virsh", "web", GUEST_RUNNING, 1);
+	told("virsh", "web", GUEST_RUNNING, 2);
+	heard(1, "10.9.0.1", "virbr0");
+	heard(2, "10.9.0.2", "virbr0");
+	merge(1);
+	assert_int_equal(only()->id, 1);
+	assert_int_equal(only()->nnics, 2);
+	assert_int_equal(only()->naddrs, 2);
+	assert_int_equal(merged_id, 1);
+	assert_int_equal(merged_from, 2);
+}
+
+static void
+guests_of_one_manager_are_never_taken_for_each_other(void **state)
+{
+	/* Both claim the address that was heard of one. */
+	heard(1, "10.9.0.1", "virbr0");
+	merge(0);
+	heard(1, "10.9.0.1", "virbr0");
+	assert_true(addr_parse("10.9.0.1", &told("multipass", "a", GUEST_RUNNING, 0)->addrs[0]));
+	rows[nrows - 1].naddrs = 1;
+	assert_true(addr_parse("10.9.0.1", &told("multipass", "b", GUEST_RUNNING, 0)->addrs[0]));
+	rows[nrows - 1].naddrs = 1;
+	merge(1);
+	assert_int_equal(inventory_count(inv), 2);
+	assert_string_equal(inventory_by_addr(inv, &inventory_guest(inv, 0)->addrs[0])->name, "a");
+}
+
+static void
+what_a_guest_says_of_itself_takes_no_neighbours_address(void **state)
+{
+	struct sighting *s;
+
+	heard(1, "10.9.0.1", "virbr0");
+	merge(0);
+	heard(1, "10.9.0.1", "virbr0");
+	s = told("utm", "liar", GUEST_RUNNING, 5);
+	assert_true(addr_parse("10.9.0.1", &s->addrs[s->naddrs++]));
+	merge(1);
+	assert_int_equal(inventory_count(inv), 2);
+	assert_int_equal(inventory_by_addr(inv, &inventory_guest(inv, 0)->addrs[0])->id, 1);
+}
+
+static void
+a_manager_that_does_not_answer_is_told_of_its_guests(void **state)
+{
+	told("virsh", "web", GUEST_RUNNING, 1)->stale = true;
+	merge(0);
+	assert_true(only()->stale);
+	told("virsh", "web", GUEST_RUNNING, 1);
+	merge(1);
+	assert_false(only()->stale);
+}
+
+/* ---- the guard map ---- */
+
+static struct guard_place places[] = {
+	{ .name = "virbr0", .bits = 24 }, { .name = "mpqemubr0", .bits = 24 },
+};
+
+static bool
+master_of(const char *link, char dst[GH_IFNAME_SIZE])
+{
+	if (strcmp(link, "vnet0") != 0)
+		return false;
+	copy_string(dst, "virbr0", GH_IFNAME_SIZE);
+	return true;
+}
+
+static void
+assert_nic(struct guest_nic nic, const char *address, const char *guard, const char *in_why,
+    const char *in_fix)
+{
+	struct guard_host host = { &conf, places, 2, master_of };
+	struct guest g = { .state = GUEST_RUNNING, .nnics = 1, .manager = "virsh", .pid = 9, .uid = 1000 };
+	char *why, *fix;
+
+	assert_true(addr_parse("10.9.0.1", &places[0].addr));
+	assert_true(addr_parse("10.8.0.1", &places[1].addr));
+	if (*address != '\0')
+		assert_true(addr_parse(address, &g.addrs[g.naddrs++]));
+	g.nics[0] = nic;
+	guard_judge(&host, &g);
+	assert_string_equal(nic_guard_name(g.nics[0].guard), guard);
+	assert_int_equal(g.guard, g.nics[0].guard);
+	guard_explain(&host, &g, &g.nics[0], &why, &fix);
+	if (strstr(why, in_why) == NULL || strstr(fix, in_fix) == NULL)
+		fail_msg("%s / %s", why, fix);
+	free(why);
+	free(fix);
+}
+
+static void
+each_nic_is_judged_by_where_it_is(void **state)
+{
+	assert_nic((struct guest_nic){ .bridge = "virbr7" }, "", "guarded", "virbr7", "");
+	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE, .link = "vnet0" }, "", "guarded", "virbr0", "");
+	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "10.9.0.77", "guarded", "virbr0", "");
+	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "10.8.0.77", "leaking", "mpqemubr0",
+	    "add mpqemubr0 to \"bridge\" in [guard] of /etc/gatehouse.conf");
+	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE, .source = "br0" }, "", "leaking", "br0",
+	    "add br0");
+	assert_nic((struct guest_nic){ .mode = NIC_LAN, .source = "eno1" }, "", "leaking", "LAN by eno1",
+	    "type \"network\"");
+	assert_nic((struct guest_nic){ .mode = NIC_USER }, "", "unguardable", "process 9",
+	    "\"uid\" in [guard]");
+	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "", "unseen", "not been heard", "");
+	/* Heard behind our bridge it is there, whatever its manager says. */
+	assert_nic((struct guest_nic){ .mode = NIC_LAN, .bridge = "virbr0" }, "", "guarded", "virbr0", "");
+}
+
+static void
+a_process_of_a_guarded_user_is_guarded(void **state)
+{
+	conf.nuids = 1;
+	conf.uids[0].uid = 1000;
+	assert_nic((struct guest_nic){ .mode = NIC_USER }, "", "guarded", "guarded user", "");
+}
+
+static void
+the_worst_nic_counts(void **state)
+{
+	struct guard_host host = { &conf, NULL, 0, NULL };
+	struct guest g = { .state = GUEST_RUNNING, .nnics = 2 };
+
+	copy_string(g.nics[0].bridge, "virbr0", sizeof(g.nics[0].bridge));
+	g.nics[1].mode = NIC_LAN;
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_LEAKING);
+}
+
+static void
+a_row_without_hardware_address_completes_the_only_nic(void **state)
+{
+	struct sighting *s;
+
+	heard(1, "10.9.0.1", "virbr0");
+	merge(0);
+	heard(1, "10.9.0.1", "virbr0");
+	s = told("tart", "mac", GUEST_RUNNING, 0);
+	s->mode = NIC_BRIDGE;
+	assert_true(addr_parse("10.9.0.1", &s->addrs[s->naddrs++]));
+	merge(1);
+	assert_int_equal(only()->nnics, 1);
+	assert_int_equal(only()->nics[0].mode, NIC_BRIDGE);
+	assert_string_equal(only()->name, "mac");
+	assert_int_equal(only()->guard, NIC_GUARDED);
+}
+
+static void
+a_user_mode_nic_beside_a_guarded_one_is_told(void **state)
+{
+	told("lima", "box", GUEST_RUNNING, 0)->mode = NIC_USER;
+	told("lima", "box", GUEST_RUNNING, 3)->mode = NIC_BRIDGE;
+	heard(3, "10.9.0.3", "virbr0");
+	merge(0);
+	assert_int_equal(only()->nnics, 2);
+	assert_int_equal(only()->guard, NIC_UNGUARDABLE);
+	/* And is no second one at the next look. */
+	told("lima", "box", GUEST_RUNNING, 0)->mode = NIC_USER;
+	told("lima", "box", GUEST_RUNNING, 3)->mode = NIC_BRIDGE;
+	heard(3, "10.9.0.3", "virbr0");
+	merge(5);
+	assert_int_equal(only()->nnics, 2);
+}
+
+/* 200 guests come, go and swap addresses for a minute: whoever had an address when
+ * it was heard is who it is found by. */
+static void
+attribution_holds_through_churn(void **state)
+{
+	enum { GUESTS = 200, SECONDS = 60 };
+	uint32_t ids[GUESTS] = { 0 };
+	char key[16], address[32];
+	struct addr a;
+
+	for (uint64_t t = 0; t < SECONDS; t++) {
+		for (unsigned i = 0; i < GUESTS; i++) {
+			struct sighting *s;
+			/* Some are stopped now and then; addresses go round. */
+			const bool runs = (i + t) % 7 != 0;
+			const unsigned host = (unsigned)((i + t * 3) % GUESTS);
+
+			snprintf(key, sizeof(key), "vm%u", i);
+			s = told("virsh", key, runs ? GUEST_RUNNING : GUEST_STOPPED, 0);
+			s->has_mac = true;
+			memcpy(s->mac, (uint8_t[6]){ 2, 1, 0, 0, 0, (uint8_t)i }, 6);
+			if (!runs)
+				continue;
+			snprintf(address, sizeof(address), "10.9.0.%u", host + 1);
+			s = heard(1, address, "virbr0");
+			memcpy(s->mac, (uint8_t[6]){ 2, 1, 0, 0, 0, (uint8_t)i }, 6);
+		}
+		merge(t);
+		assert_int_equal(inventory_count(inv), GUESTS);
+		for (unsigned i = 0; i < GUESTS; i++) {
+			const struct guest *g;
+
+			snprintf(key, sizeof(key), "vm%u", i);
+			assert_non_null(g = inventory_by_name(inv, key));
+			if (ids[i] == 0)
+				ids[i] = g->id;
+			assert_int_equal(g->id, ids[i]);
+			if ((i + t) % 7 == 0)
+				continue;
+			snprintf(address, sizeof(address), "10.9.0.%u", (unsigned)((i + t * 3) % GUESTS) + 1);
+			assert_true(addr_parse(address, &a));
+			assert_int_equal(inventory_by_addr(inv, &a)->id, g->id);
+		}
+	}
+}
+
+int
+main(void)
+{
+#define TEST(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(rows_of_one_key_are_one_guest_of_several_nics),
+		TEST(several_providers_tell_of_one_guest),
+		TEST(a_guest_keeps_its_id_through_a_rename_and_a_restart),
+		TEST(a_stopped_guest_stays_as_long_as_its_manager_lists_it),
+		TEST(two_guests_that_turn_out_to_be_one_are_one_and_told_so),
+		TEST(guests_of_one_manager_are_never_taken_for_each_other),
+		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
+		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
+		TEST(each_nic_is_judged_by_where_it_is),
+		TEST(a_process_of_a_guarded_user_is_guarded),
+		TEST(the_worst_nic_counts),
+		TEST(a_row_without_hardware_address_completes_the_only_nic),
+		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
+		TEST(attribution_holds_through_churn),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

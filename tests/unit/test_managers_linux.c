@@ -1,0 +1,284 @@
+/* What the VM managers of Linux, QEMU's arguments and providers of an operator's own say,
+ * in each one's shape, and what a guest or a broken tool may have put into it. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/custom.h"
+#include "inventory/manager.h"
+#include "inventory/provider.h"
+
+enum { ROWS = 64 };
+static struct sighting rows[ROWS];
+static size_t nrows;
+
+static int
+setup(void **state)
+{
+	memset(rows, 0xa5, sizeof(rows));
+	nrows = 0;
+	return 0;
+}
+
+static void
+list(const struct manager *m, const char *text)
+{
+	char *cause = m->list_parse(text, strlen(text), rows, &nrows, ROWS);
+
+	if (cause != NULL)
+		fail_msg("%s", cause);
+}
+
+static void
+refused(const struct manager *m, const char *text)
+{
+	char *cause;
+
+	nrows = 0;
+	cause = m->list_parse(text, strlen(text), rows, &nrows, ROWS);
+	assert_non_null(cause);
+	for (const char *p = cause; *p != '\0'; p++)
+		assert_in_range(*p, ' ', '~');
+	free(cause);
+}
+
+/* One row: "KEY|NAME|STATE|MODE|MAC|ADDRESS,...|SOURCE|LINK". */
+static void
+assert_row(size_t i, const char *want)
+{
+	static const char *const modes[] = { "unknown", "bridge", "lan", "user" };
+	char got[512], mac[MAC_TEXT_SIZE] = "-", addrs[256] = "", text[ADDR_TEXT_SIZE];
+	const struct sighting *s = &rows[i];
+
+	assert_true(i < nrows);
+	if (s->has_mac)
+		mac_format(s->mac, mac);
+	for (uint32_t k = 0; k < s->naddrs; k++)
+		snprintf(addrs + strlen(addrs), sizeof(addrs) - strlen(addrs), "%s%s", k > 0 ? "," : "",
+		    addr_format(&s->addrs[k], text));
+	snprintf(got, sizeof(got), "%s|%s|%s|%s|%s|%s|%s|%s", s->key, s->name,
+	    guest_state_name(s->state), modes[s->mode], mac, addrs, s->source, s->link);
+	assert_string_equal(got, want);
+}
+
+static void
+multipass_lists_its_instances(void **state)
+{
+	list(&multipass_manager, "{\"list\": [ {\"state\": \"Running\", \"zone\": {\"name\": \"z\"}, "
+	    "\"ipv4\": [\"10.44.0.7\", \"127.0.0.1\", \"192.0.2.9\"], \"name\": \"tidy-ant\"}, "
+	    "{\"name\": \"old\", \"state\": \"Deleted\", \"ipv4\": []}, {\"name\": \"\"}, {} ] }");
+	assert_int_equal(nrows, 2);
+	assert_row(0, "tidy-ant|tidy-ant|running|unknown|-|10.44.0.7,192.0.2.9||");
+	assert_row(1, "old|old|stopped|unknown|-|||");
+	nrows = 0;
+	list(&multipass_manager, "{\"list\": [\n    ]\n}");
+	assert_int_equal(nrows, 0);
+	list(&multipass_manager, "{\"errors\": [], \"info\": {\"ant\": {\"state\": \"Running\", "
+	    "\"ipv4\": [\"10.44.0.8\"]}}}");
+	assert_row(0, "ant|ant|running|unknown|-|10.44.0.8||");
+	refused(&multipass_manager, "[]");
+	refused(&multipass_manager, "launch failed: \x1b[31mno");
+}
+
+static void
+an_instance_of_incus_has_the_nics_of_its_devices(void **state)
+{
+	list(&incus_manager, "[{\"name\": \"c7\", \"status\": \"Running\", \"project\": \"default\", "
+	    "\"config\": {\"volatile.eth0.hwaddr\": \"00:16:3e:1:2:3\", \"volatile.eth0.host_name\": "
+	    "\"veth1a\"}, \"expanded_devices\": {\"eth0\": {\"type\": \"nic\", \"nictype\": \"bridged\", "
+	    "\"parent\": \"incusbr0\"}, \"root\": {\"type\": \"disk\"}}, \"state\": {\"network\": "
+	    "{\"eth0\": {\"hwaddr\": \"00:16:3e:01:02:03\", \"type\": \"broadcast\", \"addresses\": "
+	    "[{\"address\": \"10.3.0.9\", \"scope\": \"global\"}, {\"address\": \"fe80::1\", \"scope\": "
+	    "\"link\"}]}, \"lo\": {\"hwaddr\": \"\", \"type\": \"loopback\", \"addresses\": null}}}}]");
+	assert_int_equal(nrows, 1);
+	assert_row(0, "c7|c7|running|bridge|00:16:3e:01:02:03|10.3.0.9|incusbr0|veth1a");
+}
+
+static void
+a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys(void **state)
+{
+	list(&incus_manager, "[{\"name\": \"v\", \"status\": \"Stopped\", \"project\": \"work\", "
+	    "\"config\": {}, \"expanded_devices\": {\"a\": {\"type\": \"nic\", \"nictype\": \"macvlan\", "
+	    "\"parent\": \"eno1\"}, \"b\": {\"type\": \"nic\", \"network\": \"lab0\", \"hwaddr\": "
+	    "\"00:16:3e:00:00:02\"}}, \"state\": {\"network\": null}}, "
+	    "{\"name\": \"bare\", \"status\": \"Stopped\", \"state\": null}]");
+	assert_int_equal(nrows, 3);
+	assert_row(0, "work/v|v|stopped|lan|-||eno1|");
+	assert_row(1, "work/v|v|stopped|bridge|00:16:3e:00:00:02||lab0|");
+	assert_row(2, "bare|bare|stopped|unknown|-|||");
+	refused(&lxd_manager, "{\"error\": \"not authorized\"}");
+	refused(&lxd_manager, "");
+}
+
+static void
+virsh_lists_names_with_spaces_and_states_of_two_words(void **state)
+{
+	list(&virsh_manager, " 4    build one           running\n -    x                   shut off\n"
+	    " 12   y   in shutdown\n\n");
+	assert_int_equal(nrows, 3);
+	assert_row(0, "build one|build_one|running|unknown|-|||");
+	assert_row(1, "x|x|stopped|unknown|-|||");
+	assert_row(2, "y|y|running|unknown|-|||");
+	nrows = 0;
+	list(&virsh_manager, "\n");
+	assert_int_equal(nrows, 0);
+	refused(&virsh_manager, "error: failed to connect to the hypervisor\n");
+}
+
+static void
+virsh_tells_of_a_domains_nics(void **state)
+{
+	static const char text[] = " vnet3      network   guests   virtio   52:54:00:aa:bb:01\n"
+	    " -          user      -        e1000    52:54:00:aa:bb:02\n"
+	    " macvtap0   direct    eno1     virtio   52:54:00:aa:bb:03\n"
+	    " vnet4      bridge    br0      virtio   52:54:00:aa:bb:04\n nonsense\n";
+	char *cause;
+
+	list(&virsh_manager, " 4 vm running\n");
+	cause = virsh_manager.detail[0].parse(text, strlen(text), rows, &nrows, GUEST_NICS);
+	assert_null(cause);
+	assert_int_equal(nrows, 4);
+	assert_row(0, "vm|vm|running|bridge|52:54:00:aa:bb:01|||vnet3");
+	assert_row(1, "vm|vm|running|user|52:54:00:aa:bb:02|||");
+	assert_row(2, "vm|vm|running|lan|52:54:00:aa:bb:03||eno1|macvtap0");
+	assert_row(3, "vm|vm|running|bridge|52:54:00:aa:bb:04||br0|vnet4");
+	/* Asked again it has what is said then, and no more. */
+	assert_null(virsh_manager.detail[0].parse("", 0, rows, &nrows, GUEST_NICS));
+	assert_int_equal(nrows, 1);
+	assert_row(0, "vm|vm|running|unknown|-|||");
+}
+
+#define QEMU(...)	do {							\
+	const char *const argv[] = { __VA_ARGS__ };				\
+										\
+	nrows = 0;								\
+	assert_true(qemu_args_parse(argv, sizeof(argv) / sizeof(argv[0]), rows, &nrows, ROWS)); \
+} while (0)
+
+static void
+qemu_says_how_its_nics_get_out(void **state)
+{
+	QEMU("qemu-system-x86_64", "-name", "box", "-nic", "user,mac=52:54:00:0:0:1,hostfwd=tcp::1-:22");
+	assert_int_equal(nrows, 1);
+	assert_row(0, "box|box|unknown|user|52:54:00:00:00:01|||");
+}
+
+static void
+qemu_without_a_word_has_a_user_nic(void **state)
+{
+	QEMU("/usr/bin/qemu-system-aarch64", "-m", "1G");
+	assert_int_equal(nrows, 1);
+	assert_int_equal(rows[0].mode, NIC_USER);
+	QEMU("qemu-kvm", "-nic", "none");
+	assert_int_equal(nrows, 1);
+	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
+	QEMU("kvm", "-nodefaults");
+	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
+}
+
+static void
+qemu_as_libvirt_starts_it(void **state)
+{
+	QEMU("qemu-system-x86_64", "-name", "guest=web,,1,debug-threads=on", "-netdev",
+	    "{\"type\":\"tap\",\"fd\":\"32\",\"vhost\":true,\"id\":\"hostnet0\"}", "-device",
+	    "{\"driver\":\"virtio-net-pci\",\"netdev\":\"hostnet0\",\"mac\":\"52:54:00:ab:cd:ef\"}",
+	    "-netdev", "bridge,id=n1,br=br7", "-device", "e1000,mac=52:54:00:00:00:09,netdev=n1",
+	    "-netdev", "tap,id=n2,ifname=tap4,script=no");
+	assert_int_equal(nrows, 3);
+	assert_string_equal(rows[0].name, "web_1");
+	assert_true(rows[0].mode == NIC_BRIDGE && rows[0].has_mac && rows[0].mac[5] == 0xef);
+	assert_true(rows[1].mode == NIC_BRIDGE && rows[1].mac[5] == 9);
+	assert_string_equal(rows[1].source, "br7");
+	assert_string_equal(rows[2].link, "tap4");
+	assert_false(rows[2].has_mac);
+}
+
+static void
+what_is_no_qemu_is_none(void **state)
+{
+	const char *const argv[] = { "/bin/sh", "-c", "qemu-system-x86_64 -nic user" };
+	const char *many[4000] = { "qemu-system-x86_64" };
+
+	assert_false(qemu_args_parse(argv, 3, rows, &nrows, ROWS));
+	assert_false(qemu_args_parse(argv, 0, rows, &nrows, ROWS));
+	for (size_t i = 1; i < 4000; i++)
+		many[i] = i % 2 ? "-nic" : "tap";
+	assert_true(qemu_args_parse(many, 4000, rows, &nrows, ROWS));
+	assert_int_equal(nrows, GUEST_NICS);
+}
+
+static const struct conf_provider own = { .name = "own", .command = { 1, { "/own" } },
+	.rows = "data.vms", .field_name = "id", .field_state = "on", .running = "up",
+	.field_mac = "nics.0.mac", .field_address = "nics.0.ips" };
+
+static char *
+custom(const struct conf_provider *p, const char *text)
+{
+	nrows = 0;
+	return custom_parse(p, text, strlen(text), rows, &nrows, ROWS);
+}
+
+static void
+an_operators_own_provider_is_read_by_field_paths(void **state)
+{
+	struct conf_provider flat = own;
+	char *cause;
+
+	assert_null(custom(&own, "{\"data\": {\"vms\": [{\"id\": \"a b\", \"on\": \"up\", \"nics\": "
+	    "[{\"mac\": \"2:0:0:0:0:1\", \"ips\": [\"10.1.1.1\", \"fd00::1/64\"]}]}, "
+	    "{\"id\": \"c\", \"on\": false}, {\"id\": 7}, null]}}"));
+	assert_int_equal(nrows, 2);
+	assert_row(0, "a b|a_b|running|unknown|02:00:00:00:00:01|10.1.1.1,fd00::1||");
+	assert_row(1, "c|c|stopped|unknown|-|||");
+	flat.rows[0] = '\0';
+	assert_null(custom(&flat, "{\"id\": \"a\", \"on\": true}\n{\"id\": \"b\", \"on\": \"down\"}\n"));
+	assert_int_equal(nrows, 2);
+	assert_row(1, "b|b|stopped|unknown|-|||");
+	assert_null(custom(&flat, "{\"x\": {\"on\": true}, \"y\": {\"on\": false}}"));
+	assert_row(0, "x|x|running|unknown|-|||");
+	assert_non_null(cause = custom(&own, "{\"data\": {\"vms\": 7}}"));
+	free(cause);
+	assert_non_null(cause = custom(&own, "{\"data\": "));
+	free(cause);
+}
+
+/* Deep, cut short, and with what would be an option or an escape. */
+static void
+hostile_output_makes_harmless_rows(void **state)
+{
+	static char deep[8192];
+
+	memset(deep, '[', sizeof(deep) - 1);
+	refused(&incus_manager, deep);
+	refused(&incus_manager, "[{\"name\": \"a\", \"status\": ");
+	nrows = 0;
+	list(&incus_manager, "[{\"name\": \"-rf\\u001b[2J\", \"status\": \"Running\"}, {\"name\": "
+	    "\"10.0.0.1\", \"status\": 99999999999999999999e9}]");
+	assert_row(0, "|_rf__2J|running|unknown|-|||");
+	assert_row(1, "10.0.0.1||stopped|unknown|-|||");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(multipass_lists_its_instances, setup),
+		cmocka_unit_test_setup(an_instance_of_incus_has_the_nics_of_its_devices, setup),
+		cmocka_unit_test_setup(a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys,
+		    setup),
+		cmocka_unit_test_setup(virsh_lists_names_with_spaces_and_states_of_two_words, setup),
+		cmocka_unit_test_setup(virsh_tells_of_a_domains_nics, setup),
+		cmocka_unit_test_setup(qemu_says_how_its_nics_get_out, setup),
+		cmocka_unit_test_setup(qemu_without_a_word_has_a_user_nic, setup),
+		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),
+		cmocka_unit_test_setup(what_is_no_qemu_is_none, setup),
+		cmocka_unit_test_setup(an_operators_own_provider_is_read_by_field_paths, setup),
+		cmocka_unit_test_setup(hostile_output_makes_harmless_rows, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
