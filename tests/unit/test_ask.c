@@ -1,0 +1,291 @@
+/* Asking VM managers in time, with a priv of the test's that answers as it likes. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <event2/event.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fds.h"
+#include "inventory/ask.h"
+#include "xmalloc.h"
+
+enum { ROWS = 64, REQUESTS = 64 };
+static struct event_base *base;
+static struct asker *asker;
+static struct conf conf;
+static struct msg_run requests[REQUESTS];
+static size_t nrequests;
+static int changes;
+static struct sighting rows[ROWS];
+static size_t nrows;
+
+static bool
+on_run(const struct msg_run *m, void *arg)
+{
+	assert_true(nrequests < REQUESTS);
+	requests[nrequests++] = *m;
+	return true;
+}
+
+static void
+on_change(void *arg)
+{
+	changes++;
+}
+
+/* Two providers of an operator's own: their parser is the simplest. */
+static int
+setup(void **state)
+{
+	const struct asker_events events = { on_run, on_change, NULL };
+
+	conf_defaults(&conf);
+	conf.managers.n = 0;
+	conf.inventory_users = (struct conf_accounts){ 1, { "nobody" } };
+	conf.inventory_seconds = 1;
+	assert_null(conf_provider_take(&conf, "one", "command", "/own/one list"));
+	assert_null(conf_provider_take(&conf, "one", "state", "state"));
+	assert_null(conf_provider_take(&conf, "two", "command", "/own/two"));
+	nrequests = 0;
+	changes = 0;
+	base = event_base_new();
+	asker = asker_new(base, &conf, &events);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	asker_free(asker);
+	event_base_free(base);
+	return 0;
+}
+
+static void
+turn(unsigned ms)
+{
+	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_base_loopexit(base, &wait);
+	event_base_dispatch(base);
+}
+
+/* Waits until that provider has been asked so often in all; its latest request. */
+static const struct msg_run *
+asked(uint32_t provider, size_t times)
+{
+	for (int i = 0; i < 400; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; k < nrequests; k++) {
+			n += requests[k].custom == provider;
+			if (requests[k].custom == provider && n == times)
+				return &requests[k];
+		}
+		turn(25);
+	}
+	fail_msg("provider %u was not asked %zu times", (unsigned)provider, times);
+	return NULL;
+}
+
+static void
+answer(const struct msg_run *m, enum ran how, uint32_t status, const char *out, const char *err)
+{
+	const char *const texts[] = { out, err };
+	struct msg_ran ran = { .serial = m->serial, .how = how, .status = status };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct msg_output o = { .serial = m->serial, .error = i };
+		int fd[2];
+
+		assert_int_equal(fds_pipe(fd), 0);
+		assert_int_equal(write(fd[1], texts[i], strlen(texts[i])), strlen(texts[i]));
+		close(fd[1]);
+		asker_output(asker, &o, fd[0]);
+	}
+	if (how != RAN_EXITED)
+		copy_string(ran.cause, "it was killed", sizeof(ran.cause));
+	asker_ran(asker, &ran);
+	turn(25);
+}
+
+static size_t
+sightings(void)
+{
+	nrows = 0;
+	asker_sightings(asker, rows, &nrows, ROWS);
+	return nrows;
+}
+
+static void
+answers_become_sightings(void **state)
+{
+	const struct msg_run *m = asked(0, 1);
+	struct asker_state st;
+
+	assert_int_equal(m->command, COMMAND_CUSTOM);
+	assert_int_equal(m->uid, getpwnam("nobody")->pw_uid);
+	answer(m, RAN_EXITED, 0, "[{\"name\": \"a\", \"state\": \"running\"}, {\"name\": \"b\"}]", "");
+	assert_int_equal(sightings(), 2);
+	assert_string_equal(rows[0].provider, "one");
+	assert_string_equal(rows[0].user, "nobody");
+	assert_string_equal(rows[0].key, "a");
+	assert_int_equal(rows[0].state, GUEST_RUNNING);
+	assert_false(rows[0].stale);
+	assert_true(changes > 0);
+	assert_true(asker_state(asker, 0, &st));
+	assert_string_equal(st.manager, "one");
+	assert_int_equal(st.guests, 2);
+	assert_null(st.cause);
+}
+
+static void
+a_failure_keeps_the_rows_marks_them_and_says_why(void **state)
+{
+	struct asker_state st;
+
+	answer(asked(0, 1), RAN_EXITED, 0, "[{\"name\": \"a\"}]", "");
+	answer(asked(0, 2), RAN_EXITED, 5, "", "\n  no \x1b[31mdaemon\nmore\n");
+	assert_int_equal(sightings(), 1);
+	assert_true(rows[0].stale);
+	assert_true(asker_state(asker, 0, &st));
+	assert_true(st.answered);
+	assert_non_null(strstr(st.cause, "exit status 5"));
+	assert_non_null(strstr(st.cause, "no \\x1b[31mdaemon"));
+	assert_null(strstr(st.cause, "more"));
+}
+
+static void
+nonsense_is_a_failure(void **state)
+{
+	struct asker_state st;
+
+	answer(asked(0, 1), RAN_EXITED, 0, "[{\"name\": \"a\"}]", "");
+	answer(asked(0, 2), RAN_EXITED, 0, "no JSON at all", "");
+	assert_int_equal(sightings(), 1);
+	assert_true(rows[0].stale);
+	assert_true(asker_state(asker, 0, &st));
+	assert_non_null(strstr(st.cause, "no JSON"));
+}
+
+static void
+one_that_was_killed_is_asked_again_later_and_later(void **state)
+{
+	answer(asked(0, 1), RAN_KILLED, 0, "", "");
+	assert_int_equal(sightings(), 0);
+	turn(2500);
+	/* Five seconds at first, though a second is the rule. */
+	for (size_t i = 1; i < nrequests; i++)
+		assert_int_not_equal(requests[i].custom, 0);
+}
+
+static void
+a_slow_one_delays_no_other(void **state)
+{
+	asked(0, 1);
+	/* It never answers. */
+	answer(asked(1, 1), RAN_EXITED, 0, "[{\"name\": \"x\"}]", "");
+	answer(asked(1, 2), RAN_EXITED, 0, "[{\"name\": \"x\"}]", "");
+	answer(asked(1, 3), RAN_EXITED, 0, "[{\"name\": \"x\"}, {\"name\": \"y\"}]", "");
+	assert_int_equal(sightings(), 2);
+	assert_string_equal(rows[0].provider, "two");
+}
+
+static void
+one_that_is_not_there_costs_nothing(void **state)
+{
+	struct asker_state st;
+
+	answer(asked(0, 1), RAN_ABSENT, 0, "", "");
+	answer(asked(1, 1), RAN_ABSENT, 0, "", "");
+	assert_false(asker_state(asker, 0, &st));
+	turn(2500);
+	assert_int_equal(nrequests, 2);
+}
+
+static void
+a_flood_is_cut_off_and_a_failure(void **state)
+{
+	const struct msg_run *m = asked(0, 1);
+	const struct msg_output o = { .serial = m->serial };
+	struct msg_ran ran = { .serial = m->serial, .how = RAN_EXITED };
+	struct asker_state st;
+	static char block[65536];
+	size_t sent = 0;
+	int fd[2];
+
+	memset(block, ' ', sizeof(block));
+	assert_int_equal(fds_pipe(fd), 0);
+	asker_output(asker, &o, fd[0]);
+	while (sent < (size_t)COMMAND_OUTPUT_MAX * 4) {
+		const ssize_t n = write(fd[1], block, sizeof(block));
+
+		if (n <= 0)
+			break;		/* nobody reads any more */
+		sent += (size_t)n;
+		turn(1);
+	}
+	assert_true(sent < (size_t)COMMAND_OUTPUT_MAX * 2);
+	close(fd[1]);
+	asker_ran(asker, &ran);
+	turn(25);
+	assert_true(asker_state(asker, 0, &st));
+	assert_non_null(strstr(st.cause, "prints more than"));
+}
+
+static void
+frames_that_belong_to_nothing_are_dropped(void **state)
+{
+	const struct msg_output o = { .serial = 999 };
+	const struct msg_ran ran = { .serial = 999, .how = RAN_EXITED };
+	int fd[2];
+
+	assert_int_equal(fds_pipe(fd), 0);
+	asker_output(asker, &o, fd[0]);
+	asker_ran(asker, &ran);
+	/* Its end was closed. */
+	assert_int_equal(write(fd[1], "x", 1), -1);
+	close(fd[1]);
+}
+
+static void
+who_has_no_manager_is_not_acted_on(void **state)
+{
+	struct guest g = { .name = "box" };
+	char *cause = asker_act(asker, &g, true, NULL, NULL);
+
+	assert_non_null(cause);
+	assert_non_null(strstr(cause, "no VM manager"));
+	free(cause);
+	copy_string(g.manager, "virsh", sizeof(g.manager));
+	copy_string(g.key, "-x", sizeof(g.key));
+	assert_non_null(cause = asker_act(asker, &g, true, NULL, NULL));
+	free(cause);
+	assert_int_equal(asker_command(&g, false), COMMAND_VIRSH_STOP);
+}
+
+int
+main(void)
+{
+#define TEST(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(answers_become_sightings),
+		TEST(a_failure_keeps_the_rows_marks_them_and_says_why),
+		TEST(nonsense_is_a_failure),
+		TEST(one_that_was_killed_is_asked_again_later_and_later),
+		TEST(a_slow_one_delays_no_other),
+		TEST(one_that_is_not_there_costs_nothing),
+		TEST(a_flood_is_cut_off_and_a_failure),
+		TEST(frames_that_belong_to_nothing_are_dropped),
+		TEST(who_has_no_manager_is_not_acted_on),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
