@@ -621,6 +621,7 @@ engine_free(struct engine *e)
 	freeze_free(e);
 	acts_free(e);
 	notify_free(e);
+	shield_free(e);
 	pinned_free(e);
 	addresses_free(e);
 	reach_free(&e->reach);

@@ -17,6 +17,7 @@
  *	rules.c		requests to priv, and the kernel's listing
  *	events.c	what goes into the timeline, and what is wrong now
  *	notify.c	messages for [notify] command
+ *	shield.c	ports of the host that guests could reach
  *	views.c		rows of views
  *	window.c	what a console sees of them: filtered, sorted, paged
  *	subscribe.c	windows that keep themselves up to date
@@ -54,6 +55,7 @@ struct frozen;
 struct notifier;
 struct pinned;
 struct seen_guest;
+struct shield;
 struct stopped;
 struct subscriber;
 struct tee;
@@ -213,6 +215,7 @@ struct engine {
 	struct pinned		*pinned;	/* NULL: nothing yet */
 	struct addresses	*addresses;	/* NULL: priv was not told yet */
 
+	struct shield		*shield;	/* NULL: nobody asked yet */
 	struct notifier		*notifier;	/* NULL: nothing to tell yet */
 	struct alert		 alerts[ALERTS_MAX];
 	size_t			 nalerts;
@@ -402,6 +405,12 @@ void	 notify_drop(struct engine *, const struct drop_record *, uint64_t packets,
 /* Each second: tells what has waited. */
 void	 notify_poll(struct engine *);
 void	 notify_free(struct engine *);
+
+/* ---- shield.c ---- */
+/* {"if_flushed","in_spite","ours"}, of a guest that the rules hold or not; null where the
+ * system does not tell. */
+json_t	*shield_json(struct engine *, bool held);
+void	 shield_free(struct engine *);
 
 /* ---- window.c ---- */
 enum { FILTER_SIZE = 128 };

@@ -121,6 +121,36 @@ title(const json_t *status, char *buf, size_t size)
 	snprintf(buf, size, "%.0f running", cell_number(counts, "running"));
 }
 
+static void
+ports_line(const json_t *list, const char *what, enum ink ink, struct lines *l)
+{
+	char buf[PANE_CELL_SIZE] = "none";
+	size_t used = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (text == NULL || used + strlen(text) + 8 > sizeof(buf))
+			break;
+		used += (size_t)snprintf(buf + used, sizeof(buf) - used, "%s%s", used > 0 ? ", " : "", text);
+	}
+	lines_add(l, ink, "%-12s %s: %s", "host's ports", what, buf);
+}
+
+/* What of this host it can reach now, and what is kept from it. */
+static void
+detail_ports(const json_t *row, struct lines *l)
+{
+	const json_t *ports = json_object_get(row, "host_ports");
+	const json_t *spite = json_object_get(ports, "in_spite");
+
+	if (!json_is_object(ports))
+		return;
+	ports_line(spite, "reached, besides gatehouse's own", json_array_size(spite) > 2 ? INK_BAD :
+	    INK_NORMAL, l);
+	ports_line(json_object_get(ports, "if_flushed"), "reached if rules were flushed", INK_NORMAL, l);
+}
+
 /* The guard map of one guest, worst first in colour. */
 static void
 detail_nics(const json_t *row, struct lines *l)
@@ -176,6 +206,7 @@ detail(const json_t *row, double now, struct lines *l)
 	port_cell(row, now, buf, sizeof(buf));
 	lines_field(l, "bridge/port", buf);
 	detail_nics(row, l);
+	detail_ports(row, l);
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "names",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
 	lines_add(l, INK_NORMAL, "%-12s %.0f blocked", "packets", cell_number(row, "dropped"));

@@ -3,11 +3,14 @@
 
 #include "unit.h"
 
+#include <netinet/in.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inventory/guard.h"
+#include "inventory/listeners.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
@@ -370,6 +373,37 @@ attribution_holds_through_churn(void **state)
 	}
 }
 
+static void
+ports_of_this_host_are_read_but_those_of_the_loopback(void **state)
+{
+	static const char tcp[] =
+	    "  sl  local_address rem_address   st tx_queue rx_queue tr\n"
+	    "   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 0 0 0\n"
+	    "   1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 0 0 0\n"
+	    "   2: 017AA8C0:01BD 00000000:0000 0A 00000000:00000000 00:00000000 0 0 0\n"
+	    "   3: 017AA8C0:0016 027AA8C0:C350 01 00000000:00000000 00:00000000 0 0 0\n"
+	    "   4: nonsense\n   5:\n";
+	static const char tcp6[] = "head\n"
+	    "   0: 00000000000000000000000001000000:0019 00000000000000000000000000000000:0000 0A 0\n"
+	    "   1: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 0\n";
+	struct listener list[LISTENERS_MAX];
+	size_t n = 0;
+
+	if (htonl(1) == 1)
+		skip();		/* the table is in this host's order, and this one is not */
+	listeners_parse(tcp, IPPROTO_TCP, list, &n);
+	listeners_parse(tcp6, IPPROTO_TCP, list, &n);
+	listeners_parse("head\n 7: 00000000:0043 00000000:0000 07 0\n"
+	    " 8: 00000000:D431 0100007F:0035 01 0\n", IPPROTO_UDP, list, &n);
+	listeners_sort(list, &n);
+	assert_int_equal(n, 3);
+	assert_true(list[0].proto == IPPROTO_TCP && list[0].port == 22);
+	assert_true(list[1].proto == IPPROTO_TCP && list[1].port == 445);
+	assert_true(list[2].proto == IPPROTO_UDP && list[2].port == 67);
+	listeners_parse("", IPPROTO_TCP, list, &n);
+	assert_int_equal(n, 3);
+}
+
 int
 main(void)
 {
@@ -389,6 +423,7 @@ main(void)
 		TEST(a_row_without_hardware_address_completes_the_only_nic),
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
 		TEST(attribution_holds_through_churn),
+		TEST(ports_of_this_host_are_read_but_those_of_the_loopback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

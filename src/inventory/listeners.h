@@ -1,0 +1,27 @@
+/* Ports of this host that others than the host itself can reach. */
+#ifndef LISTENERS_H
+#define LISTENERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LISTENERS_MAX = 256 };
+
+struct listener {
+	uint8_t		proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t	port;
+};
+
+/*
+ * Adds what one of Linux's tables (/proc/net/tcp, tcp6, udp, udp6) has, but what is bound
+ * to a loopback address.  Sorted and each once after listeners_sort(). Pure.
+ */
+void	 listeners_parse(const char *text, uint8_t proto, struct listener *, size_t *n);
+void	 listeners_sort(struct listener *, size_t *n);
+
+/* ---- listeners_*.c ---- */
+/* False where the system does not tell us. */
+bool	 listeners_read(struct listener[LISTENERS_MAX], size_t *n);
+
+#endif
