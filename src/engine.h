@@ -410,6 +410,8 @@ void	 notify_free(struct engine *);
 /* {"if_flushed","in_spite","ours"}, of a guest that the rules hold or not; null where the
  * system does not tell. */
 json_t	*shield_json(struct engine *, bool held);
+/* A sentence on softnet, of a guest of tart's; else null. */
+json_t	*shield_softnet(struct engine *, const struct guest *);
 void	 shield_free(struct engine *);
 
 /* ---- window.c ---- */

@@ -1,6 +1,7 @@
 /*
  * The host-port shield: which ports of this host a guest could reach if the rules were
- * flushed, and which it can reach in spite of them.
+ * flushed, and which it can reach in spite of them; and what softnet does of that for a
+ * guest of tart's.
  */
 #include "config.h"
 
@@ -12,16 +13,29 @@
 
 #include "engine.h"
 #include "inventory/listeners.h"
+#include "inventory/softnet.h"
+#include "json_text.h"
 #include "xmalloc.h"
 
 enum { PORT_DHCP = 67, PORT_DHCP6 = 547 };
 
 static const uint64_t look_every = 3 * 1000000ull;
+static const uint64_t softnet_every = 60 * 1000000ull;
 
 struct shield {
 	uint64_t	 looked;	/* mono */
 	json_t		*held, *open;	/* for a guest that the rules hold, and for one they do not */
+	uint64_t	 softnet_looked;
+	struct softnet_facts softnet;
 };
+
+static struct shield *
+shield(struct engine *e)
+{
+	if (e->shield == NULL)
+		e->shield = xcalloc(1, sizeof(*e->shield));
+	return e->shield;
+}
 
 static bool
 is_ours(const struct engine *e, const struct listener *l)
@@ -68,12 +82,9 @@ shield_json(struct engine *e, bool held)
 {
 	struct listener list[LISTENERS_MAX];
 	const uint64_t now = now_mono();
-	struct shield *s;
+	struct shield *s = shield(e);
 	size_t n;
 
-	if (e->shield == NULL)
-		e->shield = xcalloc(1, sizeof(*e->shield));
-	s = e->shield;
 	if (s->looked == 0 || now - s->looked > look_every) {
 		json_decref(s->held);
 		json_decref(s->open);
@@ -85,6 +96,26 @@ shield_json(struct engine *e, bool held)
 		}
 	}
 	return s->held == NULL ? json_null() : json_incref(held ? s->held : s->open);
+}
+
+json_t *
+shield_softnet(struct engine *e, const struct guest *g)
+{
+	const uint64_t now = now_mono();
+	struct shield *s = shield(e);
+	char path[CONF_PATH_SIZE], *text;
+	json_t *j;
+
+	if (strcmp(g->manager, "tart") != 0)
+		return json_null();
+	if (s->softnet_looked == 0 || now - s->softnet_looked > softnet_every) {
+		softnet_look(command_path(&e->conf, path), &s->softnet);
+		s->softnet_looked = now;
+	}
+	text = softnet_guest_text(&s->softnet, g->softnet);
+	j = json_guest(text);
+	free(text);
+	return j;
 }
 
 void

@@ -203,7 +203,7 @@ vms_json(struct engine *e, const void *row)
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		json_array_append_new(addrs, json_addr(&g->addrs[i]));
 	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I,"
-	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:o}",
+	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:o, s:o}",
 	    "id", (json_int_t)g->id, "name", json_guest(g->name),
 	    "kind", guest_kind_name(g->kind), "by", json_guest(g->by),
 	    "state", guest_state_name(g->state), "addresses", addrs,
@@ -217,7 +217,7 @@ vms_json(struct engine *e, const void *row)
 	    "user", json_plain_or_null(g->user), "stale", g->stale, "softnet", g->softnet,
 	    "can_start", asker_command(g, true) != COMMAND_NONE,
 	    "can_stop", asker_command(g, false) != COMMAND_NONE, "pid", (json_int_t)g->pid,
-	    "host_ports", shield_json(e, is_held(e, g)));
+	    "host_ports", shield_json(e, is_held(e, g)), "softnet_says", shield_softnet(e, g));
 }
 
 /* ---- rules ---- */

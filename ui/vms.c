@@ -206,6 +206,8 @@ detail(const json_t *row, double now, struct lines *l)
 	port_cell(row, now, buf, sizeof(buf));
 	lines_field(l, "bridge/port", buf);
 	detail_nics(row, l);
+	if (cell_string(row, "softnet_says")[0] != '\0')
+		lines_field(l, "softnet", cell_string(row, "softnet_says"));
 	detail_ports(row, l);
 	lines_add(l, INK_NORMAL, "%-12s %.0f allowed, %.0f denied", "names",
 	    cell_number(row, "allowed"), cell_number(row, "denied"));
