@@ -546,6 +546,9 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 				copy_string(row->provider, seat_name(s), sizeof(row->provider));
 				copy_string(row->user, seat_user(s), sizeof(row->user));
 				row->stale = s->cause != NULL;
+				/* A user's VMs run as the user; whose else's, the row says. */
+				if (s->manager == NULL || !s->manager->system)
+					row->uid = s->user.uid;
 			}
 		}
 	}
