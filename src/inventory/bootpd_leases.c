@@ -15,7 +15,6 @@
 #include "config.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "inventory/guest_row.h"
 #include "inventory/provider.h"
@@ -113,23 +112,8 @@ bootpd_leases_parse(const char *text, size_t len, int64_t now, struct sighting *
 	}
 }
 
-struct take {
-	struct sighting	*list;
-	size_t		*n, max;
-};
-
-static void
-take_file(const char *text, size_t len, void *arg)
-{
-	struct take *t = arg;
-
-	bootpd_leases_parse(text, len, time(NULL), t->list, t->n, t->max);
-}
-
 char *
 bootpd_leases_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
 {
-	struct take t = { list, n, max };
-
-	return files_each(conf->dhcpd_leases, take_file, &t);
+	return leases_each(conf->dhcpd_leases, bootpd_leases_parse, list, n, max);
 }

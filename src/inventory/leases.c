@@ -13,7 +13,6 @@
 #include "config.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "inventory/provider.h"
 #include "text.h"
@@ -83,23 +82,8 @@ leases_parse(const char *text, size_t len, int64_t now, struct sighting *list, s
 	}
 }
 
-struct take {
-	struct sighting	*list;
-	size_t		*n, max;
-};
-
-static void
-take_file(const char *text, size_t len, void *arg)
-{
-	struct take *t = arg;
-
-	leases_parse(text, len, time(NULL), t->list, t->n, t->max);
-}
-
 char *
 leases_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
 {
-	struct take t = { list, n, max };
-
-	return files_each(conf->leases, take_file, &t);
+	return leases_each(conf->leases, leases_parse, list, n, max);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "xmalloc.h"
@@ -159,4 +160,27 @@ files_each(const char *globs, void (*fn)(const char *, size_t, void *), void *ar
 	}
 	free(copy);
 	return cause;
+}
+
+struct leases {
+	void		(*parse)(const char *, size_t, int64_t, struct sighting *, size_t *, size_t);
+	struct sighting	*list;
+	size_t		*n, max;
+};
+
+static void
+leases_file(const char *text, size_t len, void *arg)
+{
+	struct leases *l = arg;
+
+	l->parse(text, len, time(NULL), l->list, l->n, l->max);
+}
+
+char *
+leases_each(const char *globs, void (*parse)(const char *, size_t, int64_t, struct sighting *,
+    size_t *, size_t), struct sighting *list, size_t *n, size_t max)
+{
+	struct leases l = { parse, list, n, max };
+
+	return files_each(globs, leases_file, &l);
 }

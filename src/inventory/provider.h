@@ -31,6 +31,11 @@ bool		 mac_is_guest(const uint8_t mac[6]);
  */
 char		*files_each(const char *globs, void (*fn)(const char *, size_t, void *), void *);
 
+/* The same for a parser of leases, with the time now in seconds. */
+char		*leases_each(const char *globs, void (*parse)(const char *, size_t len, int64_t now,
+		    struct sighting *, size_t *n, size_t max), struct sighting *, size_t *n,
+		    size_t max);
+
 /* dnsmasq's lease file, DHCPv6 too; now in seconds. What makes no sense is skipped. */
 void		 leases_parse(const char *, size_t len, int64_t now, struct sighting *, size_t *n,
 		    size_t max);

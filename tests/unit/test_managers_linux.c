@@ -2,36 +2,14 @@
  * in each one's shape, and what a guest or a broken tool may have put into it. */
 #include "config.h"
 
-#include "unit.h"
+#include "managers_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inventory/custom.h"
-#include "inventory/manager.h"
 #include "inventory/provider.h"
-
-enum { ROWS = 64 };
-static struct sighting rows[ROWS];
-static size_t nrows;
-
-static int
-setup(void **state)
-{
-	memset(rows, 0xa5, sizeof(rows));
-	nrows = 0;
-	return 0;
-}
-
-static void
-list(const struct manager *m, const char *text)
-{
-	char *cause = m->list_parse(text, strlen(text), rows, &nrows, ROWS);
-
-	if (cause != NULL)
-		fail_msg("%s", cause);
-}
 
 static void
 refused(const struct manager *m, const char *text)
