@@ -6,63 +6,20 @@
  */
 #include "config.h"
 
-#include "inventory/ask.h"
+#include "inventory/ask_seat.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "inventory/custom.h"
-#include "inventory/provider.h"
-#include "inventory/talk.h"
 #include "log.h"
 #include "text.h"
 #include "xmalloc.h"
 
-enum {
-	ROWS_MAX = 4096,		/* of one list */
-	RUNNING_MAX = 8,		/* of all seats, so that acts find room at priv */
-	REST = 20,			/* times as long as a command took nobody runs it again */
-	AGAIN_FIRST_US = 5000000, AGAIN_MAX_SHIFT = 6,	/* after a failure, doubling to 5 min */
-};
-static const uint64_t absent_us = 60 * 1000000ull;
-static const uint64_t again_max_us = 300 * 1000000ull;
+enum { RUNNING_MAX = 8 };	/* of all seats, so that acts find room at priv */
 static const uint64_t keep_us = 3600 * 1000000ull;	/* what a silent manager said */
-static const uint64_t refresh_us = 30 * 1000000ull;	/* details at the earliest */
 static const uint64_t hurry_us = 1000000;		/* between lists at the least */
 static const struct timeval tick = { 0, 250000 };
-
-/* A guest as its manager tells it. */
-struct told {
-	char		key[GUEST_KEY_SIZE];
-	uint8_t		state;
-	uint8_t		step;		/* the next detail to ask for */
-	uint64_t	asked;		/* mono: when the last of them was asked */
-	uint32_t	n;
-	struct sighting	rows[GUEST_NICS];
-};
-
-struct seat {
-	struct asker	*asker;
-	const struct manager *manager;	/* NULL: provider is set */
-	uint32_t	 provider;	/* number of the [provider] section */
-	struct inventory_user user;
-	struct talk	*talk;
-	uint32_t	 at;		/* of the told that a detail is asked of */
-	struct told	*told;
-	size_t		 ntold;
-	uint64_t	 began, due;	/* mono, of the list */
-	uint64_t	 took;
-	unsigned	 failures;
-	bool		 absent, known;	/* known: it has been asked */
-	char		*cause;
-	uint64_t	 answered;	/* mono, 0: never */
-	uint64_t	 time;		/* wall, the same */
-};
 
 /* A start or stop on its way. */
 struct act {
@@ -73,203 +30,7 @@ struct act {
 	void		*arg;
 };
 
-struct asker {
-	struct event_base	*base;
-	struct conf		 conf;
-	struct asker_events	 events;
-	struct event		*tick;
-	struct talks		*talks;
-	struct seat		*seats;
-	size_t			 nseats;
-	struct act		*acts;
-	struct sighting		*rows;		/* ROWS_MAX, for parsing */
-	unsigned		 running;
-};
-
 static void	 seat_go(struct seat *);
-
-static const char *
-seat_name(const struct seat *s)
-{
-	return s->manager != NULL ? s->manager->name : s->asker->conf.providers[s->provider].name;
-}
-
-static const char *
-seat_user(const struct seat *s)
-{
-	return s->manager != NULL && s->manager->system ? "" : s->user.name;
-}
-
-static bool
-has_detail(const struct seat *s, unsigned step)
-{
-	return s->manager != NULL && step < MANAGER_DETAILS &&
-	    s->manager->detail[step].command != COMMAND_NONE;
-}
-
-/* ---- what came of it ---- */
-
-static void
-seat_forget(struct seat *s)
-{
-	free(s->told);
-	s->told = NULL;
-	s->ntold = 0;
-}
-
-/* Takes the cause over. */
-static void
-seat_failed(struct seat *s, char *cause)
-{
-	const unsigned shift = s->failures < AGAIN_MAX_SHIFT ? s->failures : AGAIN_MAX_SHIFT;
-	uint64_t wait = (uint64_t)AGAIN_FIRST_US << shift;
-
-	if (s->cause == NULL || strcmp(s->cause, cause) != 0)
-		log_warnx("inventory: %s%s%s: %s", seat_name(s), seat_user(s)[0] != '\0' ? " of " : "",
-		    seat_user(s), cause);
-	free(s->cause);
-	s->cause = cause;
-	s->failures++;
-	s->absent = false;
-	s->due = now_mono() + (wait < again_max_us ? wait : again_max_us);
-	s->asker->events.changed(s->asker->events.arg);
-}
-
-static void
-seat_absent(struct seat *s)
-{
-	const bool had = s->ntold > 0 || s->cause != NULL;
-
-	free(s->cause);
-	s->cause = NULL;
-	s->failures = 0;
-	s->absent = true;
-	s->due = now_mono() + absent_us;
-	seat_forget(s);
-	if (had)
-		s->asker->events.changed(s->asker->events.arg);
-}
-
-static struct told *
-told_find(struct told *told, size_t n, const char *key)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(told[i].key, key) == 0)
-			return &told[i];
-	}
-	return NULL;
-}
-
-/* Keeps what details said, while the list says nothing else. */
-static void
-told_keep(struct told *t, const struct told *was)
-{
-	const struct sighting *said = &t->rows[0];
-	struct told fresh = *was;
-
-	for (uint32_t i = 0; i < fresh.n; i++) {
-		copy_string(fresh.rows[i].name, said->name, sizeof(fresh.rows[i].name));
-		fresh.rows[i].state = said->state;
-	}
-	*t = fresh;
-}
-
-/* The rows of a list to guests; rows without key are no guest that could be asked
- * or acted on, and are one by one. */
-static void
-seat_listed(struct seat *s, const struct sighting *rows, size_t n)
-{
-	struct told *told = xcalloc(n, sizeof(*told)), *t;
-	const struct told *was;
-	size_t ntold = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		t = rows[i].key[0] != '\0' ? told_find(told, ntold, rows[i].key) : NULL;
-		if (t == NULL) {
-			t = &told[ntold++];
-			copy_string(t->key, rows[i].key, sizeof(t->key));
-			t->state = rows[i].state;
-		}
-		if (t->n < GUEST_NICS)
-			t->rows[t->n++] = rows[i];
-	}
-	for (size_t i = 0; i < ntold; i++) {
-		t = &told[i];
-		was = t->key[0] != '\0' ? told_find(s->told, s->ntold, t->key) : NULL;
-		if (was != NULL && was->state == t->state && has_detail(s, 0))
-			told_keep(t, was);
-	}
-	seat_forget(s);
-	s->told = told;
-	s->ntold = ntold;
-}
-
-/* The one that was asked longest ago is asked again. */
-static void
-seat_refresh(struct seat *s)
-{
-	const uint64_t now = now_mono();
-	struct told *oldest = NULL;
-
-	for (size_t i = 0; i < s->ntold; i++) {
-		struct told *t = &s->told[i];
-
-		if (has_detail(s, t->step))
-			return;		/* enough to do */
-		if (t->asked != 0 && (oldest == NULL || t->asked < oldest->asked))
-			oldest = t;
-	}
-	if (oldest != NULL && now - oldest->asked > refresh_us)
-		oldest->step = 0;
-}
-
-static void
-list_done(struct seat *s, const char *text, size_t len)
-{
-	struct asker *a = s->asker;
-	const uint64_t now = now_mono(), every = a->conf.inventory_seconds * 1000000ull;
-	char *cause;
-	size_t n = 0;
-
-	cause = s->manager != NULL ? s->manager->list_parse(text, len, a->rows, &n, ROWS_MAX) :
-	    custom_parse(&a->conf.providers[s->provider], text, len, a->rows, &n, ROWS_MAX);
-	if (cause != NULL) {
-		seat_failed(s, cause);
-		return;
-	}
-	if (s->cause != NULL)
-		log_info("inventory: %s: well again", seat_name(s));
-	free(s->cause);
-	s->cause = NULL;
-	s->failures = 0;
-	s->absent = false;
-	s->answered = now;
-	s->time = now_wall();
-	s->took = now - s->began;
-	s->due = now + (s->took * REST > every ? s->took * REST : every);
-	seat_listed(s, a->rows, n);
-	seat_refresh(s);
-	a->events.changed(a->events.arg);
-}
-
-static void
-detail_done(struct seat *s, const char *text, size_t len)
-{
-	struct told *t = &s->told[s->at];
-	const struct manager_detail *d = &s->manager->detail[t->step];
-	struct sighting rows[GUEST_NICS];
-	size_t n = t->n;
-	char *cause;
-
-	memcpy(rows, t->rows, sizeof(rows));
-	cause = d->parse(text, len, rows, &n, GUEST_NICS);
-	if (cause == NULL && n > 0) {
-		memcpy(t->rows, rows, sizeof(rows));
-		t->n = (uint32_t)n;
-		s->asker->events.changed(s->asker->events.arg);
-	}
-	free(cause);
-}
 
 static void
 on_said(const struct said *said, void *arg)
@@ -291,10 +52,10 @@ on_said(const struct said *said, void *arg)
 		return;
 	}
 	if (!detail)
-		list_done(s, said->text, said->len);
+		seat_list_done(s, said->text, said->len);
 	else {
 		if (said->cause == NULL)
-			detail_done(s, said->text, said->len);
+			seat_detail_done(s, said->text, said->len);
 		s->told[s->at].asked = now;
 		s->told[s->at].step++;
 	}
@@ -475,7 +236,7 @@ asker_new(struct event_base *base, const struct conf *conf, const struct asker_e
 	a->base = base;
 	a->conf = *conf;
 	a->events = *events;
-	a->rows = xcalloc(ROWS_MAX, sizeof(*a->rows));
+	a->rows = xcalloc(ASK_ROWS_MAX, sizeof(*a->rows));
 	a->talks = talks_new(base, events->run, events->arg);
 	a->tick = event_new(base, -1, EV_PERSIST, on_tick, a);
 	if (a->tick == NULL || event_add(a->tick, &tick) == -1)

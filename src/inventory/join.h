@@ -93,6 +93,17 @@ void		 index_macs(struct join *);
 /* Adds one that is not in it. */
 void		 index_mac(struct join *, struct node *, const uint8_t mac[6]);
 
+/* ---- join_state.c ---- */
+/* The sightings that are places; they are few. */
+struct places {
+	const struct sighting	**at;
+	size_t			  n;
+};
+/* Whoever calls frees at. */
+void		 places_collect(struct places *, const struct sighting *, size_t n);
+/* An enum guest_state. */
+uint8_t		 state_of(const struct join *, struct node *, const struct places *, uint64_t now);
+
 /* ---- join_name.c ---- */
 /* Takes the name that a sighting has for the guest, if it is the best so far. */
 void		 name_claim(struct node *, const struct sighting *);

@@ -1,0 +1,69 @@
+/* Between ask.c (when to ask whom) and ask_told.c (what to make of the answers). */
+#ifndef ASK_SEAT_H
+#define ASK_SEAT_H
+
+#include "inventory/ask.h"
+#include "inventory/talk.h"
+
+struct act;
+
+/* A guest as its manager tells it. */
+struct told {
+	char		key[GUEST_KEY_SIZE];
+	uint8_t		state;
+	uint8_t		step;		/* the next detail to ask for */
+	uint64_t	asked;		/* mono: when the last of them was asked */
+	uint32_t	n;
+	struct sighting	rows[GUEST_NICS];
+};
+
+struct seat {
+	struct asker	*asker;
+	const struct manager *manager;	/* NULL: provider is set */
+	uint32_t	 provider;	/* number of the [provider] section */
+	struct inventory_user user;
+	struct talk	*talk;
+	uint32_t	 at;		/* of the told that a detail is asked of */
+	struct told	*told;
+	size_t		 ntold;
+	uint64_t	 began, due;	/* mono, of the list */
+	uint64_t	 took;
+	unsigned	 failures;
+	bool		 absent, known;	/* known: it has been asked */
+	char		*cause;
+	uint64_t	 answered;	/* mono, 0: never */
+	uint64_t	 time;		/* wall, the same */
+};
+
+struct asker {
+	struct event_base	*base;
+	struct conf		 conf;
+	struct asker_events	 events;
+	struct event		*tick;
+	struct talks		*talks;
+	struct seat		*seats;
+	size_t			 nseats;
+	struct act		*acts;
+	struct sighting		*rows;		/* ASK_ROWS_MAX, for parsing */
+	unsigned		 running;
+};
+
+enum {
+	ASK_ROWS_MAX = 4096,	/* of one list */
+	REST = 20,		/* times as long as a command took nobody runs it again */
+};
+
+const char	*seat_name(const struct seat *);
+/* "" of the system's. */
+const char	*seat_user(const struct seat *);
+/* Whether there is such a detail to ask for. */
+bool		 has_detail(const struct seat *, unsigned step);
+void		 seat_forget(struct seat *);
+/* Takes the cause over. */
+void		 seat_failed(struct seat *, char *cause);
+void		 seat_absent(struct seat *);
+void		 seat_list_done(struct seat *, const char *text, size_t len);
+/* Of the guest at told[at]. */
+void		 seat_detail_done(struct seat *, const char *text, size_t len);
+
+#endif

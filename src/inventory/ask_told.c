@@ -1,0 +1,196 @@
+/* What a VM manager's answers make of what is known of its guests. */
+#include "config.h"
+
+#include "inventory/ask_seat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "inventory/custom.h"
+#include "log.h"
+#include "xmalloc.h"
+
+enum { AGAIN_FIRST_US = 5000000, AGAIN_MAX_SHIFT = 6 };	/* after a failure, doubling to 5 min */
+static const uint64_t absent_us = 60 * 1000000ull;
+static const uint64_t again_max_us = 300 * 1000000ull;
+static const uint64_t refresh_us = 30 * 1000000ull;	/* details at the earliest */
+
+const char *
+seat_name(const struct seat *s)
+{
+	return s->manager != NULL ? s->manager->name : s->asker->conf.providers[s->provider].name;
+}
+
+const char *
+seat_user(const struct seat *s)
+{
+	return s->manager != NULL && s->manager->system ? "" : s->user.name;
+}
+
+bool
+has_detail(const struct seat *s, unsigned step)
+{
+	return s->manager != NULL && step < MANAGER_DETAILS &&
+	    s->manager->detail[step].command != COMMAND_NONE;
+}
+
+void
+seat_forget(struct seat *s)
+{
+	free(s->told);
+	s->told = NULL;
+	s->ntold = 0;
+}
+
+void
+seat_failed(struct seat *s, char *cause)
+{
+	const unsigned shift = s->failures < AGAIN_MAX_SHIFT ? s->failures : AGAIN_MAX_SHIFT;
+	uint64_t wait = (uint64_t)AGAIN_FIRST_US << shift;
+
+	if (s->cause == NULL || strcmp(s->cause, cause) != 0)
+		log_warnx("inventory: %s%s%s: %s", seat_name(s), seat_user(s)[0] != '\0' ? " of " : "",
+		    seat_user(s), cause);
+	free(s->cause);
+	s->cause = cause;
+	s->failures++;
+	s->absent = false;
+	s->due = now_mono() + (wait < again_max_us ? wait : again_max_us);
+	s->asker->events.changed(s->asker->events.arg);
+}
+
+void
+seat_absent(struct seat *s)
+{
+	const bool had = s->ntold > 0 || s->cause != NULL;
+
+	free(s->cause);
+	s->cause = NULL;
+	s->failures = 0;
+	s->absent = true;
+	s->due = now_mono() + absent_us;
+	seat_forget(s);
+	if (had)
+		s->asker->events.changed(s->asker->events.arg);
+}
+
+static struct told *
+told_find(struct told *told, size_t n, const char *key)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(told[i].key, key) == 0)
+			return &told[i];
+	}
+	return NULL;
+}
+
+/* Keeps what details said, while the list says nothing else. */
+static void
+told_keep(struct told *t, const struct told *was)
+{
+	const struct sighting *said = &t->rows[0];
+	struct told fresh = *was;
+
+	for (uint32_t i = 0; i < fresh.n; i++) {
+		copy_string(fresh.rows[i].name, said->name, sizeof(fresh.rows[i].name));
+		fresh.rows[i].state = said->state;
+	}
+	*t = fresh;
+}
+
+/* The rows of a list to guests; rows without key are no guest that could be asked
+ * or acted on, and are one by one. */
+static void
+seat_listed(struct seat *s, const struct sighting *rows, size_t n)
+{
+	struct told *told = xcalloc(n, sizeof(*told)), *t;
+	const struct told *was;
+	size_t ntold = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		t = rows[i].key[0] != '\0' ? told_find(told, ntold, rows[i].key) : NULL;
+		if (t == NULL) {
+			t = &told[ntold++];
+			copy_string(t->key, rows[i].key, sizeof(t->key));
+			t->state = rows[i].state;
+		}
+		if (t->n < GUEST_NICS)
+			t->rows[t->n++] = rows[i];
+	}
+	for (size_t i = 0; i < ntold; i++) {
+		t = &told[i];
+		was = t->key[0] != '\0' ? told_find(s->told, s->ntold, t->key) : NULL;
+		if (was != NULL && was->state == t->state && has_detail(s, 0))
+			told_keep(t, was);
+	}
+	seat_forget(s);
+	s->told = told;
+	s->ntold = ntold;
+}
+
+/* The one that was asked longest ago is asked again. */
+static void
+seat_refresh(struct seat *s)
+{
+	const uint64_t now = now_mono();
+	struct told *oldest = NULL;
+
+	for (size_t i = 0; i < s->ntold; i++) {
+		struct told *t = &s->told[i];
+
+		if (has_detail(s, t->step))
+			return;		/* enough to do */
+		if (t->asked != 0 && (oldest == NULL || t->asked < oldest->asked))
+			oldest = t;
+	}
+	if (oldest != NULL && now - oldest->asked > refresh_us)
+		oldest->step = 0;
+}
+
+void
+seat_list_done(struct seat *s, const char *text, size_t len)
+{
+	struct asker *a = s->asker;
+	const uint64_t now = now_mono(), every = a->conf.inventory_seconds * 1000000ull;
+	char *cause;
+	size_t n = 0;
+
+	cause = s->manager != NULL ? s->manager->list_parse(text, len, a->rows, &n, ASK_ROWS_MAX) :
+	    custom_parse(&a->conf.providers[s->provider], text, len, a->rows, &n, ASK_ROWS_MAX);
+	if (cause != NULL) {
+		seat_failed(s, cause);
+		return;
+	}
+	if (s->cause != NULL)
+		log_info("inventory: %s: well again", seat_name(s));
+	free(s->cause);
+	s->cause = NULL;
+	s->failures = 0;
+	s->absent = false;
+	s->answered = now;
+	s->time = now_wall();
+	s->took = now - s->began;
+	s->due = now + (s->took * REST > every ? s->took * REST : every);
+	seat_listed(s, a->rows, n);
+	seat_refresh(s);
+	a->events.changed(a->events.arg);
+}
+
+void
+seat_detail_done(struct seat *s, const char *text, size_t len)
+{
+	struct told *t = &s->told[s->at];
+	const struct manager_detail *d = &s->manager->detail[t->step];
+	struct sighting rows[GUEST_NICS];
+	size_t n = t->n;
+	char *cause;
+
+	memcpy(rows, t->rows, sizeof(rows));
+	cause = d->parse(text, len, rows, &n, GUEST_NICS);
+	if (cause == NULL && n > 0) {
+		memcpy(t->rows, rows, sizeof(rows));
+		t->n = (uint32_t)n;
+		s->asker->events.changed(s->asker->events.arg);
+	}
+	free(cause);
+}
