@@ -90,7 +90,7 @@ static const struct option option_table[] = {
 	{ "daemon", "others-may-watch", TYPE_BOOL, AT(others_may_watch), 0, 0, "no", "yes or no",
 	    "Whether users outside the group may look at everything, but change nothing." },
 
-	{ "guard", "bridge", TYPE_NAMES, AT(bridges), 0, 0, "virbr*, incusbr*, lxdbr*",
+	{ "guard", "bridge", TYPE_NAMES, AT(bridges), 0, 0, "virbr*, incusbr*, lxdbr*, mpqemubr*",
 	    "interfaces",
 	    "Bridges with guests behind them. A * at the end stands for any ending." },
 	{ "guard", "uid", TYPE_UIDS, 0, 0, 0, "", "USER: PORT, ...",
