@@ -39,7 +39,7 @@ defaults_are_those_of_the_design(void **state)
 	assert_string_equal(c.control, RUNSTATEDIR "/gatehouse/control.sock");
 	assert_string_equal(c.state, LOCALSTATEDIR "/lib/gatehouse");
 	assert_false(c.others_may_watch);
-	assert_int_equal(c.bridges.n, 3);
+	assert_int_equal(c.bridges.n, 4);
 	assert_string_equal(c.bridges.name[0], "virbr*");
 	assert_int_equal(c.nuids, 0);
 	assert_int_equal(c.profile, PROFILE_FILTERED);
@@ -499,6 +499,55 @@ the_path_comes_from_the_environment_or_the_build(void **state)
 	assert_string_equal(conf_default_path(), SYSCONFDIR "/gatehouse/gatehouse.conf");
 }
 
+/* Sections of their own, as many as there are names. */
+static void
+providers_of_an_operators_own_are_read_and_printed_back(void **state)
+{
+	static const char text[] = "[provider own-one]\ncommand = /opt/own/list --all\nrows = data.vms\n"
+	    "mac = nics.0.mac\n[provider two]\ncommand = /two\nname = id\nrunning = up\n";
+	struct conf c, again;
+	char *printed;
+	size_t len;
+	FILE *f;
+
+	expect(&c, text, NULL);
+	assert_int_equal(c.nproviders, 2);
+	assert_string_equal(c.providers[0].name, "own-one");
+	assert_int_equal(c.providers[0].command.n, 2);
+	assert_string_equal(c.providers[0].command.word[1], "--all");
+	assert_string_equal(c.providers[0].field_name, "name");
+	assert_string_equal(c.providers[1].field_name, "id");
+	f = xmemstream(&printed, &len);
+	conf_print(&c, f);
+	fclose(f);
+	expect(&again, printed, NULL);
+	assert_memory_equal(c.providers, again.providers, sizeof(c.providers));
+	free(printed);
+	expect(&c, "[provider x]\nname = id\n", "has no command");
+	expect(&c, "[provider x]\ncommand = list\n", "not an absolute path");
+	expect(&c, "[provider x]\ncommand = /x\ncolour = red\n", "it has command, user, rows");
+	expect(&c, "[provider X y]\ncommand = /x\n", "small letters");
+}
+
+static void
+commands_never_run_as_root_and_choices_are_named(void **state)
+{
+	struct conf c;
+
+	expect(&c, "[inventory]\nuser = nobody\n[guard]\non-unguarded = stop\nflush-when-idle = 5m\n"
+	    "auto = no\n[notify]\ncommand = /usr/bin/tell me\ndrops = no\n", NULL);
+	assert_int_equal(c.inventory_users.n, 1);
+	assert_int_equal(c.on_unguarded, UNGUARDED_STOP);
+	assert_int_equal(c.rest_seconds, 300);
+	assert_false(c.auto_apply);
+	assert_string_equal(c.notify.word[1], "me");
+	expect(&c, "[inventory]\nuser = root\n", "never run as root");
+	expect(&c, "[inventory]\nuser = no-such-user-here\n", "there is no user");
+	expect(&c, "[guard]\non-unguarded = ask\n", "\"ask\" is not tell or stop");
+	expect(&c, "[notify]\ncommand = tell\n", "not an absolute path");
+	expect(&c, "[notify]\nuser = no-such-user-here\n", "there is no user");
+}
+
 int
 main(void)
 {
@@ -515,6 +564,8 @@ main(void)
 		cmocka_unit_test(a_refused_file_changes_nothing),
 		cmocka_unit_test(root_takes_no_file_that_anyone_can_write),
 		cmocka_unit_test(who_only_talks_to_the_daemon_gets_what_can_be_read),
+		cmocka_unit_test(providers_of_an_operators_own_are_read_and_printed_back),
+		cmocka_unit_test(commands_never_run_as_root_and_choices_are_named),
 		cmocka_unit_test(print_back_gives_the_same_configuration),
 		cmocka_unit_test(the_sample_is_the_table),
 		cmocka_unit_test(the_sample_uncommented_is_the_default),

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "ns.h"
 #include "priv.h"
+#include "inventory/commands.h"
 #include "priv_check.h"
 #include "xmalloc.h"
 
@@ -590,6 +591,30 @@ fields_of_requests_are_checked(void **state)
 	assert_non_null(frame_check(FRAME_FW_REQUEST, &r));
 	r.profile = PROFILE_COUNT;
 	assert_non_null(frame_check(FRAME_FW_REQUEST, &r));
+	assert_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_VIRSH_LIST }));
+	assert_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_TART_STOP,
+	    .key = "ghcr.io/own/image:latest" }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_NONE }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_COUNT }));
+	/* A key for one that takes none, none, an option, a path out, a line end. */
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_VIRSH_LIST,
+	    .key = "x" }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_TART_STOP }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_TART_STOP,
+	    .key = "--all" }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_TART_CONFIG,
+	    .key = "../../../etc" }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_TART_CONFIG,
+	    .key = ".." }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_TART_STOP,
+	    .key = "a\nb" }));
+	assert_non_null(frame_check(FRAME_RUN, &(struct msg_run){ .command = COMMAND_VIRSH_LIST,
+	    .custom = 1 }));
+	assert_null(frame_check(FRAME_NOTIFY, &(struct msg_notify){ 3, "{}\n" }));
+	assert_non_null(frame_check(FRAME_NOTIFY, &(struct msg_notify){ 2, "{}" }));
+	assert_non_null(frame_check(FRAME_NOTIFY, &(struct msg_notify){ 6, "{}\n{}\n" }));
+	assert_non_null(frame_check(FRAME_NOTIFY, &(struct msg_notify){ 4, "{\x1b}\n" }));
+	assert_non_null(frame_check(FRAME_NOTIFY, &(struct msg_notify){ NOTIFY_TEXT_MAX, "{}\n" }));
 	assert_null(frame_check(FRAME_PROXY_SAVE, &(struct msg_proxy){ .run = 1 }));
 	assert_non_null(frame_check(FRAME_PROXY_SAVE, &(struct msg_proxy){ .run = 2 }));
 	assert_non_null(frame_check(FRAME_SHUTDOWN, &(struct msg_empty){ 1 }));
@@ -754,10 +779,67 @@ a_state_that_is_not_whole_is_not_taken(void **state)
 
 #define PRIV_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* What is run is this, byte for byte. */
+static void
+the_commands_of_vm_managers_are_a_closed_list(void **state)
+{
+	static const struct {
+		enum inventory_command	 command;
+		const char		*key, *want;
+	} rows[] = {
+		{ COMMAND_TART_LIST, "", "tart|list|--format|json" },
+		{ COMMAND_TART_IP, "a", "tart|ip|a" },
+		{ COMMAND_TART_CONFIG, "a b", "/bin/cat|/home/w/.tart/vms/a b/config.json" },
+		{ COMMAND_TART_START, "a", "tart|run|--no-graphics|a" },
+		{ COMMAND_TART_STOP, "a", "tart|stop|a" },
+		{ COMMAND_LIMA_LIST, "", "limactl|list|--json" },
+		{ COMMAND_LIMA_NETWORKS, "", "limactl|network|list|--json" },
+		{ COMMAND_LIMA_START, "a", "limactl|start|--tty=false|a" },
+		{ COMMAND_LIMA_STOP, "a", "limactl|stop|a" },
+		{ COMMAND_CONTAINER_LIST, "", "container|list|--all|--format|json" },
+		{ COMMAND_CONTAINER_START, "a", "container|start|a" },
+		{ COMMAND_CONTAINER_STOP, "a", "container|stop|a" },
+		{ COMMAND_UTM_LIST, "", "utmctl|list" },
+		{ COMMAND_UTM_ADDRESS, "a", "utmctl|ip-address|a" },
+		{ COMMAND_UTM_START, "a", "utmctl|start|a" },
+		{ COMMAND_UTM_STOP, "a", "utmctl|stop|a" },
+		{ COMMAND_MULTIPASS_LIST, "", "multipass|list|--format|json" },
+		{ COMMAND_MULTIPASS_START, "a", "multipass|start|a" },
+		{ COMMAND_MULTIPASS_STOP, "a", "multipass|stop|a" },
+		{ COMMAND_INCUS_LIST, "", "incus|list|--all-projects|--format|json" },
+		{ COMMAND_INCUS_START, "a", "incus|start|a" },
+		{ COMMAND_INCUS_STOP, "a", "incus|stop|a" },
+		{ COMMAND_LXD_LIST, "", "lxc|list|--all-projects|--format|json" },
+		{ COMMAND_LXD_START, "a", "lxc|start|a" },
+		{ COMMAND_LXD_STOP, "a", "lxc|stop|a" },
+		{ COMMAND_VIRSH_LIST, "", "virsh|-q|-r|-c|qemu:///system|list|--all" },
+		{ COMMAND_VIRSH_NICS, "a", "virsh|-q|-r|-c|qemu:///system|domiflist|a" },
+		{ COMMAND_VIRSH_START, "a", "virsh|-q|-c|qemu:///system|start|a" },
+		{ COMMAND_VIRSH_STOP, "a", "virsh|-q|-c|qemu:///system|shutdown|a" },
+		{ COMMAND_PS, "", "/bin/ps|-axww|-o|pid=|-o|uid=|-o|args=" },
+	};
+	struct command_line line;
+	char got[512];
+
+	/* All but none and those of [provider]. */
+	assert_int_equal(sizeof(rows) / sizeof(rows[0]), COMMAND_COUNT - 2);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(command_fill(&line, rows[i].command, rows[i].key, "/home/w"));
+		got[0] = '\0';
+		for (int k = 0; line.argv[k] != NULL; k++)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", k > 0 ? "|" : "",
+			    line.argv[k]);
+		assert_string_equal(got, rows[i].want);
+	}
+	assert_false(command_fill(&line, COMMAND_CUSTOM, "", "/home/w"));
+	assert_false(command_fill(&line, COMMAND_TART_IP, "", "/home/w"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_commands_of_vm_managers_are_a_closed_list),
 		cmocka_unit_test(fields_of_requests_are_checked),
 		cmocka_unit_test(fields_of_pins_are_checked),
 		cmocka_unit_test(fields_of_ranges_are_checked),
