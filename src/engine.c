@@ -612,10 +612,11 @@ engine_free(struct engine *e)
 	if (e->reload_call != NULL)
 		control_fail(e->reload_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
 	methods_free(e);
+	inventory_asks(e->inventory, NULL);
+	asker_free(e->asker);
 	rules_free(e);
 	control_free(e->control);
 	inventory_free(e->inventory);
-	asker_free(e->asker);
 	policy_stop(e);
 	guests_free(e);
 	freeze_free(e);

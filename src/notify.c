@@ -19,7 +19,7 @@
 #include "text.h"
 #include "xmalloc.h"
 
-enum { TOPICS_MAX = 64, KEY_SIZE = GH_GUEST_SIZE + GH_LABEL_SIZE + 16, DROPS_A_MINUTE = 10 };
+enum { TOPICS_MAX = 64, DROP_TOPICS_MAX = 32, KEY_SIZE = GH_GUEST_SIZE + GH_LABEL_SIZE + 16, DROPS_A_MINUTE = 10 };
 
 static const uint64_t gather = 2 * 1000000ull;
 static const uint64_t minute = 60 * 1000000ull;
@@ -52,24 +52,32 @@ notifier(struct engine *e)
 	return e->notifier;
 }
 
-/* Where there is no room the one told longest ago goes, drops before alerts. */
+/* Where there is no room one of drops goes: at best one that was told.  What waits in it
+ * is counted as held. Alerts are few; drops never take the last of the room. */
 static struct topic *
 topic_of(struct notifier *n, const char *key, bool is_drop)
 {
-	struct topic *t = NULL;
+	struct topic *t = NULL, *waiting = NULL;
+	size_t drops = 0;
 
 	for (size_t i = 0; i < n->n; i++) {
 		if (strcmp(n->topics[i].key, key) == 0)
 			return &n->topics[i];
-	}
-	if (n->n < TOPICS_MAX)
-		t = &n->topics[n->n++];
-	for (size_t i = 0; t == NULL && i < n->n; i++) {
-		if (n->topics[i].is_drop && n->topics[i].due == 0)
+		if (!n->topics[i].is_drop)
+			continue;
+		drops++;
+		if (n->topics[i].due != 0)
+			waiting = &n->topics[i];
+		else if (t == NULL || n->topics[i].told < t->told)
 			t = &n->topics[i];
 	}
+	if (n->n < TOPICS_MAX && (!is_drop || drops < DROP_TOPICS_MAX))
+		t = &n->topics[n->n++];
+	else if (t == NULL && !is_drop)
+		t = waiting;
 	if (t == NULL)
 		return NULL;
+	n->held += t == waiting;
 	memset(t, 0, sizeof(*t));
 	copy_string(t->key, key, sizeof(t->key));
 	t->is_drop = is_drop;

@@ -252,11 +252,12 @@ asker_free(struct asker *a)
 		return;
 	seats_end(a);
 	while (a->acts != NULL) {
-		struct act *next = a->acts->next;
+		struct act *act = a->acts;
 
-		talk_end(a->acts->talk);
-		free(a->acts);
-		a->acts = next;
+		a->acts = act->next;
+		talk_end(act->talk);
+		act->done("the daemon is ending", act->arg);
+		free(act);
 	}
 	talks_free(a->talks);
 	event_free(a->tick);

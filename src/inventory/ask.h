@@ -21,6 +21,7 @@ struct asker_events {
 };
 
 struct asker	*asker_new(struct event_base *, const struct conf *, const struct asker_events *);
+/* Those who wait for an act are told that it ends. */
 void		 asker_free(struct asker *);
 void		 asker_reconf(struct asker *, const struct conf *);
 /* Frames of priv's; fd becomes the asker's. */
