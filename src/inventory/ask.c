@@ -301,6 +301,10 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 		const struct seat *s = &a->seats[i];
 
 		for (size_t t = 0; t < s->ntold; t++) {
+			/* A new name whose hardware address is being asked for may be an old
+			 * guest's: said too soon it would be a guest of its own for a moment. */
+			if (s->cause == NULL && s->told[t].asked == 0 && has_detail(s, s->told[t].step))
+				continue;
 			for (uint32_t r = 0; r < s->told[t].n && *n < max; r++) {
 				struct sighting *row = &list[(*n)++];
 
