@@ -1138,7 +1138,7 @@ cross_check(const struct conf *c)
 		return xstrdup("[proxy] upstream-auth-file without upstream: name the proxy too");
 	if (c->notify_user[0] != '\0' && (pw = getpwnam(c->notify_user)) == NULL)
 		return xasprintf("[notify] user: there is no user \"%s\"", c->notify_user);
-	if (c->notify_user[0] != '\0' && pw->pw_uid == 0 && userns_is_initial())
+	if (c->notify_user[0] != '\0' && userns_is_real_root(pw->pw_uid))
 		return xstrdup("[notify] user: the command never runs as root; name another");
 	if (c->max_per_guest > c->max_connections)
 		return xasprintf("[proxy] max-per-guest (%u) is more than max-connections (%u)",

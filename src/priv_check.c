@@ -9,6 +9,7 @@
 #include "allow/allow.h"
 #include "firewall/nft.h"
 #include "inventory/commands.h"
+#include "text.h"
 
 static const struct {
 	const char	*name;
@@ -106,13 +107,7 @@ name_is_good(const char name[GH_NAME_SIZE])
 static bool
 guest_name_is_good(const char name[GH_GUEST_SIZE])
 {
-	if (memchr(name, '\0', GH_GUEST_SIZE) == NULL)
-		return false;
-	for (const char *p = name; *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return false;
-	}
-	return true;
+	return memchr(name, '\0', GH_GUEST_SIZE) != NULL && text_is_plain(name, strlen(name));
 }
 
 static const char *
@@ -192,11 +187,7 @@ notify_check(const struct msg_notify *m)
 	if (m->len < 2 || m->len >= sizeof(m->text) || m->text[m->len] != '\0' ||
 	    m->text[m->len - 1] != '\n' || m->text[0] != '{')
 		return "a message is no line of JSON";
-	for (uint32_t i = 0; i + 1 < m->len; i++) {
-		if ((unsigned char)m->text[i] < ' ' || m->text[i] == 0x7f)
-			return "a message has a control character";
-	}
-	return NULL;
+	return text_is_plain(m->text, m->len - 1) ? NULL : "a message has a control character";
 }
 
 const char *

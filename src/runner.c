@@ -74,8 +74,8 @@ give_up(int report, enum step step)
 static bool
 become(const struct runner_user *u)
 {
-	if (geteuid() != 0 || (u->uid == 0 && !userns_is_initial()))
-		return u->uid == geteuid();
+	if (u->uid == geteuid())
+		return !userns_is_real_root(u->uid);
 	if (initgroups(u->name, u->gid) == -1 || setgid(u->gid) == -1 || setuid(u->uid) == -1)
 		return false;
 	return setuid(0) == -1 && seteuid(0) == -1;
@@ -303,7 +303,7 @@ runner_start(struct runner *runner, const struct runner_job *job, int *out, int 
 	char *cause = NULL;
 	pid_t pid = -1;
 
-	if (job->user.uid == 0 && userns_is_initial())
+	if (userns_is_real_root(job->user.uid))
 		return xasprintf("%s is never run as root", job->argv[0]);
 	if (runner->n >= RUNNER_JOBS_MAX)
 		return xasprintf("%d programs are running already", RUNNER_JOBS_MAX);

@@ -54,6 +54,16 @@ scaled(char *dst, uint64_t v, unsigned unit, const char *suffixes)
 		    (unsigned long long)tenths, suffixes[k]);
 }
 
+bool
+text_is_plain(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 char *
 text_bytes(char dst[TEXT_SHORT_SIZE], uint64_t v)
 {

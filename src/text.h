@@ -16,6 +16,9 @@
  */
 size_t	 text_escape(char *dst, size_t size, const void *bytes, size_t len);
 
+/* No control character among so many bytes. */
+bool	 text_is_plain(const char *, size_t len);
+
 /* "512", "1.5K", "48.2M": at most five characters. Powers of 1024. Returns dst. */
 enum { TEXT_SHORT_SIZE = 24 };
 char	*text_bytes(char dst[TEXT_SHORT_SIZE], uint64_t);

@@ -7,6 +7,8 @@
 
 /* In the initial namespace (or on a system that knows no others). */
 bool	 userns_is_initial(void);
+/* The root who has power over this host: uid 0, of no namespace that a user made. */
+bool	 userns_is_real_root(uid_t);
 /* Whether the id means anything here, so that a process can become it. */
 bool	 userns_has_uid(uid_t);
 bool	 userns_has_gid(gid_t);

@@ -42,6 +42,12 @@ userns_is_initial(void)
 }
 
 bool
+userns_is_real_root(uid_t uid)
+{
+	return uid == 0 && userns_is_initial();
+}
+
+bool
 userns_has_uid(uid_t uid)
 {
 	bool identity;

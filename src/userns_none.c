@@ -10,6 +10,12 @@ userns_is_initial(void)
 }
 
 bool
+userns_is_real_root(uid_t uid)
+{
+	return uid == 0;
+}
+
+bool
 userns_has_uid(uid_t uid)
 {
 	return true;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inventory/inventory.h"
+#include "text.h"
 
 enum { LIST_SECONDS = 15, ACT_SECONDS = 120, LASTING_SECONDS = 5 };
 
@@ -114,12 +115,9 @@ command_key_ok(enum inventory_command c, const char *key)
 
 	if (row == NULL || !row->guest)
 		return *key == '\0';
-	if (*key == '\0' || *key == '-' || strlen(key) >= GUEST_KEY_SIZE)
+	if (*key == '\0' || *key == '-' || strlen(key) >= GUEST_KEY_SIZE ||
+	    !text_is_plain(key, strlen(key)))
 		return false;
-	for (const char *p = key; *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return false;
-	}
 	for (int i = 0; row->argv[i] != NULL; i++) {
 		if (strchr(row->argv[i], '/') != NULL && strstr(row->argv[i], "%k") != NULL &&
 		    (strchr(key, '/') != NULL || strcmp(key, ".") == 0 || strcmp(key, "..") == 0))

@@ -13,13 +13,7 @@ enum { ERROR_SIZE = 160 };
 static bool
 key_usable(const char *key, size_t len)
 {
-	if (len == 0 || len >= GUEST_KEY_SIZE || key[0] == '-')
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)key[i] < ' ' || key[i] == 0x7f)
-			return false;
-	}
-	return true;
+	return len > 0 && len < GUEST_KEY_SIZE && key[0] != '-' && text_is_plain(key, len);
 }
 
 struct sighting *

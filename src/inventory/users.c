@@ -16,7 +16,7 @@ enum { ACCOUNTS_MAX = 4096 };
 static bool
 may_run(uid_t uid)
 {
-	return userns_has_uid(uid) && (uid != 0 || !userns_is_initial());
+	return userns_has_uid(uid) && !userns_is_real_root(uid);
 }
 
 static bool
