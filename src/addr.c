@@ -107,6 +107,28 @@ addr_in_prefix(const struct addr *a, const struct addr *net, unsigned bits)
 	return prefix_equal(a->bytes, net->bytes, bits);
 }
 
+bool
+addr_is_link_local6(const struct addr *a)
+{
+	return a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
+unsigned
+addr_mask(struct addr *a, const struct sockaddr *mask)
+{
+	const size_t at = a->family == 4 ? offsetof(struct sockaddr_in, sin_addr) :
+	    offsetof(struct sockaddr_in6, sin6_addr);
+	const uint8_t *p = (const uint8_t *)mask + at;
+	const unsigned width = a->family == 4 ? 32 : 128;
+	unsigned bits = 0;
+
+	while (bits < width && (p[bits / 8] & 0x80 >> bits % 8) != 0)
+		bits++;
+	for (unsigned i = bits; i < width; i++)
+		a->bytes[i / 8] &= ~(0x80 >> i % 8);
+	return bits;
+}
+
 /* The IPv4 address that starts at the given byte of an IPv6 one. */
 static struct addr
 embedded4(const struct addr *a, unsigned at)

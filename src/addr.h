@@ -17,6 +17,11 @@ const char	*addr_format(const struct addr *, char[ADDR_TEXT_SIZE]);
 /* "52:54:00:0a:0b:0c".  Returns its second argument. */
 const char	*mac_format(const uint8_t[6], char[MAC_TEXT_SIZE]);
 bool		 addr_equal(const struct addr *, const struct addr *);
+/* fe80::/10, which every interface has. */
+bool		 addr_is_link_local6(const struct addr *);
+/* Clears what an interface's mask leaves out of its address, and returns the
+ * mask's bits; some systems leave the family of a mask out. */
+unsigned	 addr_mask(struct addr *, const struct sockaddr *mask);
 bool		 addr_in_prefix(const struct addr *, const struct addr *net, unsigned bits);
 /* False (and *a zeroed) for any family but AF_INET and AF_INET6.
  * A v4-mapped IPv6 address becomes the IPv4 one. */

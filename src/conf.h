@@ -158,6 +158,9 @@ char	*conf_provider_check(const struct conf *);
 char	*conf_command_parse(struct conf_command *, const char *value);
 void	 conf_command_print(const struct conf_command *, FILE *);
 
+/* Whether one of the names, which may be globs, fits. */
+bool	 conf_names_fit(const struct conf_names *, const char *name);
+
 /* Built-in defaults. */
 void	 conf_defaults(struct conf *);
 /*

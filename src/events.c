@@ -283,10 +283,8 @@ bridge_exists(const struct conf_names *bridges)
 	/* Not knowing is no reason to cry. */
 	if (all == NULL)
 		return true;
-	for (const struct if_nameindex *i = all; i->if_index != 0 && !found; i++) {
-		for (uint32_t k = 0; k < bridges->n && !found; k++)
-			found = text_glob(bridges->name[k], i->if_name);
-	}
+	for (const struct if_nameindex *i = all; i->if_index != 0 && !found; i++)
+		found = conf_names_fit(bridges, i->if_name);
 	if_freenameindex(all);
 	return found;
 }

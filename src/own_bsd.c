@@ -82,7 +82,7 @@ own_drain(const struct own *o)
 static void
 scope_clear(struct addr *a)
 {
-	if (a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80)
+	if (addr_is_link_local6(a))
 		a->bytes[2] = a->bytes[3] = 0;
 }
 

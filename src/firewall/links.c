@@ -40,16 +40,6 @@ struct scan {
 	char			 bad_name[4 * GH_IFNAME_SIZE];	/* escaped */
 };
 
-bool
-links_guarded(const struct conf_names *bridges, const char *ifname)
-{
-	for (uint32_t i = 0; i < bridges->n; i++) {
-		if (text_glob(bridges->name[i], ifname))
-			return true;
-	}
-	return false;
-}
-
 static void
 see_link(const struct nlmsghdr *nh, void *arg)
 {
@@ -93,7 +83,7 @@ keep_ports(struct scan *s)
 	for (uint32_t i = 0; i < s->nseen; i++) {
 		const struct link *port = &s->seen[i], *master = link_find(s, port->master);
 
-		if (master == NULL || !links_guarded(s->bridges, master->name))
+		if (master == NULL || !conf_names_fit(s->bridges, master->name))
 			continue;
 		if (!nft_name_ok(port->name))
 			text_escape(s->bad_name, sizeof(s->bad_name), port->name, strlen(port->name));
@@ -118,7 +108,7 @@ see_address(const struct nlmsghdr *nh, void *arg)
 	if (nh->nlmsg_type != RTM_NEWADDR || !nlsock_body(nh, &ifa, sizeof(ifa), &p, &left))
 		return;
 	link = link_find(s, ifa.ifa_index);
-	if (link == NULL || !links_guarded(s->bridges, link->name))
+	if (link == NULL || !conf_names_fit(s->bridges, link->name))
 		return;
 	want = ifa.ifa_family == AF_INET ? 4 : 16;
 	while (nlsock_attr_next(&p, &left, &a)) {

@@ -97,7 +97,6 @@ char	*nft_run(const char *commands, unsigned flags, char **list);
 int	 links_watch(void);
 /* NULL or a cause; what does not fit is a cause too, with the rest in *l. */
 char	*links_read(const struct conf_names *bridges, struct links *l);
-bool	 links_guarded(const struct conf_names *bridges, const char *ifname);
 /* Whether a guest could have this address: behind a bridge, and not the host's. */
 bool	 links_guest(const struct links *, const struct addr *);
 

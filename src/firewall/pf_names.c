@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
 #include "xmalloc.h"
 
 bool
@@ -78,10 +77,8 @@ pf_covers(const struct pf_host *host, const struct conf_names *bridges, const ch
 {
 	struct pf_names *names = xmalloc(sizeof(*names));
 	char *cause = pf_names_of(names, host, bridges);
-	bool covered = false;
+	bool covered = host->groups && conf_names_fit(bridges, ifname);
 
-	for (uint32_t i = 0; i < bridges->n && host->groups; i++)
-		covered = covered || text_glob(bridges->name[i], ifname);
 	for (size_t i = 0; i < names->n; i++)
 		covered = covered || strcmp(names->name[i], ifname) == 0;
 	free(cause);

@@ -10,63 +10,33 @@
 #include <string.h>
 
 #include "addr.h"
-#include "text.h"
 #include "xmalloc.h"
 
 static bool
 is_guarded(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
 {
-	for (uint32_t i = 0; i < bridges->n; i++) {
-		if (text_glob(bridges->name[i], ifname))
-			return true;
-	}
-	return pf_covers(host, bridges, ifname);
-}
-
-static unsigned
-mask_bits(const struct addr *mask)
-{
-	const unsigned whole = mask->family == 4 ? 32 : 128;
-	unsigned bits = 0;
-
-	while (bits < whole && (mask->bytes[bits / 8] & 0x80 >> bits % 8) != 0)
-		bits++;
-	return bits;
-}
-
-/* Some systems leave the family of a mask out. */
-static void
-mask_read(const struct sockaddr *mask, int family, struct addr *a)
-{
-	const size_t at = family == AF_INET ? offsetof(struct sockaddr_in, sin_addr) :
-	    offsetof(struct sockaddr_in6, sin6_addr);
-	const size_t len = family == AF_INET ? 4 : 16;
-
-	memset(a, 0, sizeof(*a));
-	a->family = family == AF_INET ? 4 : 6;
-	memcpy(a->bytes, (const uint8_t *)mask + at, len);
+	return conf_names_fit(bridges, ifname) || pf_covers(host, bridges, ifname);
 }
 
 static bool
 net_text(const struct ifaddrs *ifa, char *text, size_t size, bool *v6)
 {
 	char base[ADDR_TEXT_SIZE];
-	struct addr a, mask;
+	struct addr a;
+	unsigned bits;
 	uint16_t port;
 
 	if (ifa->ifa_addr == NULL || ifa->ifa_netmask == NULL ||
 	    !addr_from_sockaddr(&a, &port, ifa->ifa_addr))
 		return false;
 	*v6 = a.family == 6;
-	if (*v6 && a.bytes[0] == 0xfe && (a.bytes[1] & 0xc0) == 0x80) {
+	if (addr_is_link_local6(&a)) {
 		/* Which interface it is on is in some systems' form of the address. */
 		snprintf(text, size, "fe80::/10");
 		return true;
 	}
-	mask_read(ifa->ifa_netmask, ifa->ifa_addr->sa_family, &mask);
-	for (size_t i = 0; i < sizeof(a.bytes); i++)
-		a.bytes[i] &= mask.bytes[i];
-	snprintf(text, size, "%s/%u", addr_format(&a, base), mask_bits(&mask));
+	bits = addr_mask(&a, ifa->ifa_netmask);
+	snprintf(text, size, "%s/%u", addr_format(&a, base), bits);
 	return true;
 }
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "log.h"
-#include "text.h"
 #include "xmalloc.h"
 
 enum { RUNNING_MAX = 8 };	/* of all seats, so that acts find room at priv */
@@ -64,7 +63,7 @@ on_said(const struct said *said, void *arg)
 
 /* ---- what to ask next ---- */
 
-static bool
+static void
 seat_ask(struct seat *s, enum inventory_command command, const char *key, unsigned seconds,
     const char *name)
 {
@@ -74,10 +73,8 @@ seat_ask(struct seat *s, enum inventory_command command, const char *key, unsign
 	copy_string(m.key, key, sizeof(m.key));
 	if (command == COMMAND_CUSTOM)
 		m.custom = s->provider;
-	if ((s->talk = talk_begin(a->talks, &m, name, seconds, on_said, s)) == NULL)
-		return false;
-	a->running++;
-	return true;
+	if ((s->talk = talk_begin(a->talks, &m, name, seconds, on_said, s)) != NULL)
+		a->running++;
 }
 
 static const char *
@@ -162,16 +159,6 @@ asker_hurry(struct asker *a)
 
 /* ---- seats ---- */
 
-static bool
-is_wanted(const struct conf *c, const char *name)
-{
-	for (uint32_t i = 0; i < c->managers.n; i++) {
-		if (text_glob(c->managers.name[i], name))
-			return true;
-	}
-	return false;
-}
-
 static struct seat *
 seat_add(struct asker *a, const struct inventory_user *u)
 {
@@ -201,7 +188,7 @@ seats_make(struct asker *a)
 
 	a->seats = xcalloc(MANAGERS_MAX * INVENTORY_USERS_MAX + CONF_PROVIDERS_MAX, sizeof(*a->seats));
 	for (size_t m = 0; managers_here[m] != NULL; m++) {
-		for (size_t i = 0; is_wanted(&a->conf, managers_here[m]->name) && i < n; i++) {
+		for (size_t i = 0; conf_names_fit(&a->conf.managers, managers_here[m]->name) && i < n; i++) {
 			if (managers_here[m]->system ? i == 0 : !users[i].system_only)
 				seat_add(a, &users[i])->manager = managers_here[m];
 		}
@@ -233,7 +220,6 @@ asker_new(struct event_base *base, const struct conf *conf, const struct asker_e
 {
 	struct asker *a = xcalloc(1, sizeof(*a));
 
-	a->base = base;
 	a->conf = *conf;
 	a->events = *events;
 	a->rows = xcalloc(ASK_ROWS_MAX, sizeof(*a->rows));

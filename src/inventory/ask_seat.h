@@ -36,7 +36,6 @@ struct seat {
 };
 
 struct asker {
-	struct event_base	*base;
 	struct conf		 conf;
 	struct asker_events	 events;
 	struct event		*tick;

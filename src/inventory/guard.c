@@ -5,18 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
 #include "xmalloc.h"
-
-static bool
-is_covered(const struct guard_host *h, const char *ifname)
-{
-	for (uint32_t i = 0; i < h->conf->bridges.n; i++) {
-		if (text_glob(h->conf->bridges.name[i], ifname))
-			return true;
-	}
-	return false;
-}
 
 static bool
 uid_is_guarded(const struct guard_host *h, const struct guest *g)
@@ -71,7 +60,7 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
 	place = place_of(h, g, nic, buf);
 	/* Heard behind a bridge of ours it is there, whatever its manager says. */
-	if (place != NULL && is_covered(h, place))
+	if (place != NULL && conf_names_fit(&h->conf->bridges, place))
 		return NIC_GUARDED;
 	if (nic->mode == NIC_LAN || place != NULL)
 		return NIC_LEAKING;

@@ -221,6 +221,7 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 	inv->join.arg = inv;
 	if (base == NULL)
 		return inv;
+	inv->host.master = link_master;
 	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
 	if ((inv->fd = neighbours_subscribe()) == -1)
 		log_warn("inventory: new guests show late, for the kernel does not tell of changes");

@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "inventory/provider.h"
-#include "text.h"
 #include "xmalloc.h"
 
 static const uint64_t second = 1000000;
@@ -502,13 +501,8 @@ remove_unguarded(const struct node *n, const void *arg)
 	const struct conf_names *bridges = arg;
 
 	/* What a VM manager tells of stays, and is judged. */
-	if (n->g.kind != GUEST_VM || n->g.bridge[0] == '\0' || n->listed)
-		return false;
-	for (uint32_t i = 0; i < bridges->n; i++) {
-		if (text_glob(bridges->name[i], n->g.bridge))
-			return false;
-	}
-	return true;
+	return n->g.kind == GUEST_VM && n->g.bridge[0] != '\0' && !n->listed &&
+	    !conf_names_fit(bridges, n->g.bridge);
 }
 
 bool

@@ -49,8 +49,7 @@ name_own(struct node *n)
 {
 	char mac[MAC_TEXT_SIZE], text[ADDR_TEXT_SIZE];
 	const struct addr *a = &n->g.addrs[0];
-	const bool local = n->g.naddrs == 0 ||
-	    (a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80);
+	const bool local = n->g.naddrs == 0 || addr_is_link_local6(a);
 
 	if (!local)
 		copy_string(n->g.name, addr_format(a, text), sizeof(n->g.name));

@@ -147,7 +147,7 @@ bridges_read(struct nl_tables *t, const struct conf_names *names)
 	for (size_t i = 0; i < t->nlinks; i++) {
 		struct walk w = { t, t->links[i].index };
 
-		if (netlink_guarded(names, t->links[i].name))
+		if (conf_names_fit(names, t->links[i].name))
 			bridge_read(fd, t->links[i].name, on_row, &w);
 	}
 	close(fd);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "inventory/provider.h"
-#include "text.h"
 #include "xmalloc.h"
 
 enum {
@@ -336,23 +335,13 @@ link_find(const struct nl_tables *t, uint32_t index)
 	return bsearch(&key, t->links, t->nlinks, sizeof(key), link_compare);
 }
 
-bool
-netlink_guarded(const struct conf_names *names, const char *name)
-{
-	for (uint32_t i = 0; i < names->n; i++) {
-		if (text_glob(names->name[i], name))
-			return true;
-	}
-	return false;
-}
-
 /* The guarded bridge of that index, or NULL. */
 static const struct nl_link *
 bridge_find(const struct nl_tables *t, const struct conf_names *names, uint32_t index)
 {
 	const struct nl_link *link = index != 0 ? link_find(t, index) : NULL;
 
-	return link != NULL && netlink_guarded(names, link->name) ? link : NULL;
+	return link != NULL && conf_names_fit(names, link->name) ? link : NULL;
 }
 
 /* Only ports of guarded bridges matter: a busy network elsewhere is no flood. */
@@ -410,7 +399,7 @@ links_sight(const struct nl_tables *t, const struct conf_names *names, struct si
 			copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 			copy_string(s->port, link->name, sizeof(s->port));
 		}
-		if (netlink_guarded(names, link->name) &&
+		if (conf_names_fit(names, link->name) &&
 		    (s = sighting_add(list, n, max, "neighbours")) != NULL)
 			copy_string(s->bridge, link->name, sizeof(s->bridge));
 	}

@@ -64,6 +64,4 @@ void			 netlink_add_neigh(struct nl_tables *, const struct nl_neigh *, bool fixe
 void			 netlink_sightings(struct nl_tables *, const struct conf_names *,
 			    struct sighting *, size_t *n, size_t max);
 
-bool			 netlink_guarded(const struct conf_names *, const char *name);
-
 #endif

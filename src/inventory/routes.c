@@ -80,7 +80,7 @@ read_addr(const struct routes_layout *l, const struct span *sa, struct addr *a)
 	a->family = 6;
 	memcpy(a->bytes, sa->p + SIN6_ADDR, 16);
 	/* The kernel keeps the number of the interface in a link-local address. */
-	if (a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80)
+	if (addr_is_link_local6(a))
 		a->bytes[2] = a->bytes[3] = 0;
 	return true;
 }

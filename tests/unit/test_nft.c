@@ -502,10 +502,10 @@ bridges_are_guarded_by_name_or_pattern(void **state)
 	struct conf *conf = some_conf();
 
 	(void)state;
-	assert_true(links_guarded(&conf->bridges, "ghlab0"));
-	assert_true(links_guarded(&conf->bridges, "virbr7"));
-	assert_false(links_guarded(&conf->bridges, "ghlab01"));
-	assert_false(links_guarded(&conf->bridges, "docker0"));
+	assert_true(conf_names_fit(&conf->bridges, "ghlab0"));
+	assert_true(conf_names_fit(&conf->bridges, "virbr7"));
+	assert_false(conf_names_fit(&conf->bridges, "ghlab01"));
+	assert_false(conf_names_fit(&conf->bridges, "docker0"));
 	free(conf);
 }
 
