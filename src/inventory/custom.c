@@ -10,8 +10,6 @@
 #include "text.h"
 #include "xmalloc.h"
 
-enum { ERROR_SIZE = 160 };
-
 /* What a path ("status.networks.0.address") leads to, or NULL. */
 static json_t *
 at_path(json_t *j, const char *path)
@@ -110,23 +108,11 @@ char *
 custom_parse(const struct conf_provider *p, const char *text, size_t len, struct sighting *list,
     size_t *n, size_t max)
 {
-	char *cause = NULL, what[ERROR_SIZE];
-	json_error_t error;
+	char *cause = NULL;
 	json_t *all;
 
-	while (cause == NULL) {
-		while (len > 0 && memchr(" \t\r\n", *text, 4) != NULL) {
-			text++;
-			len--;
-		}
-		if (len == 0)
-			break;
-		if ((all = json_loadb(text, len, JSON_DISABLE_EOF_CHECK, &error)) == NULL) {
-			text_escape(what, sizeof(what), error.text, strlen(error.text));
-			return xasprintf("\"%s\" printed what is no JSON: %s", p->command.word[0], what);
-		}
-		text += error.position;
-		len -= (size_t)error.position;
+	while (cause == NULL &&
+	    (all = guest_json_next(&text, &len, p->command.word[0], &cause)) != NULL) {
 		cause = all_take(p, all, list, n, max);
 		json_decref(all);
 	}

@@ -96,6 +96,14 @@ guest_row_source(struct sighting *s, const char *text, size_t len)
 	guest_row_ifname(s->source, text, len);
 }
 
+enum nic_mode
+guest_row_mode(const struct mode_word *known, const char *word)
+{
+	while (known->word != NULL && (word == NULL || strcmp(known->word, word) != 0))
+		known++;
+	return known->mode;
+}
+
 bool
 guest_line(const char **text, size_t *len, const char **line, size_t *n)
 {
@@ -127,19 +135,46 @@ guest_json_pid(const json_t *obj, const char *key)
 	return n > 0 && n <= INT32_MAX ? (uint32_t)n : 0;
 }
 
+/* The message quotes the text. */
+static char *
+no_json(const char *command, const json_error_t *error)
+{
+	char what[ERROR_SIZE];
+
+	text_escape(what, sizeof(what), error->text, strlen(error->text));
+	return xasprintf("\"%s\" printed what is no JSON: line %d: %s", command, error->line, what);
+}
+
+json_t *
+guest_json_next(const char **text, size_t *len, const char *command, char **cause)
+{
+	json_error_t error;
+	json_t *j;
+
+	while (*len > 0 && memchr(" \t\r\n", **text, 4) != NULL) {
+		(*text)++;
+		(*len)--;
+	}
+	if (*len == 0)
+		return NULL;
+	if ((j = json_loadb(*text, *len, JSON_DISABLE_EOF_CHECK, &error)) == NULL) {
+		*cause = no_json(command, &error);
+		return NULL;
+	}
+	*text += error.position;
+	*len -= (size_t)error.position;
+	return j;
+}
+
 json_t *
 guest_json_array(const char *text, size_t len, const char *command, char **cause)
 {
-	char what[ERROR_SIZE];
 	json_error_t error;
 	json_t *all = json_loadb(text, len, 0, &error);
 
-	if (all == NULL) {
-		/* The message quotes the text. */
-		text_escape(what, sizeof(what), error.text, strlen(error.text));
-		*cause = xasprintf("\"%s\" printed what is no JSON: line %d: %s", command, error.line,
-		    what);
-	} else if (!json_is_array(all)) {
+	if (all == NULL)
+		*cause = no_json(command, &error);
+	else if (!json_is_array(all)) {
 		*cause = xasprintf("\"%s\" printed JSON that is no list", command);
 		json_decref(all);
 		all = NULL;

@@ -30,6 +30,14 @@ void		 guest_row_ifname(char dst[GH_IFNAME_SIZE], const char *, size_t len);
 /* The same for its source. */
 void		 guest_row_source(struct sighting *, const char *, size_t len);
 
+/* What a manager's word for a kind of network means; the list ends with NULL. */
+struct mode_word {
+	const char	*word;
+	enum nic_mode	 mode;
+};
+/* NIC_UNKNOWN for a word that is not in the list, or NULL. */
+enum nic_mode	 guest_row_mode(const struct mode_word *, const char *word);
+
 /* The next line of a text, without its end; false past the last. */
 bool		 guest_line(const char **text, size_t *len, const char **line, size_t *n);
 
@@ -37,6 +45,8 @@ bool		 guest_line(const char **text, size_t *len, const char **line, size_t *n);
 const char	*guest_json_string(const json_t *obj, const char *key);
 /* A positive number that fits, else 0. */
 uint32_t	 guest_json_pid(const json_t *obj, const char *key);
+/* The next of values that stand one after the other. NULL at the end or with *cause. */
+json_t		*guest_json_next(const char **text, size_t *len, const char *command, char **cause);
 /* An array, or NULL and *cause: whose output it should be, and where it is wrong. */
 json_t		*guest_json_array(const char *text, size_t len, const char *command, char **cause);
 

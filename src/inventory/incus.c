@@ -42,19 +42,16 @@ row_new(struct instance *in)
 static enum nic_mode
 mode_of(const json_t *dev)
 {
-	static const char *const lan[] = { "macvlan", "physical", "sriov", "ipvlan" };
+	static const struct mode_word types[] = {
+		{ "bridged", NIC_BRIDGE }, { "macvlan", NIC_LAN }, { "physical", NIC_LAN },
+		{ "sriov", NIC_LAN }, { "ipvlan", NIC_LAN }, { NULL, NIC_UNKNOWN }
+	};
 	const char *type = guest_json_string(dev, "nictype");
 
 	/* A network of the manager's own is a bridge of this host. */
 	if (type == NULL)
 		return guest_json_string(dev, "network") != NULL ? NIC_BRIDGE : NIC_UNKNOWN;
-	if (strcmp(type, "bridged") == 0)
-		return NIC_BRIDGE;
-	for (size_t i = 0; i < sizeof(lan) / sizeof(lan[0]); i++) {
-		if (strcmp(type, lan[i]) == 0)
-			return NIC_LAN;
-	}
-	return NIC_UNKNOWN;
+	return guest_row_mode(types, type);
 }
 
 static const char *

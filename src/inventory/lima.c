@@ -21,10 +21,7 @@
 
 #include "inventory/guest_row.h"
 #include "inventory/manager.h"
-#include "text.h"
 #include "xmalloc.h"
-
-enum { ERROR_SIZE = 160 };
 
 static enum guest_state
 state_of(const char *word)
@@ -37,17 +34,10 @@ state_of(const char *word)
 }
 
 /* The modes of networks.yaml, which are also the names of the networks there. */
-static enum nic_mode
-mode_of(const char *word)
-{
-	if (word == NULL)
-		return NIC_UNKNOWN;
-	if (strcmp(word, "shared") == 0 || strcmp(word, "host") == 0)
-		return NIC_BRIDGE;
-	if (strcmp(word, "bridged") == 0)
-		return NIC_LAN;
-	return strcmp(word, "user-v2") == 0 ? NIC_USER : NIC_UNKNOWN;
-}
+static const struct mode_word modes[] = {
+	{ "shared", NIC_BRIDGE }, { "host", NIC_BRIDGE }, { "bridged", NIC_LAN },
+	{ "user-v2", NIC_USER }, { NULL, NIC_UNKNOWN }
+};
 
 static void
 nic_take(struct sighting *s, const json_t *network)
@@ -55,7 +45,7 @@ nic_take(struct sighting *s, const json_t *network)
 	const char *name = guest_json_string(network, "lima");
 
 	s->mode = json_is_true(json_object_get(network, "vzNAT")) ? NIC_BRIDGE :
-	    (uint8_t)mode_of(name);
+	    (uint8_t)guest_row_mode(modes, name);
 	if (s->mode == NIC_UNKNOWN && name != NULL)
 		guest_row_source(s, name, strlen(name));
 	guest_row_mac(s, guest_json_string(network, "macAddress"));
@@ -73,7 +63,9 @@ nics_take(const json_t *vm, const struct sighting *guest, struct sighting *list,
 	if (!json_is_array(networks))
 		networks = json_object_get(json_object_get(vm, "config"), "networks");
 	json_array_foreach (networks, i, network) {
-		if (first_user && mode_of(guest_json_string(network, "lima")) == NIC_USER) {
+		const char *name = guest_json_string(network, "lima");
+
+		if (first_user && guest_row_mode(modes, name) == NIC_USER) {
 			first_user = false;
 			continue;
 		}
@@ -99,31 +91,16 @@ guest_take(const json_t *vm, struct sighting *list, size_t *n, size_t max)
 	nics_take(vm, s, list, n, max);
 }
 
-/* The next of objects that stand one after the other. NULL at the end or with *cause. */
 static json_t *
 object_next(const char **text, size_t *len, const char *command, char **cause)
 {
-	char what[ERROR_SIZE];
-	json_error_t error;
-	json_t *obj;
+	json_t *j = guest_json_next(text, len, command, cause);
 
-	while (*len > 0 && strchr(" \t\r\n", **text) != NULL && **text != '\0') {
-		(*text)++;
-		(*len)--;
-	}
-	if (*len == 0)
-		return NULL;
-	obj = json_loadb(*text, *len, JSON_DISABLE_EOF_CHECK, &error);
-	if (!json_is_object(obj)) {
-		text_escape(what, sizeof(what), error.text, strlen(error.text));
-		*cause = xasprintf("\"%s\" printed what is no list of JSON objects%s%s", command,
-		    obj == NULL ? ": " : "", obj == NULL ? what : "");
-		json_decref(obj);
-		return NULL;
-	}
-	*text += error.position;
-	*len -= (size_t)error.position;
-	return obj;
+	if (j == NULL || json_is_object(j))
+		return j;
+	*cause = xasprintf("\"%s\" printed JSON that is no list of objects", command);
+	json_decref(j);
+	return NULL;
 }
 
 static char *
@@ -145,7 +122,7 @@ network_take(const json_t *network, struct sighting *rows, size_t nrows)
 {
 	const char *name = guest_json_string(network, "name");
 	const char *interface = guest_json_string(network, "interface");
-	const enum nic_mode mode = mode_of(guest_json_string(network, "mode"));
+	const enum nic_mode mode = guest_row_mode(modes, guest_json_string(network, "mode"));
 	struct sighting word = { 0 };
 
 	if (name == NULL || mode == NIC_UNKNOWN)
@@ -180,8 +157,7 @@ const struct manager lima_manager = {
 	.list = COMMAND_LIMA_LIST,
 	.list_parse = list_parse,
 	/* Lima has that command since 2.0. */
-	.detail = { { COMMAND_LIMA_NETWORKS, .running_only = false, .may_fail = true,
-	    .parse = networks_parse } },
+	.detail = { { COMMAND_LIMA_NETWORKS, .running_only = false, .parse = networks_parse } },
 	.start = COMMAND_LIMA_START,
 	.stop = COMMAND_LIMA_STOP,
 };

@@ -24,11 +24,13 @@ struct manager {
 	const char		*name;
 	enum inventory_command	 list;
 	manager_list_fn		 list_parse;
-	/* Asked for each guest: when it is new or its state changed, and in turn. */
+	/*
+	 * Asked for each guest: when it is new or its state changed, and in turn.  One
+	 * that fails is no trouble of the manager's.
+	 */
 	struct manager_detail {
 		enum inventory_command	command;	/* COMMAND_NONE: no more */
 		bool			running_only;
-		bool			may_fail;	/* a failure is no trouble of the manager's */
 		manager_detail_fn	parse;
 	} detail[MANAGER_DETAILS];
 	enum inventory_command	 start, stop;	/* COMMAND_NONE: it cannot */

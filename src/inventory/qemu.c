@@ -110,25 +110,12 @@ get_ifname(char dst[GH_IFNAME_SIZE], const char *text, const char *key)
 
 /* ---- what it says of a NIC ---- */
 
-static enum nic_mode
-mode_of(const char *type)
-{
-	static const struct {
-		const char	*type;
-		enum nic_mode	 mode;
-	} known[] = {
-		{ "user", NIC_USER }, { "passt", NIC_USER }, { "stream", NIC_USER },
-		{ "dgram", NIC_USER }, { "socket", NIC_USER }, { "vde", NIC_USER },
-		{ "tap", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "vmnet-shared", NIC_BRIDGE },
-		{ "vmnet-host", NIC_BRIDGE }, { "vmnet-bridged", NIC_LAN },
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(known[i].type, type) == 0)
-			return known[i].mode;
-	}
-	return NIC_UNKNOWN;
-}
+static const struct mode_word backends[] = {
+	{ "user", NIC_USER }, { "passt", NIC_USER }, { "stream", NIC_USER }, { "dgram", NIC_USER },
+	{ "socket", NIC_USER }, { "vde", NIC_USER }, { "tap", NIC_BRIDGE }, { "bridge", NIC_BRIDGE },
+	{ "vmnet-shared", NIC_BRIDGE }, { "vmnet-host", NIC_BRIDGE }, { "vmnet-bridged", NIC_LAN },
+	{ NULL, NIC_UNKNOWN }
+};
 
 static void
 backend_take(struct vm *vm, const char *text)
@@ -141,7 +128,7 @@ backend_take(struct vm *vm, const char *text)
 	    strcmp(type, "none") == 0 || strcmp(type, "nic") == 0 || strcmp(type, "hubport") == 0)
 		return;
 	nic = &vm->nics[vm->n++];
-	nic->mode = mode_of(type);
+	nic->mode = guest_row_mode(backends, type);
 	get(text, "id", "id", nic->id, sizeof(nic->id));
 	get_mac(nic, text, "mac");
 	if (strcmp(type, "bridge") == 0) {

@@ -93,8 +93,8 @@ const struct manager tart_manager = {
 	.list_parse = list_parse,
 	.detail = {
 		/* An image that runs has its configuration elsewhere. */
-		{ COMMAND_TART_CONFIG, .running_only = false, .may_fail = true, .parse = config_parse },
-		{ COMMAND_TART_IP, .running_only = true, .may_fail = true, .parse = ip_parse },
+		{ COMMAND_TART_CONFIG, .running_only = false, .parse = config_parse },
+		{ COMMAND_TART_IP, .running_only = true, .parse = ip_parse },
 	},
 	.start = COMMAND_TART_START,
 	.stop = COMMAND_TART_STOP,

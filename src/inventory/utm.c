@@ -109,8 +109,7 @@ const struct manager utm_manager = {
 	.list = COMMAND_UTM_LIST,
 	.list_parse = list_parse,
 	/* It needs the guest's agent. */
-	.detail = { { COMMAND_UTM_ADDRESS, .running_only = true, .may_fail = true,
-	    .parse = address_parse } },
+	.detail = { { COMMAND_UTM_ADDRESS, .running_only = true, .parse = address_parse } },
 	.start = COMMAND_UTM_START,
 	.stop = COMMAND_UTM_STOP,
 };

@@ -78,23 +78,10 @@ list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_
 	return NULL;
 }
 
-static enum nic_mode
-mode_of(const char *type)
-{
-	static const struct {
-		const char	*type;
-		enum nic_mode	 mode;
-	} known[] = {
-		{ "network", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "user", NIC_USER },
-		{ "direct", NIC_LAN }, { "hostdev", NIC_LAN },
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(known[i].type, type) == 0)
-			return known[i].mode;
-	}
-	return NIC_UNKNOWN;
-}
+static const struct mode_word types[] = {
+	{ "network", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "user", NIC_USER },
+	{ "direct", NIC_LAN }, { "hostdev", NIC_LAN }, { NULL, NIC_UNKNOWN }
+};
 
 /* The words of a line, cut where it stands. */
 static size_t
@@ -119,7 +106,7 @@ nic_take(char *line, struct sighting *s)
 	if (n < 4)
 		return;
 	guest_row_mac(s, words[n - 1]);
-	s->mode = (uint8_t)mode_of(words[1]);
+	s->mode = (uint8_t)guest_row_mode(types, words[1]);
 	if (strcmp(words[0], "-") != 0)
 		guest_row_ifname(s->link, words[0], strlen(words[0]));
 	/* Of "network" it is the name of a network of libvirt's. */
@@ -160,8 +147,7 @@ const struct manager virsh_manager = {
 	.name = "virsh",
 	.list = COMMAND_VIRSH_LIST,
 	.list_parse = list_parse,
-	.detail = { { COMMAND_VIRSH_NICS, .running_only = false, .may_fail = true,
-	    .parse = nics_parse } },
+	.detail = { { COMMAND_VIRSH_NICS, .running_only = false, .parse = nics_parse } },
 	.start = COMMAND_VIRSH_START,
 	.stop = COMMAND_VIRSH_STOP,
 	.system = true,
