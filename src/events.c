@@ -310,9 +310,8 @@ static void
 guard_alert(const struct engine *e, struct alert_list *l, const char *key, enum nic_guard guard)
 {
 	const struct guest *first = NULL;
-	const struct guest_nic *nic = NULL;
 	char *why, *fix;
-	size_t n = 0;
+	size_t n = 0, worst = 0;
 
 	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
 		const struct guest *g = inventory_guest(e->inventory, i);
@@ -324,12 +323,9 @@ guard_alert(const struct engine *e, struct alert_list *l, const char *key, enum 
 	}
 	if (first == NULL)
 		return;
-	for (uint32_t i = 0; i < first->nnics && nic == NULL; i++) {
-		if (first->nics[i].guard == guard)
-			nic = &first->nics[i];
-	}
-	guard_explain(inventory_host(e->inventory), first, nic != NULL ? nic :
-	    &(struct guest_nic){ .guard = (uint8_t)guard }, &why, &fix);
+	while (first->nics[worst].guard != guard && worst < GUEST_NICS - 1)
+		worst++;
+	guard_explain(inventory_host(e->inventory), first, &first->nics[worst], &why, &fix);
 	if (n > 1)
 		alert_add(l, key, "%zu guests have a way out past the rules, the first is %s: %s; %s", n,
 		    first->name, why, fix);

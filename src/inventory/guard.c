@@ -34,35 +34,36 @@ place_of_addrs(const struct guard_host *h, const struct guest *g)
 }
 
 /* Where a NIC is: where it was heard, what its end on this host belongs to, what its
- * manager says, or, of a guest's only one, what its addresses say.  NULL: not known. */
-static const char *
-place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
-    char buf[GH_IFNAME_SIZE])
+ * manager says, or, of a guest's only one, what its addresses say. */
+static void
+nic_place(const struct guard_host *h, const struct guest *g, struct guest_nic *nic)
 {
+	const char *by_addr = NULL;
+
 	if (nic->bridge[0] != '\0')
-		return nic->bridge;
-	if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, buf))
-		return buf;
-	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
-		return nic->source;
-	return g->nnics <= 1 ? place_of_addrs(h, g) : NULL;
+		memcpy(nic->place, nic->bridge, sizeof(nic->place));
+	else if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, nic->place))
+		return;
+	else if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
+		memcpy(nic->place, nic->source, sizeof(nic->place));
+	else {
+		if (g->nnics <= 1)
+			by_addr = place_of_addrs(h, g);
+		copy_string(nic->place, by_addr != NULL ? by_addr : "", sizeof(nic->place));
+	}
 }
 
 static enum nic_guard
 nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic)
 {
-	char buf[GH_IFNAME_SIZE];
-	const char *place;
-
 	if (g->kind == GUEST_UID)
 		return NIC_GUARDED;
 	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
-	place = place_of(h, g, nic, buf);
 	/* Heard behind a bridge of ours it is there, whatever its manager says. */
-	if (place != NULL && conf_names_fit(&h->conf->bridges, place))
+	if (nic->place[0] != '\0' && conf_names_fit(&h->conf->bridges, nic->place))
 		return NIC_GUARDED;
-	if (nic->mode == NIC_LAN || place != NULL)
+	if (nic->mode == NIC_LAN || nic->place[0] != '\0')
 		return NIC_LEAKING;
 	return NIC_UNSEEN;
 }
@@ -70,13 +71,17 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 void
 guard_judge(const struct guard_host *h, struct guest *g)
 {
-	static const struct guest_nic none;
+	/* Of one whose NICs are not known, the first stands for what its addresses say. */
+	const uint32_t n = g->nnics > 0 ? g->nnics : 1;
 
-	g->guard = g->nnics == 0 ? (uint8_t)nic_judge(h, g, &none) : NIC_GUARDED;
-	for (uint32_t i = 0; i < g->nnics; i++) {
-		g->nics[i].guard = (uint8_t)nic_judge(h, g, &g->nics[i]);
-		if (g->nics[i].guard > g->guard)
-			g->guard = g->nics[i].guard;
+	g->guard = NIC_GUARDED;
+	for (uint32_t i = 0; i < n; i++) {
+		struct guest_nic *nic = &g->nics[i];
+
+		nic_place(h, g, nic);
+		nic->guard = (uint8_t)nic_judge(h, g, nic);
+		if (nic->guard > g->guard)
+			g->guard = nic->guard;
 	}
 }
 
@@ -110,8 +115,7 @@ void
 guard_explain(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
     char **why, char **fix)
 {
-	char buf[GH_IFNAME_SIZE];
-	const char *place = place_of(h, g, nic, buf);
+	const char *place = nic->place[0] != '\0' ? nic->place : NULL;
 
 	*why = *fix = NULL;
 	switch ((enum nic_guard)nic->guard) {

@@ -22,7 +22,7 @@ struct guard_host {
 	bool			(*master)(const char *link, char dst[GH_IFNAME_SIZE]);
 };
 
-/* Sets guard of the guest and of its NICs. */
+/* Sets guard of the guest, and guard and place of its NICs, the first even if nnics is 0. */
 void	 guard_judge(const struct guard_host *, struct guest *);
 /* One sentence each, "" where there is nothing to say. Caller frees both. */
 void	 guard_explain(const struct guard_host *, const struct guest *, const struct guest_nic *,

@@ -82,6 +82,7 @@ struct guest_nic {
 	char		link[GH_IFNAME_SIZE];
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
+	char		place[GH_IFNAME_SIZE];	/* the interface of this host that it is behind, "" */
 };
 
 struct guest {
