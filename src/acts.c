@@ -22,12 +22,6 @@ struct acting {
 	char			 name[GH_GUEST_SIZE];
 };
 
-/* A guest that has been told to stop, until it has. */
-struct stopped {
-	struct stopped	*next;
-	uint32_t	 guest;
-};
-
 static void
 act_done(const char *cause, void *arg)
 {
@@ -70,50 +64,14 @@ act_guest(struct engine *e, const struct guest *g, bool start, struct control_ca
 	free(cause);
 }
 
-static bool
-was_stopped(struct engine *e, uint32_t id, bool forget)
+bool
+act_unguarded(struct engine *e, const struct guest *g, bool told)
 {
-	for (struct stopped **p = &e->stopped, *s; (s = *p) != NULL; p = &s->next) {
-		if (s->guest != id)
-			continue;
-		if (forget) {
-			*p = s->next;
-			free(s);
-		}
-		return true;
-	}
-	return false;
-}
-
-void
-acts_judge(struct engine *e)
-{
-	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
-		const struct guest *g = inventory_guest(e->inventory, i);
-		struct stopped *s;
-
-		if (g->state != GUEST_RUNNING || g->guard < NIC_UNGUARDABLE ||
-		    e->conf.on_unguarded != UNGUARDED_STOP) {
-			was_stopped(e, g->id, true);
-			continue;
-		}
-		if (g->manager[0] == '\0' || was_stopped(e, g->id, false))
-			continue;
-		s = xcalloc(1, sizeof(*s));
-		s->guest = g->id;
-		s->next = e->stopped;
-		e->stopped = s;
-		act_guest(e, g, false, NULL);
-	}
-}
-
-void
-acts_free(struct engine *e)
-{
-	while (e->stopped != NULL) {
-		struct stopped *next = e->stopped->next;
-
-		free(e->stopped);
-		e->stopped = next;
-	}
+	if (g->state != GUEST_RUNNING || g->guard < NIC_UNGUARDABLE ||
+	    e->conf.on_unguarded != UNGUARDED_STOP)
+		return false;
+	if (g->manager[0] == '\0' || told)
+		return told;
+	act_guest(e, g, false, NULL);
+	return true;
 }

@@ -620,7 +620,6 @@ engine_free(struct engine *e)
 	policy_stop(e);
 	guests_free(e);
 	freeze_free(e);
-	acts_free(e);
 	notify_free(e);
 	shield_free(e);
 	pinned_free(e);

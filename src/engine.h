@@ -56,7 +56,6 @@ struct notifier;
 struct pinned;
 struct seen_guest;
 struct shield;
-struct stopped;
 struct subscriber;
 struct tee;
 struct waiting;
@@ -201,7 +200,6 @@ struct engine {
 
 	struct seen_guest	*seen;		/* the inventory as last told to net */
 	size_t			 nseen;
-	struct stopped		*stopped;
 	struct frozen		*frozen;
 	bool			 frozen_known;	/* from the first listing after start */
 	bool			 frozen_all;
@@ -333,9 +331,9 @@ void	 freeze_free(struct engine *);
 /* ---- acts.c ---- */
 /* Starts or stops it; the call, or NULL, is answered when that is done. */
 void	 act_guest(struct engine *, const struct guest *, bool start, struct control_call *);
-/* After the guests changed: stops those that are not guarded, if that is wanted. */
-void	 acts_judge(struct engine *);
-void	 acts_free(struct engine *);
+/* Stops one that runs and is not guarded, if that is wanted; told: it has been told
+ * already.  Whether it is one that has been told. */
+bool	 act_unguarded(struct engine *, const struct guest *, bool told);
 
 /* ---- life.c ---- */
 /* The rules are flushed because no guest runs. */

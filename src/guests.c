@@ -16,6 +16,7 @@ enum { NAMES_SHOWN = 6 };	/* in "did you mean" */
 struct seen_guest {
 	struct guest	guest;
 	bool		frozen;
+	bool		told;		/* to stop, for it is not guarded */
 };
 
 /* ---- who is who ---- */
@@ -248,6 +249,7 @@ guests_changed(void *arg)
 		freeze_follow(e, g);
 		seen[i].guest = *g;
 		seen[i].frozen = guest_frozen(e, g);
+		seen[i].told = act_unguarded(e, g, was != NULL && was->told);
 		if (was != NULL && guest_same(&was->guest, g) && was->frozen == seen[i].frozen)
 			continue;
 		guest_send_all(e, g);
@@ -258,7 +260,6 @@ guests_changed(void *arg)
 	e->nseen = n;
 	pinned_judge(e);
 	life_judge(e);
-	acts_judge(e);
 	model_retain_guests(e->model, guest_is_known, e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }
