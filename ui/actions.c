@@ -43,7 +43,7 @@ static void
 entry_switch(struct console *c, const json_t *id, const char *text, const char *state,
     const char *decided, bool chosen)
 {
-	char what[PANE_CELL_SIZE], clean[PANE_CELL_SIZE], *question;
+	char what[PANE_CELL_SIZE], *question;
 	bool on = strcmp(state, "off") != 0;
 	json_t *params;
 
@@ -59,7 +59,7 @@ entry_switch(struct console *c, const json_t *id, const char *text, const char *
 	}
 	question = xasprintf("Switch %s %s%s%s%s.", text, on ? "off" : "on",
 	    decided[0] != '\0' ? " (it decided " : "", decided, decided[0] != '\0' ? ")" : "");
-	prompt_ask(c, false, draw_clean(clean, sizeof(clean), question), "entry.set", params, what);
+	prompt_ask(c, false, question, "entry.set", params, what);
 	free(question);
 }
 
@@ -203,7 +203,7 @@ is_frozen(const json_t *guest)
 static void
 freeze_or_thaw(struct console *c, const char *name, bool frozen, bool ask)
 {
-	char what[PANE_CELL_SIZE], clean[PANE_CELL_SIZE], *question;
+	char what[PANE_CELL_SIZE], *question;
 	json_t *params = json_pack("{s:s}", "vm", name);
 
 	snprintf(what, sizeof(what), frozen ? "thawed %s: the rules hold for it again"
@@ -214,8 +214,7 @@ freeze_or_thaw(struct console *c, const char *name, bool frozen, bool ask)
 	}
 	question = xasprintf(frozen ? "Thaw %s: what the rules let through passes again."
 	    : "Freeze %s: nothing of it passes, what is open ends.", name);
-	prompt_ask(c, false, draw_clean(clean, sizeof(clean), question), frozen ? "thaw" : "freeze",
-	    params, what);
+	prompt_ask(c, false, question, frozen ? "thaw" : "freeze", params, what);
 	free(question);
 }
 
@@ -281,7 +280,7 @@ void
 action_run(struct console *c)
 {
 	const struct view *v = console_focused(c);
-	char what[PANE_CELL_SIZE], clean[PANE_CELL_SIZE], *question;
+	char what[PANE_CELL_SIZE];
 	const char *name;
 	const json_t *row;
 	bool chosen, running;
@@ -300,11 +299,7 @@ action_run(struct console *c)
 		return;
 	}
 	snprintf(what, sizeof(what), "told %s to %s", name, running ? "stop" : "start");
-	question = xasprintf(running ? "Stop %s: its VM manager shuts it down." :
-	    "Start %s by its VM manager.", name);
-	prompt_ask(c, false, draw_clean(clean, sizeof(clean), question),
-	    running ? "guest.stop" : "guest.start", json_pack("{s:s}", "vm", name), what);
-	free(question);
+	request_make(c, what, running ? "guest.stop" : "guest.start", json_pack("{s:s}", "vm", name));
 }
 
 void

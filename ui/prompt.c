@@ -53,7 +53,7 @@ void
 prompt_ask(struct console *c, bool typed, const char *question, const char *method,
     json_t *params, const char *what)
 {
-	char label[sizeof(c->prompt.label)];
+	char label[sizeof(c->prompt.label)], clean[sizeof(label) - 16];
 
 	if (c->prompt.kind != PROMPT_NONE) {
 		json_decref(params);
@@ -61,8 +61,7 @@ prompt_ask(struct console *c, bool typed, const char *question, const char *meth
 		return;
 	}
 	/* The question may be cut; what to answer never. */
-	snprintf(label, sizeof(label), "%.*s %s", (int)sizeof(label) - 16, question,
-	    typed ? "Type yes: " : "[y/N] ");
+	snprintf(label, sizeof(label), "%s %s", draw_clean(clean, sizeof(clean), question), typed ? "Type yes: " : "[y/N] ");
 	prompt_open(c, typed ? PROMPT_TYPED_QUESTION : PROMPT_QUESTION, label, "");
 	c->prompt.method = xstrdup(method);
 	c->prompt.params = params;

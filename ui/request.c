@@ -89,14 +89,13 @@ entry_tried(const json_t *result, const char *error, void *arg)
 {
 	struct waiting *w = arg;
 	const char *warning = cell_string(result, "warning");
-	char clean[PANE_CELL_SIZE], *question;
+	char *question;
 
 	if (error != NULL)
 		console_error(w->console, "%s", error);
 	else if (warning[0] != '\0') {
 		question = xasprintf("Add %s: %s.", cell_string(result, "text"), warning);
-		prompt_ask(w->console, false, draw_clean(clean, sizeof(clean), question), "entry.add",
-		    json_incref(w->params), w->what);
+		prompt_ask(w->console, false, question, "entry.add", json_incref(w->params), w->what);
 		free(question);
 	} else {
 		link_call(w->console->link, "entry.add", json_incref(w->params), request_done,
