@@ -39,11 +39,7 @@ struct freeze {
 static bool
 frozen_fits(const struct fw_guest *by, const struct guest *g)
 {
-	if (by->has_mac && g->has_mac && memcmp(by->mac, g->mac, sizeof(by->mac)) == 0)
-		return true;
-	if (by->port[0] != '\0' && strcmp(by->port, g->port) == 0)
-		return true;
-	for (uint32_t i = 1; i < g->nnics; i++) {
+	for (uint32_t i = 0; i < g->nnics; i++) {
 		if ((by->has_mac && g->nics[i].has_mac &&
 		    memcmp(by->mac, g->nics[i].mac, sizeof(by->mac)) == 0) ||
 		    (by->port[0] != '\0' && strcmp(by->port, g->nics[i].port) == 0))

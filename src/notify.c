@@ -2,8 +2,9 @@
  * Messages for [notify] command: what is wrong now, and guests' packets that were
  * blocked and are no noise.
  *
- * Like ones are gathered for a moment, then told together, and after that no sooner
- * than [notify] every; so a port scan is one message.  What guests can cause is
+ * An alert is told at once, drops that are alike are gathered for a moment and told
+ * together; after that like ones come no sooner than [notify] every.  So a port scan
+ * is one message.  What guests can cause is
  * also limited in all, and never takes the place of an alert.
  */
 #include "config.h"

@@ -264,6 +264,7 @@ reload(struct priv *p)
 	if (priv_net_differs(&p->conf, &next))
 		roles_restart(p->roles, ROLE_NET, "started again with its new configuration");
 	p->conf = next;
+	priv_run_reconf(p->run);
 	return NULL;
 }
 

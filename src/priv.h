@@ -87,9 +87,10 @@ void	 log_rules_tell(struct roles *, struct firewall *, bool anew);
 
 /* ---- priv_run.c ---- */
 struct priv_run;
-/* conf is looked at each time, so that it may be reloaded. */
+/* conf may change while this runs; priv_run_reconf() says that it did. */
 struct priv_run	*priv_run_new(struct event_base *, const struct conf *,
 		    bool (*tell)(enum frame, const void *body, int fd, void *arg), void *arg);
+void		 priv_run_reconf(struct priv_run *);
 void		 priv_run_free(struct priv_run *);
 /* Frames that were checked. */
 void		 priv_run_frame(struct priv_run *, const struct msg_run *);

@@ -24,6 +24,9 @@ enum { NOTIFY_SECONDS = 10, NOTIFY_WAITING = 8 };
 struct priv_run {
 	struct runner		*runner;
 	const struct conf	*conf;
+	/* As of the start or the last reload: the accounts may be far away. */
+	struct inventory_user	 users[INVENTORY_USERS_MAX];
+	size_t			 nusers;
 	bool			(*tell)(enum frame, const void *body, int fd, void *arg);
 	void			*arg;
 	struct msg_notify	 waiting[NOTIFY_WAITING];	/* the oldest first */
@@ -51,19 +54,14 @@ refuse(struct priv_run *r, uint32_t serial, const char *cause)
 	on_ended(serial, RAN_FAILED, 0, cause, r);
 }
 
-static bool
-user_find(const struct conf *conf, uid_t uid, struct inventory_user *u)
+static const struct inventory_user *
+user_find(const struct priv_run *r, uid_t uid)
 {
-	struct inventory_user users[INVENTORY_USERS_MAX];
-	const size_t n = inventory_users(conf, users);
-
-	for (size_t i = 0; i < n; i++) {
-		if (users[i].uid == uid) {
-			*u = users[i];
-			return true;
-		}
+	for (size_t i = 0; i < r->nusers; i++) {
+		if (r->users[i].uid == uid)
+			return &r->users[i];
 	}
-	return false;
+	return NULL;
 }
 
 static bool
@@ -83,47 +81,52 @@ line_make(struct command_line *line, const struct conf *conf, const struct msg_r
 	return true;
 }
 
+/* NULL or a cause. */
+static char *
+command_start(struct priv_run *r, const struct msg_run *m, const struct inventory_user *u,
+    const struct command_line *line, int fd[2])
+{
+	const struct manager_command *row = command_row((enum inventory_command)m->command);
+	char path[CONF_PATH_SIZE];
+	struct runner_job job = {
+		.user = { u->uid, u->gid, u->name, u->home }, .argv = line->argv, .path = path,
+		.seconds = COMMAND_CUSTOM_SECONDS,
+		.serial = m->serial, .ended = on_ended, .arg = r,
+	};
+
+	command_path(r->conf, path);
+	if (row != NULL) {
+		job.marker = row->marker;
+		job.seconds = row->seconds;
+		job.lasting = row->lasting;
+	}
+	if (command_acts((enum inventory_command)m->command))
+		log_info("inventory: %s %s as %s", row->name, m->key, u->name);
+	return runner_start(r->runner, &job, &fd[0], &fd[1]);
+}
+
 void
 priv_run_frame(struct priv_run *r, const struct msg_run *m)
 {
-	const struct manager_command *row = command_row((enum inventory_command)m->command);
 	struct msg_output output = { .serial = m->serial };
 	struct command_line line;
-	struct inventory_user u;
-	char path[CONF_PATH_SIZE], *cause;
+	const struct inventory_user *u = user_find(r, (uid_t)m->uid);
+	char *cause;
 	int fd[2];
 
-	if (!user_find(r->conf, (uid_t)m->uid, &u)) {
+	if (u == NULL)
 		refuse(r, m->serial, "asked to run a command as somebody who is no inventory user");
-		return;
-	}
-	if (!line_make(&line, r->conf, m, &u)) {
+	else if (!line_make(&line, r->conf, m, u))
 		refuse(r, m->serial, "asked to run a command that does not fit");
-		return;
-	}
-	command_path(r->conf, path);
-	{
-		const struct runner_job job = {
-			.user = { u.uid, u.gid, u.name, u.home }, .argv = line.argv, .path = path,
-			.marker = row != NULL ? row->marker : NULL,
-			.seconds = row != NULL ? row->seconds : COMMAND_CUSTOM_SECONDS,
-			.lasting = row != NULL && row->lasting,
-			.serial = m->serial, .ended = on_ended, .arg = r,
-		};
-
-		if (command_acts((enum inventory_command)m->command))
-			log_info("inventory: %s %s as %s", row->name, m->key, u.name);
-		cause = runner_start(r->runner, &job, &fd[0], &fd[1]);
-	}
-	if (cause != NULL) {
+	else if ((cause = command_start(r, m, u, &line, fd)) != NULL) {
 		refuse(r, m->serial, cause);
 		free(cause);
-		return;
-	}
-	for (uint32_t i = 0; i < 2; i++) {
-		output.error = i;
-		r->tell(FRAME_OUTPUT, &output, fd[i], r->arg);
-		close(fd[i]);
+	} else {
+		for (uint32_t i = 0; i < 2; i++) {
+			output.error = i;
+			r->tell(FRAME_OUTPUT, &output, fd[i], r->arg);
+			close(fd[i]);
+		}
 	}
 }
 
@@ -221,7 +224,14 @@ priv_run_new(struct event_base *base, const struct conf *conf,
 	r->conf = conf;
 	r->tell = tell;
 	r->arg = arg;
+	priv_run_reconf(r);
 	return r;
+}
+
+void
+priv_run_reconf(struct priv_run *r)
+{
+	r->nusers = inventory_users(r->conf, r->users);
 }
 
 void

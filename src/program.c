@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "gatehouse.h"
 #include "xmalloc.h"
 
@@ -44,19 +45,6 @@ close_fd(int *fd)
 	if (*fd != -1)
 		close(*fd);
 	*fd = -1;
-}
-
-/* Not pipe2(2): macOS has none. */
-static bool
-make_pipe(int fds[2])
-{
-	if (pipe(fds) == -1) {
-		fds[0] = fds[1] = -1;
-		return false;
-	}
-	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-	fcntl(fds[1], F_SETFD, FD_CLOEXEC);
-	return true;
 }
 
 static void __attribute__((noreturn))
@@ -90,8 +78,8 @@ start(struct running *r, const char *const argv[], char *const env[])
 	char *cause = NULL;
 
 	for (int i = 0; i < PIPES; i++) {
-		if (!make_pipe(pipes[i]))
-			cause = xstrdup("no pipe");
+		if (cause == NULL && fds_pipe(pipes[i]) == -1)
+			cause = xasprintf("cannot run %s: %s", argv[0], strerror(errno));
 	}
 	if (cause == NULL && (r->pid = fork()) == -1)
 		cause = xasprintf("cannot run %s: %s", argv[0], strerror(errno));

@@ -50,14 +50,18 @@ node_nic(struct node *n, const uint8_t mac[6])
 	return NULL;
 }
 
+/* Of the same provider and user. */
+static bool
+is_beside(const struct node_key *k, const struct sighting *s)
+{
+	return strcmp(k->provider, s->provider) == 0 && strcmp(k->user, s->user) == 0;
+}
+
 static bool
 node_has_key(const struct node *n, const struct sighting *s)
 {
 	for (uint32_t i = 0; i < n->nkeys; i++) {
-		const struct node_key *k = &n->keys[i];
-
-		if (strcmp(k->key, s->key) == 0 && strcmp(k->provider, s->provider) == 0 &&
-		    strcmp(k->user, s->user) == 0)
+		if (strcmp(n->keys[i].key, s->key) == 0 && is_beside(&n->keys[i], s))
 			return true;
 	}
 	return false;
@@ -70,8 +74,7 @@ node_take_key(struct node *n, const struct sighting *s)
 	struct node_key *k = NULL;
 
 	for (uint32_t i = 0; i < n->nkeys && k == NULL; i++) {
-		if (strcmp(n->keys[i].provider, s->provider) == 0 &&
-		    strcmp(n->keys[i].user, s->user) == 0)
+		if (is_beside(&n->keys[i], s))
 			k = &n->keys[i];
 	}
 	if (k == NULL)
@@ -199,8 +202,7 @@ static bool
 is_anothers(const struct node *n, const struct sighting *s)
 {
 	for (uint32_t i = 0; i < n->nkeys; i++) {
-		if (strcmp(n->keys[i].provider, s->provider) == 0 &&
-		    strcmp(n->keys[i].user, s->user) == 0 && strcmp(n->keys[i].key, s->key) != 0)
+		if (is_beside(&n->keys[i], s) && strcmp(n->keys[i].key, s->key) != 0)
 			return true;
 	}
 	return false;
@@ -392,16 +394,12 @@ nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t no
 		nic_say(nic, s);
 }
 
-static size_t
-rows_of(const struct sighting *s, size_t n, struct node *const *of, size_t i)
+/* Rows of one guest stand together in what its manager said. */
+static bool
+is_only_row(const struct sighting *s, size_t n, size_t i)
 {
-	size_t rows = 0;
-
-	for (size_t k = i; k < n && of[k] == of[i] && key_compare(&s[k], &s[i]) == 0; k++)
-		rows++;
-	for (size_t k = i; k-- > 0 && of[k] == of[i] && key_compare(&s[k], &s[i]) == 0;)
-		rows++;
-	return rows;
+	return !(i > 0 && key_compare(&s[i - 1], &s[i]) == 0) &&
+	    !(i + 1 < n && key_compare(&s[i + 1], &s[i]) == 0);
 }
 
 void
@@ -429,7 +427,7 @@ nics_settle(struct join *j, const struct sighting *s, size_t n, struct node **of
 		if (of[i] == NULL || s[i].key[0] == '\0')
 			continue;
 		if (!s[i].has_mac)
-			nic_without_mac(of[i], &s[i], rows_of(s, n, of, i) == 1, now);
+			nic_without_mac(of[i], &s[i], is_only_row(s, n, i), now);
 		of[i]->g.stale |= s[i].stale;
 		of[i]->g.softnet |= s[i].softnet;
 	}

@@ -13,8 +13,11 @@
 
 enum { ARGS_SIZE = 128 << 10, ARGS_MAX = 2048 };
 
-void
-processes_look(const struct conf *conf, bool *running)
+/* proc: the directory; pid: the process's within it. */
+typedef void	(*each_fn)(int proc, const char *pid, uint32_t uid, void *arg);
+
+static void
+each(each_fn fn, void *arg)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
@@ -23,15 +26,37 @@ processes_look(const struct conf *conf, bool *running)
 	if (proc == NULL)
 		return;
 	while ((e = readdir(proc)) != NULL) {
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' ||
-		    fstatat(dirfd(proc), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-			continue;
-		for (uint32_t i = 0; i < conf->nuids; i++) {
-			if (conf->uids[i].uid == st.st_uid)
-				running[i] = true;
-		}
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
+		    fstatat(dirfd(proc), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			fn(dirfd(proc), e->d_name, (uint32_t)st.st_uid, arg);
 	}
 	closedir(proc);
+}
+
+struct look {
+	const struct conf	*conf;
+	bool			*running;
+};
+
+static void
+look(int proc, const char *pid, uint32_t uid, void *arg)
+{
+	const struct look *l = arg;
+
+	(void)proc;
+	(void)pid;
+	for (uint32_t i = 0; i < l->conf->nuids; i++) {
+		if (l->conf->uids[i].uid == uid)
+			l->running[i] = true;
+	}
+}
+
+void
+processes_look(const struct conf *conf, bool *running)
+{
+	struct look l = { conf, running };
+
+	each(look, &l);
 }
 
 /* What one process was started with, cut into words in buf. */
@@ -55,27 +80,29 @@ args_read(int proc, const char *pid, char *buf, const char **argv)
 	return n;
 }
 
-void
-processes_each(void (*fn)(const struct process_args *, void *), void *arg)
+struct call {
+	void	(*fn)(const struct process_args *, void *);
+	void	*arg;
+};
+
+static void
+call(int proc, const char *pid, uint32_t uid, void *arg)
 {
 	static char buf[ARGS_SIZE];
 	static const char *argv[ARGS_MAX];
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	struct stat st;
+	const struct call *c = arg;
+	struct process_args p = { .argv = argv, .uid = uid };
 
-	if (proc == NULL)
+	if ((p.argc = args_read(proc, pid, buf, argv)) == 0)
 		return;
-	while ((e = readdir(proc)) != NULL) {
-		struct process_args p = { .argv = argv };
+	p.pid = (uint32_t)strtoul(pid, NULL, 10);
+	c->fn(&p, c->arg);
+}
 
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' ||
-		    (p.argc = args_read(dirfd(proc), e->d_name, buf, argv)) == 0 ||
-		    fstatat(dirfd(proc), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-			continue;
-		p.pid = (uint32_t)strtoul(e->d_name, NULL, 10);
-		p.uid = (uint32_t)st.st_uid;
-		fn(&p, arg);
-	}
-	closedir(proc);
+void
+processes_each(void (*fn)(const struct process_args *, void *), void *arg)
+{
+	struct call c = { fn, arg };
+
+	each(call, &c);
 }

@@ -102,6 +102,9 @@ talk_over(struct talk *t)
 	char cause[GH_CAUSE_SIZE * 2] = "", why[GH_CAUSE_SIZE];
 	struct said said = { .how = (enum ran)t->end.how, .text = t->out.len > 0 ? t->out.text : "",
 		.len = t->out.len };
+	void (*const call)(const struct said *, void *) = t->said;
+	void *const arg = t->arg;
+	char *const text = t->out.text;
 
 	if (t->flooded)
 		snprintf(cause, sizeof(cause), "%s prints more than %d MiB", t->name,
@@ -118,16 +121,10 @@ talk_over(struct talk *t)
 	if (cause[0] != '\0')
 		said.cause = cause;
 	/* It may begin the next one, or end all of them. */
-	{
-		void (*const call)(const struct said *, void *) = t->said;
-		void *const arg = t->arg;
-		char *const text = t->out.text;
-
-		t->out.text = NULL;
-		talk_end(t);
-		call(&said, arg);
-		free(text);
-	}
+	t->out.text = NULL;
+	talk_end(t);
+	call(&said, arg);
+	free(text);
 }
 
 static void
