@@ -30,4 +30,19 @@ list(const struct manager *m, const char *text)
 		fail_msg("%s", cause);
 }
 
+/* Not read, for a reason that says this and is harmless to print. */
+static void
+refused(const struct manager *m, const char *text, const char *want)
+{
+	char *cause;
+
+	nrows = 0;
+	cause = m->list_parse(text, strlen(text), rows, &nrows, ROWS);
+	if (cause == NULL || strstr(cause, want) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", want, cause != NULL ? cause : "");
+	for (const char *p = cause; p != NULL && *p != '\0'; p++)
+		assert_in_range(*p, ' ', '~');
+	free(cause);
+}
+
 #endif

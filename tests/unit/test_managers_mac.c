@@ -10,21 +10,6 @@
 
 #include "inventory/provider.h"
 
-static void
-refused(const struct manager *m, const char *text, const char *want)
-{
-	char *cause;
-
-	nrows = 0;
-	cause = m->list_parse(text, strlen(text), rows, &nrows, ROWS);
-	assert_non_null(cause);
-	if (strstr(cause, want) == NULL)
-		fail_msg("\"%s\" is not in \"%s\"", want, cause);
-	for (const char *p = cause; *p != '\0'; p++)
-		assert_in_range(*p, ' ', '~');
-	free(cause);
-}
-
 /* One row: "KEY NAME STATE MODE MAC ADDRESS,... SOURCE". */
 static void
 assert_row(size_t i, const char *want)
