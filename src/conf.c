@@ -194,6 +194,7 @@ static const struct option option_table[] = {
 
 	{ "inventory", "leases", TYPE_GLOBS, AT(leases), 0, 0,
 	    "/var/lib/misc/dnsmasq.leases, /var/lib/incus/networks/*/dnsmasq.leases, "
+	    "/var/lib/lxd/networks/*/dnsmasq.leases, "
 	    "/var/lib/libvirt/dnsmasq/*.leases", "paths",
 	    "Lease files of dnsmasq, for guests' names; * and ? stand for any text." },
 	{ "inventory", "libvirt-status", TYPE_GLOBS, AT(libvirt_status), 0, 0,

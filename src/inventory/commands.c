@@ -58,14 +58,16 @@ static const struct manager_command table[COMMAND_COUNT] = {
 
 	[COMMAND_INCUS_LIST] = { "incus list", LIST("incus", "list", "--all-projects", "--format",
 	    "json"), NULL, LIST_SECONDS, false, false },
-	[COMMAND_INCUS_START] = { "incus start", LIST("incus", "start", "%k"), NULL, ACT_SECONDS, true,
-	    false },
-	[COMMAND_INCUS_STOP] = { "incus stop", LIST("incus", "stop", "%k"), NULL, ACT_SECONDS, true,
-	    false },
+	[COMMAND_INCUS_START] = { "incus start", LIST("incus", "start", "--project", "%p", "%n"), NULL,
+	    ACT_SECONDS, true, false },
+	[COMMAND_INCUS_STOP] = { "incus stop", LIST("incus", "stop", "--project", "%p", "%n"), NULL,
+	    ACT_SECONDS, true, false },
 	[COMMAND_LXD_LIST] = { "lxc list", LIST("lxc", "list", "--all-projects", "--format", "json"),
 	    NULL, LIST_SECONDS, false, false },
-	[COMMAND_LXD_START] = { "lxc start", LIST("lxc", "start", "%k"), NULL, ACT_SECONDS, true, false },
-	[COMMAND_LXD_STOP] = { "lxc stop", LIST("lxc", "stop", "%k"), NULL, ACT_SECONDS, true, false },
+	[COMMAND_LXD_START] = { "lxc start", LIST("lxc", "start", "--project", "%p", "%n"), NULL,
+	    ACT_SECONDS, true, false },
+	[COMMAND_LXD_STOP] = { "lxc stop", LIST("lxc", "stop", "--project", "%p", "%n"), NULL,
+	    ACT_SECONDS, true, false },
 
 	/* Looking takes the socket that everyone may read. */
 	[COMMAND_VIRSH_LIST] = { "virsh list", LIST("virsh", "-q", "-r", "-c", SYSTEM, "list", "--all"),
@@ -108,6 +110,16 @@ command_acts(enum inventory_command c)
 	return row != NULL && (row->lasting || row->seconds == ACT_SECONDS);
 }
 
+/* "PROJECT/NAME", of which both are words of their own. */
+static bool
+two_words(const char *key)
+{
+	const char *slash = strchr(key, '/');
+
+	return slash != NULL && slash != key && slash[1] != '\0' && slash[1] != '-' &&
+	    strchr(slash + 1, '/') == NULL;
+}
+
 bool
 command_key_ok(enum inventory_command c, const char *key)
 {
@@ -122,21 +134,35 @@ command_key_ok(enum inventory_command c, const char *key)
 		if (strchr(row->argv[i], '/') != NULL && strstr(row->argv[i], "%k") != NULL &&
 		    (strchr(key, '/') != NULL || strcmp(key, ".") == 0 || strcmp(key, "..") == 0))
 			return false;
+		if (strcmp(row->argv[i], "%n") == 0 && !two_words(key))
+			return false;
 	}
 	return true;
 }
 
-/* One word with its %k and %h. */
+/* What stands for "%C", and its length. */
+static const char *
+value_of(char c, const char *key, const char *home, size_t *len)
+{
+	const size_t project = strcspn(key, "/");
+	const char *value = c == 'h' ? home : c == 'n' ? key + project + 1 : key;
+
+	*len = c == 'p' ? project : strlen(value);
+	return value;
+}
+
+/* One word with what varies in it. */
 static bool
 word_fill(char dst[COMMAND_ARG_SIZE], const char *word, const char *key, const char *home)
 {
 	size_t n = 0;
 
 	for (const char *p = word; *p != '\0'; p++) {
-		const char *value = *p == '%' && p[1] == 'k' ? key : *p == '%' && p[1] == 'h' ? home :
-		    NULL;
-		const size_t len = value != NULL ? strlen(value) : 1;
+		const char *value = NULL;
+		size_t len = 1;
 
+		if (*p == '%')
+			value = value_of(p[1], key, home, &len);
 		if (n + len >= COMMAND_ARG_SIZE)
 			return false;
 		memcpy(dst + n, value != NULL ? value : p, len);

@@ -34,7 +34,8 @@ enum { COMMAND_ARGS = 12, COMMAND_ARG_SIZE = 512, COMMAND_OUTPUT_MAX = 4 << 20, 
 struct manager_command {
 	const char	*name;		/* for messages: "tart list" */
 	/* argv[0] is looked up unless it is absolute; "%k" in a word stands for the
-	 * guest's key, "%h" for the user's home. */
+	 * guest's key, "%p" and "%n" for what is before and behind its "/", "%h" for the
+	 * user's home. */
 	const char	*argv[COMMAND_ARGS];
 	const char	*marker;	/* below the home: without it the user has no such VMs; NULL: any */
 	unsigned	 seconds;	/* it may take */
@@ -50,8 +51,8 @@ const char		*command_path(const struct conf *, char dst[CONF_PATH_SIZE]);
 bool			 command_acts(enum inventory_command);
 /*
  * Whether a key may stand in that command's argument vector: no control
- * character, no leading "-", and where it is part of a path no "/" and neither
- * "." nor "..".
+ * character, no leading "-", where it is part of a path no "/" and neither "." nor
+ * "..", where it is two words one "/" between them.
  */
 bool			 command_key_ok(enum inventory_command, const char *);
 

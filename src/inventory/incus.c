@@ -3,8 +3,7 @@
  * the same shape.  What NICs an instance has stands in its devices; their hardware
  * addresses and this host's ends of them in its "volatile" configuration;
  * addresses in its state, which is null, or has a null network, while it is
- * stopped.  The key of one that is not in the project "default" has its project
- * before it.
+ * stopped.  A key is PROJECT/NAME.
  */
 #include "config.h"
 
@@ -133,10 +132,8 @@ instance_take(struct instance *in, const json_t *vm)
 
 	if ((in->name = guest_json_string(vm, "name")) == NULL || in->name[0] == '\0')
 		return;
-	if (project == NULL || strcmp(project, "default") == 0)
-		len = snprintf(in->key, sizeof(in->key), "%s", in->name);
-	else
-		len = snprintf(in->key, sizeof(in->key), "%s/%s", project, in->name);
+	len = snprintf(in->key, sizeof(in->key), "%s/%s", project != NULL ? project : "default",
+	    in->name);
 	if (len >= (int)sizeof(in->key))
 		return;
 	in->state = status != NULL && strcmp(status, "Running") == 0 ? GUEST_RUNNING : GUEST_STOPPED;

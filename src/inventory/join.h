@@ -24,6 +24,7 @@ struct node {
 	uint32_t	nkeys;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
+	bool		nic_listed[GUEST_NICS];	/* by a VM manager, once */
 	uint32_t	place_age[GUEST_NICS];	/* of what said where it is, in this pass */
 	bool		placed[GUEST_NICS];
 	char		wanted[GH_GUEST_SIZE];	/* name claimed for it; "" none */
@@ -32,6 +33,7 @@ struct node {
 	bool		seen;		/* by someone who makes guests */
 	uint8_t		told;		/* enum guest_state a provider is sure of */
 	bool		listed;		/* by a VM manager */
+	bool		tells_nics;	/* and so is a NIC of it */
 	uint8_t		rank;		/* of what named it */
 	bool		gone;		/* its other half, into, has taken it in */
 	struct node	*into;

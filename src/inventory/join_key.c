@@ -150,6 +150,7 @@ nic_new(struct node *n, uint64_t now)
 		return NULL;
 	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
 	n->nic_seen[n->g.nnics] = now;
+	n->nic_listed[n->g.nnics] = false;
 	return &n->g.nics[n->g.nnics++];
 }
 
@@ -182,6 +183,7 @@ node_merge(struct join *j, struct node *a, struct node *b)
 		if (lose->g.nics[i].has_mac && node_nic(keep, lose->g.nics[i].mac) != NULL)
 			continue;
 		keep->nic_seen[keep->g.nnics] = lose->nic_seen[i];
+		keep->nic_listed[keep->g.nnics] = lose->nic_listed[i];
 		keep->g.nics[keep->g.nnics++] = lose->g.nics[i];
 	}
 	for (uint32_t i = 0; i < lose->g.naddrs && keep->g.naddrs < GUEST_ADDRS; i++) {
@@ -350,8 +352,11 @@ keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 
 /* ---- NICs, all of them ---- */
 
-/* Those without hardware address are said anew in each pass; others are forgotten
- * where nobody has spoken of them for long. */
+/*
+ * Those without hardware address are said anew in each pass.  Others are forgotten
+ * where nobody has spoken of them for long, or, of those that the guest's VM manager
+ * told of once, where it tells of others now and nobody else of them.
+ */
 static void
 nics_forget(struct node *n, uint64_t now)
 {
@@ -360,15 +365,36 @@ nics_forget(struct node *n, uint64_t now)
 	for (uint32_t i = 0; i < n->g.nnics; i++) {
 		const bool old = now > n->nic_seen[i] &&
 		    now - n->nic_seen[i] > (uint64_t)GUEST_KEEP * 1000000 && n->g.nnics > 1;
+		const bool taken_out = n->tells_nics && n->nic_listed[i] && n->nic_seen[i] != now;
 
-		if (n->listed ? !n->g.nics[i].has_mac || old : old)
+		if (old || taken_out || (n->listed && !n->g.nics[i].has_mac))
 			continue;
 		n->g.nics[kept] = n->g.nics[i];
+		n->nic_listed[kept] = n->nic_listed[i];
 		n->nic_seen[kept++] = n->nic_seen[i];
 	}
 	for (uint32_t i = kept; i < n->g.nnics; i++)
 		memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));
 	n->g.nnics = kept;
+}
+
+/* Which NICs of known guests there still are. */
+static void
+nics_keep(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
+{
+	struct guest_nic *nic;
+
+	for (size_t i = 0; i < j->n; i++)
+		j->nodes[i]->tells_nics = false;
+	for (size_t i = 0; i < n; i++) {
+		if (of[i] == NULL || !s[i].has_mac || (nic = node_nic(of[i], s[i].mac)) == NULL)
+			continue;
+		of[i]->nic_seen[nic - of[i]->g.nics] = now;
+		if (s[i].key[0] != '\0' && !s[i].hint && !s[i].stale)
+			of[i]->nic_listed[nic - of[i]->g.nics] = of[i]->tells_nics = true;
+	}
+	for (size_t i = 0; i < j->n; i++)
+		nics_forget(j->nodes[i], now);
 }
 
 /* Of which only the way out is known.  Where the guest has one NIC that we know, and
@@ -416,8 +442,7 @@ node_sum(struct node *n)
 void
 nics_settle(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
 {
-	for (size_t i = 0; i < j->n; i++)
-		nics_forget(j->nodes[i], now);
+	nics_keep(j, s, n, of, now);
 	/* Hardware addresses first: they say which NIC is meant. */
 	for (size_t i = 0; i < n; i++) {
 		if (of[i] != NULL && s[i].has_mac)

@@ -109,6 +109,25 @@ rows_of_one_key_are_one_guest_of_several_nics(void **state)
 }
 
 static void
+a_nic_that_was_taken_out_goes(void **state)
+{
+	told("virsh", "web", GUEST_RUNNING, 1);
+	told("virsh", "web", GUEST_RUNNING, 2);
+	merge(0);
+	told("virsh", "web", GUEST_RUNNING, 1);
+	heard(2, "10.9.0.2", "virbr0");
+	merge(1);
+	assert_int_equal(only()->nnics, 2);
+	told("virsh", "web", GUEST_RUNNING, 1);
+	merge(2);
+	assert_int_equal(only()->nnics, 1);
+	/* One that tells of no NIC takes none out. */
+	told("virsh", "web", GUEST_STOPPED, 0);
+	merge(3);
+	assert_non_null(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 1 }));
+}
+
+static void
 several_providers_tell_of_one_guest(void **state)
 {
 	told("virsh", "web", GUEST_RUNNING, 1);
@@ -410,6 +429,7 @@ main(void)
 #define TEST(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(rows_of_one_key_are_one_guest_of_several_nics),
+		TEST(a_nic_that_was_taken_out_goes),
 		TEST(several_providers_tell_of_one_guest),
 		TEST(a_guest_keeps_its_id_through_a_rename_and_a_restart),
 		TEST(a_stopped_guest_stays_as_long_as_its_manager_lists_it),

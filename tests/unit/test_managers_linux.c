@@ -60,7 +60,7 @@ an_instance_of_incus_has_the_nics_of_its_devices(void **state)
 	    "[{\"address\": \"10.3.0.9\", \"scope\": \"global\"}, {\"address\": \"fe80::1\", \"scope\": "
 	    "\"link\"}]}, \"lo\": {\"hwaddr\": \"\", \"type\": \"loopback\", \"addresses\": null}}}}]");
 	assert_int_equal(nrows, 1);
-	assert_row(0, "c7|c7|running|bridge|00:16:3e:01:02:03|10.3.0.9|incusbr0|veth1a");
+	assert_row(0, "default/c7|c7|running|bridge|00:16:3e:01:02:03|10.3.0.9|incusbr0|veth1a");
 }
 
 static void
@@ -74,7 +74,7 @@ a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys(void **state)
 	assert_int_equal(nrows, 3);
 	assert_row(0, "work/v|v|stopped|lan|-||eno1|");
 	assert_row(1, "work/v|v|stopped|bridge|00:16:3e:00:00:02||lab0|");
-	assert_row(2, "bare|bare|stopped|unknown|-|||");
+	assert_row(2, "default/bare|bare|stopped|unknown|-|||");
 	refused(&lxd_manager, "{\"error\": \"not authorized\"}", "");
 	refused(&lxd_manager, "", "");
 }
@@ -224,7 +224,7 @@ hostile_output_makes_harmless_rows(void **state)
 	list(&incus_manager, "[{\"name\": \"-rf\\u001b[2J\", \"status\": \"Running\"}, {\"name\": "
 	    "\"10.0.0.1\", \"status\": 99999999999999999999e9}]");
 	assert_row(0, "|_rf__2J|running|unknown|-|||");
-	assert_row(1, "10.0.0.1||stopped|unknown|-|||");
+	assert_row(1, "default/10.0.0.1||stopped|unknown|-|||");
 }
 
 int

@@ -807,17 +807,18 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 		{ COMMAND_MULTIPASS_START, "a", "multipass|start|a" },
 		{ COMMAND_MULTIPASS_STOP, "a", "multipass|stop|a" },
 		{ COMMAND_INCUS_LIST, "", "incus|list|--all-projects|--format|json" },
-		{ COMMAND_INCUS_START, "a", "incus|start|a" },
-		{ COMMAND_INCUS_STOP, "a", "incus|stop|a" },
+		{ COMMAND_INCUS_START, "work/a", "incus|start|--project|work|a" },
+		{ COMMAND_INCUS_STOP, "work/a", "incus|stop|--project|work|a" },
 		{ COMMAND_LXD_LIST, "", "lxc|list|--all-projects|--format|json" },
-		{ COMMAND_LXD_START, "a", "lxc|start|a" },
-		{ COMMAND_LXD_STOP, "a", "lxc|stop|a" },
+		{ COMMAND_LXD_START, "work/a", "lxc|start|--project|work|a" },
+		{ COMMAND_LXD_STOP, "work/a", "lxc|stop|--project|work|a" },
 		{ COMMAND_VIRSH_LIST, "", "virsh|-q|-r|-c|qemu:///system|list|--all" },
 		{ COMMAND_VIRSH_NICS, "a", "virsh|-q|-r|-c|qemu:///system|domiflist|a" },
 		{ COMMAND_VIRSH_START, "a", "virsh|-q|-c|qemu:///system|start|a" },
 		{ COMMAND_VIRSH_STOP, "a", "virsh|-q|-c|qemu:///system|shutdown|a" },
 		{ COMMAND_PS, "", "/bin/ps|-axww|-o|pid=|-o|uid=|-o|args=" },
 	};
+	static const char *const no_two_words[] = { "a", "a/", "/a", "a/-b", "-a/b", "a/b/c", "a/b\n" };
 	struct command_line line;
 	char got[512];
 
@@ -833,6 +834,8 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 	}
 	assert_false(command_fill(&line, COMMAND_CUSTOM, "", "/home/w"));
 	assert_false(command_fill(&line, COMMAND_TART_IP, "", "/home/w"));
+	for (size_t i = 0; i < sizeof(no_two_words) / sizeof(no_two_words[0]); i++)
+		assert_false(command_fill(&line, COMMAND_LXD_STOP, no_two_words[i], "/home/w"));
 }
 
 int
