@@ -23,7 +23,9 @@ static const uint64_t look_every = 3 * 1000000ull;
 static const uint64_t softnet_every = 60 * 1000000ull;
 
 struct shield {
+	struct engine	*engine;
 	uint64_t	 looked;	/* mono */
+	bool		 asked;		/* netstat, which has not answered */
 	json_t		*held, *open;	/* for a guest that the rules hold, and for one they do not */
 	uint64_t	 softnet_looked;
 	struct softnet_facts softnet;
@@ -32,8 +34,10 @@ struct shield {
 static struct shield *
 shield(struct engine *e)
 {
-	if (e->shield == NULL)
+	if (e->shield == NULL) {
 		e->shield = xcalloc(1, sizeof(*e->shield));
+		e->shield->engine = e;
+	}
 	return e->shield;
 }
 
@@ -77,24 +81,53 @@ ports_json(const struct engine *e, const struct listener *list, size_t n, bool h
 	return json_pack("{s:o, s:o, s:o}", "if_flushed", flushed, "in_spite", spite, "ours", ours);
 }
 
-json_t *
-shield_json(struct engine *e, bool held)
+/* n 0 with list NULL: not known. */
+static void
+listeners_take(struct shield *s, const struct listener *list, size_t n)
+{
+	json_decref(s->held);
+	json_decref(s->open);
+	s->held = list != NULL ? ports_json(s->engine, list, n, true) : NULL;
+	s->open = list != NULL ? ports_json(s->engine, list, n, false) : NULL;
+}
+
+static void
+on_netstat(const struct said *said, void *arg)
+{
+	struct listener list[LISTENERS_MAX];
+	struct shield *s = arg;
+	size_t n = 0;
+
+	s->asked = false;
+	s->looked = now_mono();
+	if (said->cause == NULL && said->how == RAN_EXITED)
+		listeners_netstat(said->text, said->len, list, &n);
+	listeners_sort(list, &n);
+	listeners_take(s, n > 0 ? list : NULL, n);
+}
+
+static void
+listeners_look(struct shield *s)
 {
 	struct listener list[LISTENERS_MAX];
 	const uint64_t now = now_mono();
-	struct shield *s = shield(e);
 	size_t n;
 
-	if (s->looked == 0 || now - s->looked > look_every) {
-		json_decref(s->held);
-		json_decref(s->open);
-		s->held = s->open = NULL;
-		s->looked = now;
-		if (listeners_read(list, &n)) {
-			s->held = ports_json(e, list, n, true);
-			s->open = ports_json(e, list, n, false);
-		}
-	}
+	if (s->asked || (s->looked != 0 && now - s->looked < look_every))
+		return;
+	if (listeners_read(list, &n))
+		listeners_take(s, list, n);
+	else
+		s->asked = asker_look(s->engine->asker, COMMAND_NETSTAT, on_netstat, s);
+	s->looked = now;
+}
+
+json_t *
+shield_json(struct engine *e, bool held)
+{
+	struct shield *s = shield(e);
+
+	listeners_look(s);
 	return s->held == NULL ? json_null() : json_incref(held ? s->held : s->open);
 }
 

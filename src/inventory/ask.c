@@ -186,6 +186,8 @@ seats_make(struct asker *a)
 	const size_t n = inventory_users(&a->conf, users);
 	const struct inventory_user *u;
 
+	a->has_first = n > 0;
+	a->first = n > 0 ? users[0].uid : 0;
 	a->seats = xcalloc(MANAGERS_MAX * INVENTORY_USERS_MAX + CONF_PROVIDERS_MAX, sizeof(*a->seats));
 	for (size_t m = 0; managers_here[m] != NULL; m++) {
 		for (size_t i = 0; conf_names_fit(&a->conf.managers, managers_here[m]->name) && i < n; i++) {
@@ -319,6 +321,16 @@ asker_state(const struct asker *a, size_t i, struct asker_state *st)
 		return true;
 	}
 	return false;
+}
+
+bool
+asker_look(struct asker *a, enum inventory_command c, void (*said)(const struct said *, void *),
+    void *arg)
+{
+	const struct manager_command *row = command_row(c);
+	const struct msg_run m = { .command = c, .uid = a->first };
+
+	return a->has_first && talk_begin(a->talks, &m, row->name, row->seconds, said, arg) != NULL;
 }
 
 /* ---- starting and stopping ---- */

@@ -7,6 +7,7 @@
 #define ASK_H
 
 #include "inventory/manager.h"
+#include "inventory/talk.h"
 #include "msg.h"
 
 struct asker;
@@ -42,6 +43,10 @@ struct asker_state {
 };
 /* The i-th of those that are there; false past the last. */
 bool		 asker_state(const struct asker *, size_t i, struct asker_state *);
+/* Runs one that is about this host, not a guest, as the first inventory user; said is
+ * called once, unless the asker ends first. False: not now. */
+bool		 asker_look(struct asker *, enum inventory_command, void (*said)(const struct said *,
+		    void *), void *arg);
 /* The manager's command that starts or stops a guest, COMMAND_NONE: it cannot. */
 enum inventory_command asker_command(const struct guest *, bool start);
 /* Runs it. done, with NULL or a cause, is called once unless a cause is returned

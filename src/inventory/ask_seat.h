@@ -3,7 +3,6 @@
 #define ASK_SEAT_H
 
 #include "inventory/ask.h"
-#include "inventory/talk.h"
 
 struct act;
 
@@ -43,6 +42,8 @@ struct asker {
 	struct seat		*seats;
 	size_t			 nseats;
 	struct act		*acts;
+	uid_t			 first;		/* of the inventory users */
+	bool			 has_first;
 	struct sighting		*rows;		/* ASK_ROWS_MAX, for parsing */
 	unsigned		 running;
 };

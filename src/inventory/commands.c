@@ -81,6 +81,7 @@ static const struct manager_command table[COMMAND_COUNT] = {
 
 	[COMMAND_PS] = { "ps", LIST("/bin/ps", "-axww", "-o", "pid=", "-o", "uid=", "-o", "args="), NULL,
 	    LIST_SECONDS, false, false },
+	[COMMAND_NETSTAT] = { "netstat", LIST("netstat", "-an"), NULL, LIST_SECONDS, false, false },
 };
 
 const struct manager_command *

@@ -18,10 +18,12 @@ struct listener {
  * to a loopback address.  Sorted and each once after listeners_sort(). Pure.
  */
 void	 listeners_parse(const char *text, uint8_t proto, struct listener *, size_t *n);
+/* The same from what netstat(1) prints. listeners_netstat.c */
+void	 listeners_netstat(const char *text, size_t len, struct listener *, size_t *n);
 void	 listeners_sort(struct listener *, size_t *n);
 
 /* ---- listeners_*.c ---- */
-/* False where the system does not tell us. */
+/* False where the system tells it only to netstat(1). */
 bool	 listeners_read(struct listener[LISTENERS_MAX], size_t *n);
 
 #endif

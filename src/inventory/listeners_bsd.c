@@ -1,4 +1,3 @@
-/* pf's hosts list other users' sockets to root alone. */
 #include "config.h"
 
 #include "inventory/listeners.h"

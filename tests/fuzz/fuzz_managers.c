@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inventory/custom.h"
+#include "inventory/listeners.h"
 #include "inventory/manager.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
@@ -52,6 +53,19 @@ arguments(const char *text, size_t len, struct sighting *list, size_t *n)
 }
 
 static void
+netstat(const char *text, size_t len)
+{
+	struct listener list[LISTENERS_MAX];
+	size_t n = 0;
+
+	listeners_netstat(text, len, list, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].port == 0)
+			abort();
+	}
+}
+
+static void
 drive(uint8_t which, const char *text, size_t len, struct sighting *list, size_t *n)
 {
 	static const struct conf_provider provider = { .name = "own", .command = { 1, { "/own" } },
@@ -70,6 +84,8 @@ drive(uint8_t which, const char *text, size_t len, struct sighting *list, size_t
 		cause_check(custom_parse(&provider, text, len, list, n, ROWS));
 	else if (which == UINT8_MAX - 2)
 		arguments(text, len, list, n);
+	else if (which == UINT8_MAX - 3)
+		netstat(text, len);
 	else if (verb == 0)
 		cause_check(m->list_parse(text, len, list, n, ROWS));
 	else if (m->detail[verb - 1].parse != NULL) {

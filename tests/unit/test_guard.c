@@ -423,6 +423,36 @@ ports_of_this_host_are_read_but_those_of_the_loopback(void **state)
 	assert_int_equal(n, 3);
 }
 
+static void
+netstat_tells_which_ports_a_guest_could_reach(void **state)
+{
+	static const char text[] = "Active Internet connections (including servers)\n"
+	    "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)    \n"
+	    "tcp46      0      0  *.445                  *.*                    LISTEN     \n"
+	    "tcp4       0      0  192.0.2.7.49152        198.51.100.4.443       ESTABLISHED\n"
+	    "tcp4       0      0  127.0.0.1.631          *.*                    LISTEN     \n"
+	    "tcp6       0      0  ::1.631                *.*                    LISTEN     \n"
+	    "tcp6       0      0  fe80::1%lo0.7000       *.*                    LISTEN     \n"
+	    "tcp4       0      0  *.445                  *.*                    LISTEN     \n"
+	    "tcp4       0      0  *.*                    *.*                    CLOSED     \n"
+	    "udp4       0      0  *.137                  *.*                               \n"
+	    "udp6       0      0  2001:db8:1:2:3:4.5353  *.*\n"
+	    "udp4       0      0  192.0.2.7.5000         198.51.100.4.53\n"
+	    "udp46      0      0  *.*                    *.*\n"
+	    "tcp4 0 0 *.99999 *.* LISTEN\ntcp4 0 0 x *.* LISTEN\ntcp4\n"
+	    "Active LOCAL (UNIX) domain sockets\n"
+	    "ffff0 stream 0 0 0 ffff1 0 0 /var/run/a.445 *.* LISTEN\n";
+	struct listener list[LISTENERS_MAX];
+	size_t n = 0;
+
+	listeners_netstat(text, sizeof(text) - 1, list, &n);
+	listeners_sort(list, &n);
+	assert_int_equal(n, 3);
+	assert_true(list[0].proto == IPPROTO_TCP && list[0].port == 445);
+	assert_true(list[1].proto == IPPROTO_UDP && list[1].port == 137);
+	assert_true(list[2].proto == IPPROTO_UDP && list[2].port == 5353);
+}
+
 int
 main(void)
 {
@@ -444,6 +474,7 @@ main(void)
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
 		TEST(attribution_holds_through_churn),
 		TEST(ports_of_this_host_are_read_but_those_of_the_loopback),
+		TEST(netstat_tells_which_ports_a_guest_could_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

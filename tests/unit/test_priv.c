@@ -817,6 +817,7 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 		{ COMMAND_VIRSH_START, "a", "virsh|-q|-c|qemu:///system|start|a" },
 		{ COMMAND_VIRSH_STOP, "a", "virsh|-q|-c|qemu:///system|shutdown|a" },
 		{ COMMAND_PS, "", "/bin/ps|-axww|-o|pid=|-o|uid=|-o|args=" },
+		{ COMMAND_NETSTAT, "", "netstat|-an" },
 	};
 	static const char *const no_two_words[] = { "a", "a/", "/a", "a/-b", "-a/b", "a/b/c", "a/b\n" };
 	struct command_line line;
