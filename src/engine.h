@@ -61,6 +61,7 @@ struct tee;
 struct waiting;
 
 enum {
+	DROP_NEWS = 64,		/* kinds of drops whose latest news is remembered */
 	RULES_MAX = 512,	/* rows of the kernel's listing */
 	ALERTS_MAX = 16,
 	ALERT_TEXT_SIZE = 512,
@@ -196,6 +197,12 @@ struct engine {
 	uint64_t		 limited_last;	/* mono: a limit refused someone, 0: never */
 	uint64_t		 rate;		/* bytes a second, both ways */
 	uint64_t		 rate_time, rate_bytes;	/* of its latest measure */
+	struct drop_news {
+		char		 key[GH_GUEST_SIZE + GH_LABEL_SIZE];
+		uint64_t	 time;		/* mono, when it was last news */
+	}			 drop_news[DROP_NEWS];
+	uint64_t		 news_time;	/* wall: of the latest news, 0: none yet */
+	char			 news[GH_GUEST_SIZE + EVENT_TEXT_SIZE];
 	struct role_state	 roles[ROLE_COUNT];
 
 	struct seen_guest	*seen;		/* the inventory as last told to net */

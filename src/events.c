@@ -29,6 +29,7 @@ enum { GUEST_EVENTS_MAX = 60 };	/* of one guest, a minute */
 /* What needs some time after a start or a change before it is wrong. */
 static const uint64_t grace = 4 * 1000000ull;
 /* How long a limit that refused someone is said to. */
+static const uint64_t news_every = 600 * 1000000ull;
 static const uint64_t limit_shown = 30 * 1000000ull;
 
 const char *
@@ -120,6 +121,36 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 		event_overflow(e, &r);
 }
 
+/* A blocked packet of a kind that was not news lately is: the console tells it whatever
+ * pane it shows. */
+static void
+drop_is_news(struct engine *e, const struct drop_record *d, const char *text)
+{
+	struct drop_news *oldest = e->drop_news;
+	const uint64_t now = now_mono();
+	char key[sizeof(oldest->key)];
+
+	if (drop_is_noise(&d->drop) || drop_has_passed(&d->drop))
+		return;
+	snprintf(key, sizeof(key), "%s|%s", d->guest, d->drop.label);
+	for (size_t i = 0; i < DROP_NEWS; i++) {
+		struct drop_news *n = &e->drop_news[i];
+
+		if (strcmp(n->key, key) == 0) {
+			oldest = n;
+			break;
+		}
+		if (n->time < oldest->time)
+			oldest = n;
+	}
+	if (strcmp(oldest->key, key) == 0 && now - oldest->time < news_every)
+		return;
+	copy_string(oldest->key, key, sizeof(oldest->key));
+	oldest->time = now;
+	e->news_time = d->drop.last;
+	snprintf(e->news, sizeof(e->news), "%s%s%s", d->guest, d->guest[0] != '\0' ? ": " : "", text);
+}
+
 void
 event_of_drop(struct engine *e, const struct drop_record *d, uint64_t packets)
 {
@@ -137,6 +168,7 @@ event_of_drop(struct engine *e, const struct drop_record *d, uint64_t packets)
 	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
 	    d->drop.label);
 	notify_drop(e, d, packets, r.text);
+	drop_is_news(e, d, r.text);
 	/* One line for a scan: the text is that of its latest packet. */
 	snprintf(key, sizeof(key), "d|%s|%s|%u", d->guest, d->drop.label, d->drop.proto);
 	if (model_guest_may_speak(e->model, d->drop.guest_id, GUEST_EVENTS_MAX * 4, d->drop.last))

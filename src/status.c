@@ -73,10 +73,12 @@ drops_json(const struct engine *e)
 	const struct msg_net_state *s = &e->net_state;
 	bool up = e->net != NULL && s->capture_up;
 
-	return json_pack("{s:s, s:I, s:I, s:I, s:o}", "state", up ? "up" : "down",
+	return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "state", up ? "up" : "down",
 	    "packets", (json_int_t)s->drops_seen, "missed", (json_int_t)s->drops_missed,
 	    "folded", (json_int_t)s->drops_folded,
-	    "cause", up ? json_null() : json_plain_or_null(s->cause));
+	    "cause", up ? json_null() : json_plain_or_null(s->cause),
+	    "news_time", e->news_time != 0 ? json_time(e->news_time) : json_null(),
+	    "news", e->news_time != 0 ? json_guest(e->news) : json_null());
 }
 
 static json_t *

@@ -25,14 +25,42 @@ newest_alert(const json_t *status)
 	return newest;
 }
 
+static double
+newest_drop(const json_t *status)
+{
+	return cell_number(json_object_get(status, "drops"), "news_time");
+}
+
+/* A line about it, where no pane has it already. */
+static void
+drop_tell(struct console *c, const json_t *status)
+{
+	for (size_t i = 0; i < PANE_COUNT; i++) {
+		const struct view *v = &c->views[i];
+
+		if (v->visible && (v->pane == &pane_blocked || v->pane == &pane_timeline))
+			return;
+	}
+	/* What a key did is read to its end. */
+	if (c->message == NULL)
+		console_tell(c, "%s", cell_string(json_object_get(status, "drops"), "news"));
+}
+
 static void
 take_status(struct console *c, const json_t *status)
 {
+	bool drop, alert;
+
 	if (!json_is_object(status))
 		return;
 	/* Not for what was wrong before this console looked. */
-	if (c->bell && c->status != NULL && newest_alert(status) > newest_alert(c->status))
+	drop = c->status != NULL && newest_drop(status) != newest_drop(c->status) &&
+	    newest_drop(status) != 0;
+	alert = c->status != NULL && newest_alert(status) > newest_alert(c->status);
+	if (c->bell && (drop || alert))
 		screen_bell(c->canvas);
+	if (drop)
+		drop_tell(c, status);
 	json_decref(c->status);
 	c->status = json_deep_copy(status);
 	c->status_time = now_mono();

@@ -128,7 +128,7 @@ static void
 bell(struct console *c)
 {
 	c->bell = !c->bell;
-	console_tell(c, c->bell ? "bell: it rings when something begins to be wrong" : "bell: off");
+	console_tell(c, c->bell ? "bell: it rings for an alert, and for a kind of blocked packets that is new" : "bell: off");
 }
 
 static void
@@ -190,7 +190,7 @@ const struct key_row key_table[] = {
 	{ { '5' }, "5", "entries", "to the allowlist", 0, pane_5 },
 	{ { '6' }, "6", "events", "to the timeline", 0, pane_6 },
 	{ { 't' }, "t", "theme", "the next colour theme: dark, light, mono", 0, theme },
-	{ { 'b' }, "b", "bell", "ring when an alert begins, or no more", 0, bell },
+	{ { 'b' }, "b", "bell", "ring for an alert or a new kind of drop, or not", 0, bell },
 	{ { UI_KEY_REDRAW }, "^L", "redraw", "paint the screen anew", 0, redraw },
 	{ { '?' }, "?", "help", "this list", 1, help },
 	{ { 'q' }, "q", "detach", "leave; enforcement goes on", 1, detach },

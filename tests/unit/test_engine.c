@@ -334,6 +334,42 @@ what_net_says_is_not_trusted(void **state)
 }
 
 static void
+a_kind_of_drop_is_news_once(void **state)
+{
+	struct rig *r = *state;
+	struct drop d = { .last = now_wall(), .count = 1, .proto = 6, .dport = 445,
+		.flags = DROP_PORTS, .label = "smb" };
+	json_t *j, *drops;
+	double first;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	assert_true(addr_parse("10.77.0.11", &d.src));
+	assert_true(addr_parse("10.77.0.1", &d.dst));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	j = rig_call(r, "status", NULL);
+	drops = json_object_get(j, "drops");
+	assert_string_equal(str(drops, "news"), "agent-1: blocked tcp to 10.77.0.1:445 (smb)");
+	first = json_number_value(json_object_get(drops, "news_time"));
+	json_decref(j);
+	d.dport = 139;
+	d.last += 1000000;
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	j = rig_call(r, "status", NULL);
+	assert_true(json_number_value(json_object_get(json_object_get(j, "drops"), "news_time")) == first);
+	json_decref(j);
+	copy_string(d.label, "default", sizeof(d.label));
+	assert_true(msg_send(r->net, FRAME_DROP, &d, -1));
+	rig_turn(r);
+	j = rig_call(r, "status", NULL);
+	assert_string_equal(str(json_object_get(j, "drops"), "news"),
+	    "agent-1: blocked tcp to 10.77.0.1:139 (default)");
+	json_decref(j);
+}
+
+static void
 drops_join_their_guest_by_mac_then_address(void **state)
 {
 	struct rig *r = *state;
@@ -1225,6 +1261,7 @@ main(void)
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),
+		TEST(a_kind_of_drop_is_news_once),
 		TEST(drops_join_their_guest_by_mac_then_address),
 		TEST(a_flood_of_refusals_leaves_room_for_what_matters),
 		TEST(an_edit_is_saved_and_in_force_at_once),
