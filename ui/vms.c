@@ -223,11 +223,11 @@ detail(const json_t *row, double now, struct lines *l)
 }
 
 static const struct column columns[] = {
-	{ "NAME", "name", 12, 28, 1, false, name_cell, CUT_MIDDLE },
+	{ "NAME", "name", 16, 28, 1, false, name_cell, CUT_MIDDLE },
 	{ "BY", "by", 10, 12, 5, false, by_cell },
 	{ "STATE", "state", 7, 9, 3, false, state_cell },
 	{ "ADDRESS", "addresses", 15, 39, 4, false, address_cell },
-	{ "GUARD", "guard", 7, 11, 1, false, guard_cell },
+	{ "GUARD", "guard", 11, 11, 1, false, guard_cell },
 	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },
 	{ "NO", "denied", 5, 7, 2, true, cell_denied },
 	{ "DROP", "dropped", 5, 7, 2, true, dropped_cell },
