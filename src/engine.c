@@ -388,6 +388,11 @@ conf_take(struct engine *e)
 		return cause;
 	/* The socket stays where it was bound. */
 	copy_string(fresh.control, e->conf.control, sizeof(fresh.control));
+	/* What was wrong with another command says nothing of this one. */
+	if (memcmp(&fresh.notify, &e->conf.notify, sizeof(fresh.notify)) != 0) {
+		free(e->notify_error);
+		e->notify_error = NULL;
+	}
 	e->conf = fresh;
 	reach_taken(reach_reconf(&e->reach, &e->conf));
 	asker_reconf(e->asker, &e->conf);
@@ -412,6 +417,18 @@ reloaded(struct engine *e, const struct msg_reloaded *m)
 	alerts_update(e);
 	if (e->policy.load == NULL)
 		methods_allowlist_read(e);
+}
+
+static void
+notified(struct engine *e, const struct msg_notified *m)
+{
+	char cause[GH_CAUSE_SIZE];
+
+	memcpy(cause, m->cause, sizeof(cause));
+	TERMINATE(cause);
+	free(e->notify_error);
+	e->notify_error = cause[0] != '\0' ? xstrdup(cause) : NULL;
+	alerts_update(e);
 }
 
 /* Only now that priv has said which roles run: who asks before is told of none. */
@@ -469,6 +486,9 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 		return;
 	case FRAME_RAN:
 		asker_ran(e->asker, body);
+		break;
+	case FRAME_NOTIFIED:
+		notified(e, body);
 		break;
 	case FRAME_RELOADED:
 		reloaded(e, body);
@@ -631,5 +651,6 @@ engine_free(struct engine *e)
 	event_free(e->tick);
 	event_free(e->update);
 	free(e->reload_error);
+	free(e->notify_error);
 	free(e);
 }

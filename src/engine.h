@@ -224,6 +224,7 @@ struct engine {
 	struct notifier		*notifier;	/* NULL: nothing to tell yet */
 	struct alert		 alerts[ALERTS_MAX];
 	size_t			 nalerts;
+	char			*notify_error;	/* of the latest message, NULL: it was told */
 	char			*reload_error;
 	struct control_call	*reload_call;
 	bool			 reload_told;	/* priv has answered; the allowlist is read */

@@ -32,6 +32,7 @@ static const struct {
 	{ "allowlist", "it is in force", { "allowlist", "stale" }, { NULL } },
 	{ "pins", "the kernel forwards, or no entry needs it", { "forward", "addresses" }, { NULL } },
 	{ "config", "it is in force", { "reload" }, { NULL } },
+	{ "notify", NULL, { NULL }, { "notify" } },
 };
 
 static const struct alert *

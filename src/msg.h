@@ -37,6 +37,7 @@ enum frame {
 	FRAME_FW_PINNED,	/* struct msg_fw_pinned: at its start all, then each that ends */
 	FRAME_RAN,		/* struct msg_ran: a command of FRAME_RUN has ended, or was not run */
 	FRAME_OUTPUT,		/* struct msg_output + fd: what it prints, from its start on */
+	FRAME_NOTIFIED,		/* struct msg_notified: how the command of FRAME_NOTIFY went */
 
 	/* priv -> net */
 	FRAME_LOG_RULES,	/* struct msg_log_rules: a piece of the list of all */
@@ -258,6 +259,10 @@ enum { NOTIFY_TEXT_MAX = 2048 };
 struct msg_notify {
 	uint32_t	len;
 	char		text[NOTIFY_TEXT_MAX];
+};
+
+struct msg_notified {
+	char		cause[GH_CAUSE_SIZE];	/* why it was not told, "" */
 };
 
 /* What a channel delivers: body is aligned, valid during the call only.

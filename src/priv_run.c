@@ -137,6 +137,10 @@ static void	 notify_next(struct priv_run *);
 static void
 notify_trouble(struct priv_run *r, const char *cause)
 {
+	struct msg_notified m = { .cause = "" };
+
+	copy_string(m.cause, cause != NULL ? cause : "", sizeof(m.cause));
+	r->tell(FRAME_NOTIFIED, &m, -1, r->arg);
 	if (cause != NULL && (r->notify_cause == NULL || strcmp(cause, r->notify_cause) != 0))
 		log_warnx("notify: %s", cause);
 	free(r->notify_cause);
