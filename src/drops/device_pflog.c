@@ -7,9 +7,11 @@
 #include "drops/device.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "firewall/pf.h"
 #include "log.h"
 #include "xmalloc.h"
 
@@ -32,6 +34,18 @@ open_cause(const char *device, int rc, const char *text)
 	return xasprintf("%s: %s", device, text[0] != '\0' ? text : pcap_statustostr(rc));
 }
 
+/* What the rules log to: where pf can do no better, or the interface could not be made,
+ * that is pflog0 (firewall/pf.c). */
+static unsigned
+log_number(const struct conf *conf)
+{
+	char device[GH_IFNAME_SIZE];
+
+	snprintf(device, sizeof(device), "pflog%u", conf->pflog);
+	return if_nametoindex(device) != 0 && pf_log_to_any(pf_host_here(), conf->pflog) ?
+	    conf->pflog : 0;
+}
+
 pcap_t *
 device_open(const struct conf *conf, char **cause)
 {
@@ -39,7 +53,7 @@ device_open(const struct conf *conf, char **cause)
 	pcap_t *p;
 	int rc;
 
-	snprintf(device, sizeof(device), "pflog%u", conf->pflog);
+	snprintf(device, sizeof(device), "pflog%u", log_number(conf));
 	p = pcap_create(device, error);
 	if (p == NULL) {
 		*cause = xasprintf("%s: %s", device, error);

@@ -27,25 +27,37 @@
 
 /* ---- opening ---- */
 
-/* The log interface, or pflog0. */
-static void
-log_open(struct firewall *pf)
+/* Brings the log interface up, and remembers whether it is ours. */
+static char *
+log_up(struct firewall *pf, unsigned number)
 {
-	const bool before = pf->keep.made_log && pf->keep.log == pf->conf.pflog;
-	char *cause, *trouble;
+	const bool before = pf->keep.made_log && pf->keep.log == number;
+	char *cause;
 	bool made;
 
 	if (pf->keep.made_log && !before)
 		free(pf_log_destroy(pf->host, pf->keep.log));
-	cause = pf_log_up(pf->host, pf->conf.pflog, &made);
+	cause = pf_log_up(pf->host, number, &made);
 	pf->keep.made_log = cause == NULL && (made || before);
-	pf->keep.log = pf->conf.pflog;
+	pf->keep.log = number;
+	return cause;
+}
+
+/* The log interface, or pflog0, which rules log to that name none. */
+static void
+log_open(struct firewall *pf)
+{
+	char *cause = log_up(pf, pf->conf.pflog), *trouble;
+
 	pf->log_to_any = cause == NULL && pf_log_to_any(pf->host, pf->conf.pflog);
-	if (cause != NULL)
-		log_warnx("%s", cause);
-	else if (!pf->log_to_any)
-		log_warnx("pf cannot log to pflog%u here, so blocked packets are logged to pflog0 "
-		    "(pflog = 0 in section [drops] shows them)", pf->conf.pflog);
+	if (cause == NULL && !pf->log_to_any)
+		cause = xasprintf("pf cannot log to pflog%u here", pf->conf.pflog);
+	if (cause != NULL) {
+		log_warnx("%s: blocked packets are logged to pflog0 instead", cause);
+		free(cause);
+		if ((cause = log_up(pf, 0)) != NULL)
+			log_warnx("%s: no blocked packet shows", cause);
+	}
 	if ((trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL)
 		log_warnx("%s", trouble);
 	free(trouble);

@@ -557,9 +557,10 @@ where_pf_logs_to_one_interface_alone_that_is_used(void **state)
 	assert_null(strstr(get("anchors/gatehouse"), "block drop in log (to pflog"));
 	assert_non_null(strstr(get("anchors/gatehouse"), "block drop in log quick on"));
 	assert_well();
+	assert_true(is_there("pflog0"));
+	assert_false(is_there("pflog7"));
 	firewall_close(fw);
 	gone("no-log");
-	gone("pflog7");
 	put("no-pflog", "");
 	opened();
 	applied(PROFILE_FILTERED);
