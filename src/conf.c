@@ -90,9 +90,10 @@ static const struct option option_table[] = {
 	{ "daemon", "others-may-watch", TYPE_BOOL, AT(others_may_watch), 0, 0, "no", "yes or no",
 	    "Whether users outside the group may look at everything, but change nothing." },
 
-	{ "guard", "bridge", TYPE_NAMES, AT(bridges), 0, 0, "virbr*, incusbr*, lxdbr*, mpqemubr*",
+	{ "guard", "bridge", TYPE_NAMES, AT(bridges), 0, 0, host_bridges,
 	    "interfaces",
-	    "Bridges with guests behind them. A * at the end stands for any ending." },
+	    "Bridges with guests behind them. A * at the end stands for any ending. On\n"
+	    "macOS and FreeBSD it is bridge* unless told otherwise." },
 	{ "guard", "uid", TYPE_UIDS, 0, 0, 0, "", "USER: PORT, ...",
 	    "A host user whose processes are guarded like a guest: they reach only these\n"
 	    "TCP ports of the loopback. One user a line." },

@@ -17,6 +17,8 @@ const char	*host_getenv(const char *);
 bool		 host_forwards(void);
 /* The commands that make it do so, for both families. */
 const char	*host_forwards_how(void);
+/* Where this system's VM managers put their guests: the default of [guard] bridge. */
+extern const char host_bridges[];
 /* The first uid of somebody who logs in, not of the system. */
 unsigned	 host_first_uid(void);
 /* The command that makes the user of the roles; caller frees. */

@@ -35,6 +35,8 @@ host_user_how(const char *user)
 	return xasprintf("gatehouse setup (which makes %s)", user);
 }
 
+const char host_bridges[] = "bridge*";
+
 unsigned
 host_first_uid(void)
 {

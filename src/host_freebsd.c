@@ -34,6 +34,8 @@ host_user_how(const char *user)
 	return xasprintf("pw useradd %s -d /nonexistent -s /usr/sbin/nologin -c gatehouse", user);
 }
 
+const char host_bridges[] = "bridge*";
+
 unsigned
 host_first_uid(void)
 {

@@ -52,6 +52,8 @@ host_user_how(const char *user)
 	    "--shell /usr/sbin/nologin %s", user);
 }
 
+const char host_bridges[] = "virbr*, incusbr*, lxdbr*, mpqemubr*";
+
 unsigned
 host_first_uid(void)
 {
