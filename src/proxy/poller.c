@@ -57,11 +57,14 @@ poller_run(int fd, short what, void *arg)
 	(void)what;
 	p->running = true;
 	n = poller_batch(p, 0);
-	/* Nested pollers made a wake-up some 3 microseconds longer, and there are
-	 * four of them in a short connection. */
-	while (p->alone != NULL && (n > 0 || p->woken) && p->alone(p->arg) &&
-	    now_mono() / 1000 < until)
-		n = poller_batch(p, p->woken ? 0 : STAY_MS);
+	/* Nested pollers make a wake-up longer, and there are four of them in a short
+	 * connection: so we wait in the inner one, and the outer is not told meanwhile. */
+	if (p->alone != NULL && (n > 0 || p->woken) && p->alone(p->arg)) {
+		event_del(p->event);
+		while ((n > 0 || p->woken) && p->alone(p->arg) && now_mono() / 1000 < until)
+			n = poller_batch(p, p->woken ? 0 : STAY_MS);
+		event_add(p->event, NULL);
+	}
 	p->running = false;
 	if (p->woken)
 		poller_wake(p);

@@ -11,6 +11,8 @@ peer_conf() {
 	group = root
 	control = $D/run/control.sock
 	state = $D/state
+	[inventory]
+	managers = none
 	[guard]
 	bridge = vh1
 	check-every = ${GATEHOUSE_CHECK:-3s}
