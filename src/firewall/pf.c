@@ -50,14 +50,14 @@ log_open(struct firewall *pf)
 	char *cause = log_up(pf, pf->conf.pflog), *trouble;
 
 	pf->log_to_any = cause == NULL && pf_log_to_any(pf->host, pf->conf.pflog);
-	if (cause == NULL && !pf->log_to_any)
-		cause = xasprintf("pf cannot log to pflog%u here", pf->conf.pflog);
-	if (cause != NULL) {
-		log_warnx("%s: blocked packets are logged to pflog0 instead", cause);
+	if (!pf->log_to_any && pf->conf.pflog != 0) {
+		log_warnx("%s: blocked packets are logged to pflog0 instead",
+		    cause != NULL ? cause : "pf logs to no other interface here");
 		free(cause);
-		if ((cause = log_up(pf, 0)) != NULL)
-			log_warnx("%s: no blocked packet shows", cause);
+		cause = log_up(pf, 0);
 	}
+	if (cause != NULL)
+		log_warnx("%s: no blocked packet shows", cause);
 	if ((trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL)
 		log_warnx("%s", trouble);
 	free(trouble);

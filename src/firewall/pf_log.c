@@ -48,7 +48,8 @@ pf_log_up(const struct pf_host *host, unsigned number, bool *made)
 		cause = ifconfig(host, number, "up");
 	if (cause == NULL)
 		return NULL;
-	why = xasprintf("pflog%u cannot be made (on FreeBSD: kldload pflog): %s", number, cause[0] != '\0' ? cause : "ifconfig does not say why");
+	why = xasprintf("pflog%u cannot be made (on FreeBSD: kldload pflog): %s", number,
+	    cause[0] != '\0' ? cause : "ifconfig does not say why");
 	free(cause);
 	return why;
 }
