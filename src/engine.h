@@ -406,7 +406,7 @@ const char	*who_name(uint32_t uid, char[WHO_SIZE]);
 /* Something is wrong, or (over) no more; key says what, text is a sentence. */
 void	 notify_alert(struct engine *, const char *kind, const char *key, const char *guest,
 	    const char *text, bool over);
-/* So many packets more of that run were blocked. */
+/* So many packets more of that run, which is no noise, were blocked. */
 void	 notify_drop(struct engine *, const struct drop_record *, uint64_t packets, const char *text);
 /* Each second: tells what has waited. */
 void	 notify_poll(struct engine *);

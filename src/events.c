@@ -28,8 +28,9 @@ enum { GUEST_EVENTS_MAX = 60 };	/* of one guest, a minute */
 
 /* What needs some time after a start or a change before it is wrong. */
 static const uint64_t grace = 4 * 1000000ull;
-/* How long a limit that refused someone is said to. */
+/* How long a kind of drop is no news after it was. */
 static const uint64_t news_every = 600 * 1000000ull;
+/* How long a limit that refused someone is said to. */
 static const uint64_t limit_shown = 30 * 1000000ull;
 
 const char *
@@ -121,32 +122,37 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 		event_overflow(e, &r);
 }
 
-/* A blocked packet of a kind that was not news lately is: the console tells it whatever
- * pane it shows. */
-static void
-drop_is_news(struct engine *e, const struct drop_record *d, const char *text)
+/* Where it is remembered when a kind was news; of one that is not there, the place of
+ * the oldest, and the time 0. */
+static struct drop_news *
+drop_kind(struct engine *e, const char *guest, const char *label)
 {
 	struct drop_news *oldest = e->drop_news;
-	const uint64_t now = now_mono();
 	char key[sizeof(oldest->key)];
 
-	if (drop_is_noise(&d->drop) || drop_has_passed(&d->drop))
-		return;
-	snprintf(key, sizeof(key), "%s|%s", d->guest, d->drop.label);
-	for (size_t i = 0; i < DROP_NEWS; i++) {
-		struct drop_news *n = &e->drop_news[i];
-
-		if (strcmp(n->key, key) == 0) {
-			oldest = n;
-			break;
-		}
+	snprintf(key, sizeof(key), "%s|%s", guest, label);
+	for (struct drop_news *n = e->drop_news; n < &e->drop_news[DROP_NEWS]; n++) {
+		if (strcmp(n->key, key) == 0)
+			return n;
 		if (n->time < oldest->time)
 			oldest = n;
 	}
-	if (strcmp(oldest->key, key) == 0 && now - oldest->time < news_every)
-		return;
 	copy_string(oldest->key, key, sizeof(oldest->key));
-	oldest->time = now;
+	oldest->time = 0;
+	return oldest;
+}
+
+/* What was blocked is news if nothing of its kind was that lately: the console tells it
+ * whatever pane it shows. */
+static void
+drop_news(struct engine *e, const struct drop_record *d, const char *text)
+{
+	struct drop_news *n = drop_kind(e, d->guest, d->drop.label);
+	const uint64_t now = now_mono();
+
+	if (n->time != 0 && now - n->time < news_every)
+		return;
+	n->time = now;
 	e->news_time = d->drop.last;
 	snprintf(e->news, sizeof(e->news), "%s%s%s", d->guest, d->guest[0] != '\0' ? ": " : "", text);
 }
@@ -158,17 +164,20 @@ event_of_drop(struct engine *e, const struct drop_record *d, uint64_t packets)
 	char key[GH_GUEST_SIZE + GH_LABEL_SIZE + 32], dst[ADDR_TEXT_SIZE];
 	char proto[DROP_WORD_SIZE], service[DROP_WORD_SIZE];
 	bool ports = d->drop.flags & DROP_PORTS, bracket = ports && d->drop.dst.family == 6;
+	const bool noise = drop_is_noise(&d->drop), passed = drop_has_passed(&d->drop);
 
-	r.severity = drop_is_noise(&d->drop) ? EVENT_INFO : EVENT_NOTICE;
+	r.severity = noise ? EVENT_INFO : EVENT_NOTICE;
 	copy_string(r.guest, d->guest, sizeof(r.guest));
 	drop_service(&d->drop, service);
 	snprintf(r.text, sizeof(r.text), "%s %s to %s%s%s%s%s (%s)",
-	    drop_has_passed(&d->drop) ? "passed" : "blocked", drop_proto(&d->drop, proto),
+	    passed ? "passed" : "blocked", drop_proto(&d->drop, proto),
 	    bracket ? "[" : "", addr_format(&d->drop.dst, dst),
 	    bracket ? "]" : "", service[0] == '\0' ? "" : ports ? ":" : " ", service,
 	    d->drop.label);
-	notify_drop(e, d, packets, r.text);
-	drop_is_news(e, d, r.text);
+	if (!noise && !passed) {
+		notify_drop(e, d, packets, r.text);
+		drop_news(e, d, r.text);
+	}
 	/* One line for a scan: the text is that of its latest packet. */
 	snprintf(key, sizeof(key), "d|%s|%s|%u", d->guest, d->drop.label, d->drop.proto);
 	if (model_guest_may_speak(e->model, d->drop.guest_id, GUEST_EVENTS_MAX * 4, d->drop.last))

@@ -4,8 +4,8 @@
  *
  * An alert is told at once, drops that are alike are gathered for a moment and told
  * together; after that like ones come no sooner than [notify] every.  So a port scan
- * is one message.  What guests can cause is
- * also limited in all, and never takes the place of an alert.
+ * is one message.  What guests can cause is also limited in all, and never takes the
+ * place of an alert.
  */
 #include "config.h"
 
@@ -190,8 +190,7 @@ notify_drop(struct engine *e, const struct drop_record *d, uint64_t packets, con
 	char key[KEY_SIZE], count[TEXT_SHORT_SIZE];
 	struct topic *t;
 
-	if (e->conf.notify.n == 0 || !e->conf.notify_drops || drop_is_noise(&d->drop) ||
-	    drop_has_passed(&d->drop))
+	if (e->conf.notify.n == 0 || !e->conf.notify_drops)
 		return;
 	snprintf(key, sizeof(key), "d|%s|%s", d->guest, d->drop.label);
 	if ((t = topic_of(notifier(e), key, true)) == NULL) {
