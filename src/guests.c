@@ -249,7 +249,7 @@ guests_changed(void *arg)
 		freeze_follow(e, g);
 		seen[i].guest = *g;
 		seen[i].frozen = guest_frozen(e, g);
-		seen[i].told = act_unguarded(e, g, was != NULL && was->told);
+		seen[i].told = was != NULL && was->told;
 		if (was != NULL && guest_same(&was->guest, g) && was->frozen == seen[i].frozen)
 			continue;
 		guest_send_all(e, g);
@@ -260,6 +260,8 @@ guests_changed(void *arg)
 	e->nseen = n;
 	pinned_judge(e);
 	life_judge(e);
+	for (size_t i = 0; i < n; i++)
+		seen[i].told = act_unguarded(e, &seen[i].guest, seen[i].told);
 	model_retain_guests(e->model, guest_is_known, e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }

@@ -190,7 +190,9 @@ seats_make(struct asker *a)
 	a->first = n > 0 ? users[0].uid : 0;
 	a->seats = xcalloc(MANAGERS_MAX * INVENTORY_USERS_MAX + CONF_PROVIDERS_MAX, sizeof(*a->seats));
 	for (size_t m = 0; managers_here[m] != NULL; m++) {
-		for (size_t i = 0; conf_names_fit(&a->conf.managers, managers_here[m]->name) && i < n; i++) {
+		if (!conf_names_fit(&a->conf.managers, managers_here[m]->name))
+			continue;
+		for (size_t i = 0; i < n; i++) {
 			if (managers_here[m]->system ? i == 0 : !users[i].system_only)
 				seat_add(a, &users[i])->manager = managers_here[m];
 		}

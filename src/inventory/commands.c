@@ -141,15 +141,28 @@ command_key_ok(enum inventory_command c, const char *key)
 	return true;
 }
 
-/* What stands for "%C", and its length. */
+/* What stands for "%C", and its length; NULL for what is no such word. */
 static const char *
 value_of(char c, const char *key, const char *home, size_t *len)
 {
 	const size_t project = strcspn(key, "/");
-	const char *value = c == 'h' ? home : c == 'n' ? key + project + 1 : key;
 
-	*len = c == 'p' ? project : strlen(value);
-	return value;
+	switch (c) {
+	case 'k':
+		*len = strlen(key);
+		return key;
+	case 'p':
+		*len = project;
+		return key;
+	case 'n':
+		*len = strlen(key + project + 1);
+		return key + project + 1;
+	case 'h':
+		*len = strlen(home);
+		return home;
+	default:
+		return NULL;
+	}
 }
 
 /* One word with what varies in it. */

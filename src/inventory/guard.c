@@ -17,7 +17,7 @@ uid_is_guarded(const struct guard_host *h, const struct guest *g)
 	return false;
 }
 
-/* The interface behind whose addresses one of the guest's is. */
+/* The interface behind whose addresses one of the guest's is, or "". */
 static const char *
 place_of_addrs(const struct guard_host *h, const struct guest *g)
 {
@@ -30,27 +30,22 @@ place_of_addrs(const struct guard_host *h, const struct guest *g)
 				return p->name;
 		}
 	}
-	return NULL;
+	return "";
 }
 
 /* Where a NIC is: where it was heard, what its end on this host belongs to, what its
- * manager says, or, of a guest's only one, what its addresses say. */
-static void
-nic_place(const struct guard_host *h, const struct guest *g, struct guest_nic *nic)
+ * manager says, or, of a guest's only one, what its addresses say.  "": not known. */
+static const char *
+place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
+    char buf[GH_IFNAME_SIZE])
 {
-	const char *by_addr = NULL;
-
 	if (nic->bridge[0] != '\0')
-		memcpy(nic->place, nic->bridge, sizeof(nic->place));
-	else if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, nic->place))
-		return;
-	else if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
-		memcpy(nic->place, nic->source, sizeof(nic->place));
-	else {
-		if (g->nnics <= 1)
-			by_addr = place_of_addrs(h, g);
-		copy_string(nic->place, by_addr != NULL ? by_addr : "", sizeof(nic->place));
-	}
+		return nic->bridge;
+	if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, buf))
+		return buf;
+	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
+		return nic->source;
+	return g->nnics <= 1 ? place_of_addrs(h, g) : "";
 }
 
 static enum nic_guard
@@ -73,12 +68,13 @@ guard_judge(const struct guard_host *h, struct guest *g)
 {
 	/* Of one whose NICs are not known, the first stands for what its addresses say. */
 	const uint32_t n = g->nnics > 0 ? g->nnics : 1;
+	char buf[GH_IFNAME_SIZE];
 
 	g->guard = NIC_GUARDED;
 	for (uint32_t i = 0; i < n; i++) {
 		struct guest_nic *nic = &g->nics[i];
 
-		nic_place(h, g, nic);
+		copy_string(nic->place, place_of(h, g, nic, buf), sizeof(nic->place));
 		nic->guard = (uint8_t)nic_judge(h, g, nic);
 		if (nic->guard > g->guard)
 			g->guard = nic->guard;

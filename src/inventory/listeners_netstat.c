@@ -13,12 +13,10 @@
 
 #include <netinet/in.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "inventory/guest_row.h"
 #include "text.h"
-#include "xmalloc.h"
 
 enum { PROTO, RECEIVED, SENT, LOCAL, FOREIGN, STATE, WORDS, LINE_BYTES = 256 };
 

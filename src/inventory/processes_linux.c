@@ -13,50 +13,38 @@
 
 enum { ARGS_SIZE = 128 << 10, ARGS_MAX = 2048 };
 
-/* proc: the directory; pid: the process's within it. */
-typedef void	(*each_fn)(int proc, const char *pid, uint32_t uid, void *arg);
-
-static void
-each(each_fn fn, void *arg)
+/* The number of the next process, and who it is; NULL past the last. */
+static const char *
+process_next(DIR *proc, uint32_t *uid)
 {
-	DIR *proc = opendir("/proc");
 	struct dirent *e;
 	struct stat st;
 
-	if (proc == NULL)
-		return;
 	while ((e = readdir(proc)) != NULL) {
-		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-		    fstatat(dirfd(proc), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			fn(dirfd(proc), e->d_name, (uint32_t)st.st_uid, arg);
+		if (e->d_name[0] < '1' || e->d_name[0] > '9' ||
+		    fstatat(dirfd(proc), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			continue;
+		*uid = (uint32_t)st.st_uid;
+		return e->d_name;
 	}
-	closedir(proc);
-}
-
-struct look {
-	const struct conf	*conf;
-	bool			*running;
-};
-
-static void
-look(int proc, const char *pid, uint32_t uid, void *arg)
-{
-	const struct look *l = arg;
-
-	(void)proc;
-	(void)pid;
-	for (uint32_t i = 0; i < l->conf->nuids; i++) {
-		if (l->conf->uids[i].uid == uid)
-			l->running[i] = true;
-	}
+	return NULL;
 }
 
 void
 processes_look(const struct conf *conf, bool *running)
 {
-	struct look l = { conf, running };
+	DIR *proc = opendir("/proc");
+	uint32_t uid;
 
-	each(look, &l);
+	if (proc == NULL)
+		return;
+	while (process_next(proc, &uid) != NULL) {
+		for (uint32_t i = 0; i < conf->nuids; i++) {
+			if (conf->uids[i].uid == uid)
+				running[i] = true;
+		}
+	}
+	closedir(proc);
 }
 
 /* What one process was started with, cut into words in buf. */
@@ -80,29 +68,22 @@ args_read(int proc, const char *pid, char *buf, const char **argv)
 	return n;
 }
 
-struct call {
-	void	(*fn)(const struct process_args *, void *);
-	void	*arg;
-};
-
-static void
-call(int proc, const char *pid, uint32_t uid, void *arg)
-{
-	static char buf[ARGS_SIZE];
-	static const char *argv[ARGS_MAX];
-	const struct call *c = arg;
-	struct process_args p = { .argv = argv, .uid = uid };
-
-	if ((p.argc = args_read(proc, pid, buf, argv)) == 0)
-		return;
-	p.pid = (uint32_t)strtoul(pid, NULL, 10);
-	c->fn(&p, c->arg);
-}
-
 void
 processes_each(void (*fn)(const struct process_args *, void *), void *arg)
 {
-	struct call c = { fn, arg };
+	static char buf[ARGS_SIZE];
+	static const char *argv[ARGS_MAX];
+	struct process_args p = { .argv = argv };
+	DIR *proc = opendir("/proc");
+	const char *pid;
 
-	each(call, &c);
+	if (proc == NULL)
+		return;
+	while ((pid = process_next(proc, &p.uid)) != NULL) {
+		if ((p.argc = args_read(dirfd(proc), pid, buf, argv)) == 0)
+			continue;
+		p.pid = (uint32_t)strtoul(pid, NULL, 10);
+		fn(&p, arg);
+	}
+	closedir(proc);
 }
