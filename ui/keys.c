@@ -128,7 +128,8 @@ static void
 bell(struct console *c)
 {
 	c->bell = !c->bell;
-	console_tell(c, c->bell ? "bell: it rings for an alert, and for a kind of blocked packets that is new" : "bell: off");
+	console_tell(c, c->bell ? "bell: it rings for an alert, and for a kind of blocked packets "
+	    "that is new" : "bell: off");
 }
 
 static void

@@ -61,7 +61,8 @@ prompt_ask(struct console *c, bool typed, const char *question, const char *meth
 		return;
 	}
 	/* The question may be cut; what to answer never. */
-	snprintf(label, sizeof(label), "%s %s", draw_clean(clean, sizeof(clean), question), typed ? "Type yes: " : "[y/N] ");
+	snprintf(label, sizeof(label), "%s %s", draw_clean(clean, sizeof(clean), question),
+	    typed ? "Type yes: " : "[y/N] ");
 	prompt_open(c, typed ? PROMPT_TYPED_QUESTION : PROMPT_QUESTION, label, "");
 	c->prompt.method = xstrdup(method);
 	c->prompt.params = params;
