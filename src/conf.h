@@ -1,6 +1,6 @@
 /*
  * The configuration: one struct, filled from defaults and gatehouse.conf by
- * the one table in conf.c, which also prints it back.
+ * the one table in conf.c, and printed back by it (conf_print.c).
  */
 #ifndef CONF_H
 #define CONF_H
