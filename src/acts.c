@@ -14,12 +14,21 @@
 #include "text.h"
 #include "xmalloc.h"
 
+enum { SETTLE_SECONDS = 10 };	/* two lists of a slow VM manager's */
+static const struct timeval settle_interval = { 0, 100000 };
+
 /* One on its way. */
 struct acting {
 	struct engine		*engine;
 	struct control_call	*call;		/* NULL: nobody asked */
 	bool			 start;
 	char			 name[GH_GUEST_SIZE];
+
+	/* While it is not settled what its VM manager calls the guest. */
+	uint32_t		 id;
+	uint64_t		 since;		/* mono */
+	struct event		*again;
+	struct acting		*next;
 };
 
 static void
@@ -48,20 +57,80 @@ act_done(const char *cause, void *arg)
 	free(a);
 }
 
+static void
+act_run(struct acting *a, const struct guest *g)
+{
+	char *cause = asker_act(a->engine->asker, g, a->start, act_done, a);
+
+	if (cause != NULL)
+		act_done(cause, a);
+	free(cause);
+}
+
+static void
+act_wait_end(struct acting *a)
+{
+	struct acting **p;
+
+	for (p = &a->engine->acts; *p != a; p = &(*p)->next)
+		continue;
+	*p = a->next;
+	event_free(a->again);
+	a->again = NULL;
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct acting *a = arg;
+	const struct guest *g = inventory_by_id(a->engine->inventory, a->id);
+
+	(void)fd;
+	(void)what;
+	if (g != NULL && asker_settled(a->engine->asker, g)) {
+		act_wait_end(a);
+		act_run(a, g);
+	} else if (g == NULL || now_mono() - a->since > SETTLE_SECONDS * 1000000ull) {
+		act_wait_end(a);
+		act_done(g == NULL ? "the guest is gone" :
+		    "its VM manager does not list it now; see \"gatehouse vms\" and try again", a);
+	}
+}
+
 void
 act_guest(struct engine *e, const struct guest *g, bool start, struct control_call *call)
 {
 	struct acting *a = xcalloc(1, sizeof(*a));
-	char *cause;
 
 	a->engine = e;
 	a->call = call;
 	a->start = start;
 	copy_string(a->name, g->name, sizeof(a->name));
-	cause = asker_act(e->asker, g, start, act_done, a);
-	if (cause != NULL)
-		act_done(cause, a);
-	free(cause);
+	if (asker_settled(e->asker, g)) {
+		act_run(a, g);
+		return;
+	}
+	/* A name that is another guest's by now must not be told to stop. */
+	a->id = g->id;
+	a->since = now_mono();
+	a->again = event_new(e->base, -1, EV_PERSIST, on_again, a);
+	if (a->again == NULL)
+		fatalx("out of memory (acts)");
+	a->next = e->acts;
+	e->acts = a;
+	event_add(a->again, &settle_interval);
+	asker_hurry(e->asker);
+}
+
+void
+acts_free(struct engine *e)
+{
+	struct acting *a;
+
+	while ((a = e->acts) != NULL) {
+		act_wait_end(a);
+		act_done("the daemon is ending", a);
+	}
 }
 
 bool

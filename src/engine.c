@@ -632,6 +632,7 @@ engine_free(struct engine *e)
 	if (e->reload_call != NULL)
 		control_fail(e->reload_call, CONTROL_FAILED, xstrdup("the daemon is ending"));
 	methods_free(e);
+	acts_free(e);
 	inventory_asks(e->inventory, NULL);
 	asker_free(e->asker);
 	rules_free(e);

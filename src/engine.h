@@ -162,6 +162,7 @@ struct engine {
 	struct model		*model;
 	struct inventory	*inventory;
 	struct asker		*asker;
+	struct acting		*acts;		/* that wait for a VM manager's word */
 	struct control		*control;
 	struct policy		 policy;
 	uint64_t		 started, started_mono;	/* wall and the other clock */
@@ -339,6 +340,8 @@ void	 freeze_free(struct engine *);
 /* ---- acts.c ---- */
 /* Starts or stops it; the call, or NULL, is answered when that is done. */
 void	 act_guest(struct engine *, const struct guest *, bool start, struct control_call *);
+/* Those that wait are told that the daemon ends. */
+void	 acts_free(struct engine *);
 /* Stops one that runs and is not guarded, if that is wanted; told: it has been told
  * already.  Whether it is one that has been told. */
 bool	 act_unguarded(struct engine *, const struct guest *, bool told);

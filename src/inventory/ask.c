@@ -284,6 +284,14 @@ asker_ran(struct asker *a, const struct msg_ran *m)
 	talks_ran(a->talks, m);
 }
 
+/* A new name whose hardware address is being asked for may be an old guest's: said
+ * too soon it would be a guest of its own for a moment. */
+static bool
+told_is_whole(const struct seat *s, const struct told *t)
+{
+	return t->asked != 0 || !has_detail(s, t->step);
+}
+
 void
 asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 {
@@ -291,9 +299,7 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 		const struct seat *s = &a->seats[i];
 
 		for (size_t t = 0; t < s->ntold; t++) {
-			/* A new name whose hardware address is being asked for may be an old
-			 * guest's: said too soon it would be a guest of its own for a moment. */
-			if (s->cause == NULL && s->told[t].asked == 0 && has_detail(s, s->told[t].step))
+			if (s->cause == NULL && !told_is_whole(s, &s->told[t]))
 				continue;
 			for (uint32_t r = 0; r < s->told[t].n && *n < max; r++) {
 				struct sighting *row = &list[(*n)++];
@@ -357,6 +363,20 @@ asker_command(const struct guest *g, bool start)
 			return start ? managers_here[i]->start : managers_here[i]->stop;
 	}
 	return COMMAND_NONE;
+}
+
+bool
+asker_settled(const struct asker *a, const struct guest *g)
+{
+	const struct seat *s = seat_of(a, g);
+
+	if (s == NULL || s->absent || s->cause != NULL)
+		return true;
+	for (size_t i = 0; i < s->ntold; i++) {
+		if (strcmp(s->told[i].key, g->key) == 0)
+			return told_is_whole(s, &s->told[i]);
+	}
+	return false;
 }
 
 static void

@@ -49,6 +49,9 @@ bool		 asker_look(struct asker *, enum inventory_command, void (*said)(const str
 		    void *), void *arg);
 /* The manager's command that starts or stops a guest, COMMAND_NONE: it cannot. */
 enum inventory_command asker_command(const struct guest *, bool start);
+/* Whether its key is what its VM manager calls it now.  It is not between a renaming
+ * and the manager's word on which guest the new name is. */
+bool		 asker_settled(const struct asker *, const struct guest *);
 /* Runs it. done, with NULL or a cause, is called once unless a cause is returned
  * (caller frees). */
 char		*asker_act(struct asker *, const struct guest *, bool start,

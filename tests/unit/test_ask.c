@@ -270,6 +270,53 @@ who_has_no_manager_is_not_acted_on(void **state)
 	assert_int_equal(asker_command(&g, false), COMMAND_VIRSH_STOP);
 }
 
+/* The latest request of that command's; waits until it has been made so often. */
+static const struct msg_run *
+ran(enum inventory_command c, size_t times)
+{
+	for (int i = 0; i < 400; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; k < nrequests; k++) {
+			n += requests[k].command == c;
+			if (requests[k].command == c && n == times)
+				return &requests[k];
+		}
+		turn(25);
+	}
+	fail_msg("command %u was not run %zu times", (unsigned)c, times);
+	return NULL;
+}
+
+/* Another guest may have the old name by then. */
+static void
+a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is(void **state)
+{
+	const char *const nic = "vnet0 network default virtio 52:54:00:00:00:01\n";
+	struct guest g = { .name = "old", .key = "old", .manager = "virsh" };
+	struct conf c = conf;
+
+	conf_defaults(&c);
+	c.inventory_users = conf.inventory_users;
+	c.inventory_seconds = 1;
+	asker_reconf(asker, &c);
+	assert_false(asker_settled(asker, &g));		/* not a word yet */
+	answer(ran(COMMAND_VIRSH_LIST, 1), RAN_EXITED, 0, " 1 old running\n", "");
+	assert_false(asker_settled(asker, &g));
+	answer(ran(COMMAND_VIRSH_NICS, 1), RAN_EXITED, 0, nic, "");
+	assert_true(asker_settled(asker, &g));
+	answer(ran(COMMAND_VIRSH_LIST, 2), RAN_EXITED, 0, " 2 new running\n", "");
+	assert_false(asker_settled(asker, &g));
+	copy_string(g.key, "new", sizeof(g.key));
+	assert_false(asker_settled(asker, &g));
+	answer(ran(COMMAND_VIRSH_NICS, 2), RAN_EXITED, 0, nic, "");
+	assert_true(asker_settled(asker, &g));
+	/* One that is asked in vain is not waited for: it says itself what it cannot. */
+	answer(ran(COMMAND_VIRSH_LIST, 3), RAN_EXITED, 1, "", "no daemon\n");
+	copy_string(g.key, "old", sizeof(g.key));
+	assert_true(asker_settled(asker, &g));
+}
+
 int
 main(void)
 {
@@ -284,6 +331,7 @@ main(void)
 		TEST(a_flood_is_cut_off_and_a_failure),
 		TEST(frames_that_belong_to_nothing_are_dropped),
 		TEST(who_has_no_manager_is_not_acted_on),
+		TEST(a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
