@@ -69,7 +69,7 @@ doctor_main(const struct conf *conf, const char *conf_path, bool json)
 
 	doctor_files(rows, conf, conf_path);
 	doctor_route(rows);
-	doctor_host(rows);
+	doctor_host(rows, conf);
 	doctor_softnet(rows, conf);
 	result = ask_daemon(conf, &code, &cause);
 	if (result != NULL) {

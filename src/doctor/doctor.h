@@ -19,6 +19,8 @@
 #include "conf.h"
 #include "doctor/report.h"
 
+struct pf_host;
+
 /* ---- doctor.c ---- */
 /* The words after "doctor". Returns an exit code. */
 int	 doctor_main(const struct conf *, const char *conf_path, bool json);
@@ -48,8 +50,10 @@ enum { DOCTOR_NAT_PRIORITY = -105 };	/* dstnat - 5, as in the rule files */
 bool	 foreign_nft(json_t *rows, const char *json, size_t len);
 
 /* ---- foreign_pf.c ---- */
-/* The same of `pfctl -s nat` and `pfctl -s rules`, one after the other. */
-void	 foreign_pf(json_t *rows, const char *rules, const char *anchor);
+/* The same of `pfctl -s nat` and `pfctl -s rules`, and whether our anchor is hooked as
+ * it must be before rules are applied. */
+void	 foreign_pf(json_t *rows, const struct pf_host *, const char *nat, const char *rules,
+	    const struct conf *);
 
 /* ---- softnet.c ---- */
 /* Where tart is on the inventory's path: which softnet it uses, and what that leaves
@@ -57,6 +61,6 @@ void	 foreign_pf(json_t *rows, const char *rules, const char *anchor);
 void	 doctor_softnet(json_t *rows, const struct conf *);
 
 /* ---- host_SYSTEM.c ---- */
-void	 doctor_host(json_t *rows);
+void	 doctor_host(json_t *rows, const struct conf *);
 
 #endif

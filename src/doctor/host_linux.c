@@ -28,11 +28,12 @@ legacy(json_t *rows, const char *path, const char *tool)
 }
 
 void
-doctor_host(json_t *rows)
+doctor_host(json_t *rows, const struct conf *conf)
 {
 	struct nft_ctx *ctx;
 	const char *text;
 
+	(void)conf;
 	if (geteuid() != 0) {
 		doctor_add(rows, "foreign", DOCTOR_SKIP, xstrdup("tables of others can be listed by root "
 		    "alone"), "run \"gatehouse doctor\" as root");

@@ -10,10 +10,10 @@
 #include "xmalloc.h"
 
 void
-doctor_host(json_t *rows)
+doctor_host(json_t *rows, const struct conf *conf)
 {
 	const struct pf_host *host = pf_host_here();
-	char *nat = NULL, *rules = NULL, *all, *cause;
+	char *nat = NULL, *rules = NULL, *cause;
 
 	if (geteuid() != 0) {
 		doctor_add(rows, "foreign", DOCTOR_SKIP, xstrdup("pf's main rules can be listed by root "
@@ -23,13 +23,10 @@ doctor_host(json_t *rows)
 	cause = pf_ctl_show(host, NULL, "nat", false, &nat);
 	if (cause == NULL)
 		cause = pf_ctl_show(host, NULL, "rules", false, &rules);
-	if (cause != NULL) {
+	if (cause != NULL)
 		doctor_add(rows, "foreign", DOCTOR_FAIL, cause, "\"pfctl -s info\" says whether pf is there");
-	} else {
-		all = xasprintf("%s\n%s\n", nat, rules);
-		foreign_pf(rows, all, host->anchor);
-		free(all);
-	}
+	else
+		foreign_pf(rows, host, nat, rules, conf);
 	free(nat);
 	free(rules);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "doctor/doctor.h"
+#include "firewall/pf.h"
 #include "xmalloc.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -14,9 +15,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char *text = xstrndup((const char *)data, len), *lines;
 	json_t *rows = json_array(), *result;
+	struct conf conf;
 
 	foreign_nft(rows, (const char *)data, len);
-	foreign_pf(rows, text, "com.apple/gatehouse");
+	conf_defaults(&conf);
+	foreign_pf(rows, &pf_host_macos, text, text, &conf);
 	if (json_array_size(rows) == 0)
 		abort();
 	result = json_pack("{s:o}", "checks", rows);

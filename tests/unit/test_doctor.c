@@ -4,6 +4,8 @@
 #include "unit.h"
 
 #include "doctor/doctor.h"
+#include "firewall/pf.h"
+#include "xmalloc.h"
 
 #define TABLE(f, t)	"{\"table\":{\"family\":\"" f "\",\"name\":\"" t "\"}}"
 #define CHAIN(f, t, n)	"{\"chain\":{\"family\":\"" f "\",\"table\":\"" t "\",\"name\":\"" n "\"}}"
@@ -119,44 +121,58 @@ test_nft_takes_anything(void **state)
 	    "{\"rule\":{\"expr\":{\"a\":1}}},{\"rule\":{\"expr\":[1,null,[]]}}]}", DOCTOR_OK, "no table");
 }
 
+/* Rows past the first that says the hook is there. */
 static void
-pf_says(const char *listing, const char *anchor, const char *check, enum doctor_state state,
-    const char *part)
+pf_says(const struct pf_host *host, const char *nat, const char *rules, const char *check,
+    enum doctor_state state, const char *part)
 {
 	json_t *rows = json_array();
+	struct conf conf;
 
-	foreign_pf(rows, listing, anchor);
+	conf_defaults(&conf);
+	foreign_pf(rows, host, nat, rules, &conf);
 	assert_true(json_array_size(rows) >= 1);
-	assert_row(rows, 0, check, state, part);
+	assert_row(rows, state != DOCTOR_FAIL, check, state, part);
 	json_decref(rows);
 }
 
 static void
 test_pf_main_rules(void **state)
 {
-	static const char well[] = "pf's main rules ask the anchor";
+	static const char nothing[] = "nothing in pf's main rules", nat[] = "rdr-anchor \"gatehouse\" all\n",
+	    rules[] = "anchor \"gatehouse\" all\n";
+	const struct pf_host *freebsd = &pf_host_freebsd, *macos = &pf_host_macos;
+	json_t *rows = json_array();
+	struct conf conf;
 
-	pf_says("rdr-anchor \"gatehouse\" all\nanchor \"gatehouse\" all\npass all flags S/SA keep state\n",
-	    "gatehouse", "hook", DOCTOR_OK, well);
-	pf_says("nat-anchor \"com.apple/*\" all\nrdr-anchor \"com.apple/*\" all\n"
+	pf_says(freebsd, nat, "anchor \"gatehouse\" all\npass all flags S/SA keep state\n", "foreign",
+	    DOCTOR_OK, nothing);
+	pf_says(macos, "nat-anchor \"com.apple/*\" all\nrdr-anchor \"com.apple/*\" all\n",
 	    "scrub-anchor \"com.apple/*\" all fragment reassemble\nanchor \"com.apple/*\" all\n",
-	    "com.apple/gatehouse", "hook", DOCTOR_OK, well);
+	    "foreign", DOCTOR_OK, nothing);
 	/* Not quick: asked, and overruled. */
-	pf_says("rdr-anchor \"gatehouse\" all\nblock drop all\nanchor \"gatehouse\" all\n", "gatehouse",
-	    "hook", DOCTOR_OK, well);
-	pf_says("rdr-anchor \"gatehouse\" all\npass quick on lo0 all\nanchor \"gatehouse\" all\n",
-	    "gatehouse", "foreign", DOCTOR_WARN, "(anchor): pass quick on lo0 all");
-	pf_says("rdr pass on em0 inet proto tcp from any to any port = http -> 10.0.0.1\n"
-	    "rdr-anchor \"gatehouse\" all\nanchor \"gatehouse\" all\n", "gatehouse", "foreign", DOCTOR_WARN,
-	    "(rdr-anchor): rdr pass on em0");
-	pf_says("rdr-anchor \"gatehouse\" all\nanchor \"vpn/*\" all\nanchor \"gatehouse\" all\n",
-	    "gatehouse", "foreign", DOCTOR_WARN, "anchor \"vpn/*\" all");
-	pf_says("", "gatehouse", "hook", DOCTOR_FAIL, "no rdr-anchor \"gatehouse\"");
-	pf_says("rdr-anchor \"gatehouse\" all\n", "gatehouse", "hook", DOCTOR_FAIL, "no anchor \"gatehouse\"");
-	pf_says("rdr-anchor \"gatehouse-old\" all\nanchor \"gatehouse-old\" all", "gatehouse", "hook", DOCTOR_FAIL,
-	    "no rdr-anchor");
-	pf_says("rdr-anchor \"com.apple.internet-sharing\" all\n", "com.apple/gatehouse", "hook", DOCTOR_FAIL,
-	    "no rdr-anchor");
+	pf_says(freebsd, nat, "block drop all\nanchor \"gatehouse\" all\n", "foreign", DOCTOR_OK, nothing);
+	pf_says(freebsd, nat, "pass quick on lo0 all\nanchor \"gatehouse\" all\n", "foreign", DOCTOR_WARN,
+	    "(anchor): pass quick on lo0 all");
+	pf_says(freebsd, "rdr on em0 inet proto tcp from any to any port = http -> 10.0.0.1\n"
+	    "rdr-anchor \"gatehouse\" all\n", rules, "foreign", DOCTOR_WARN, "(rdr-anchor): rdr on em0");
+	pf_says(freebsd, nat, "anchor \"vpn/*\" all\nanchor \"gatehouse\" all\n", "foreign", DOCTOR_WARN,
+	    "anchor \"vpn/*\" all");
+	pf_says(freebsd, "", "", "hook", DOCTOR_FAIL, "lack: rdr-anchor \"gatehouse\", anchor");
+	pf_says(freebsd, nat, "", "hook", DOCTOR_FAIL, "lack: anchor \"gatehouse\"");
+	pf_says(freebsd, "rdr-anchor \"gatehouse-old\" all\n", "anchor \"gatehouse-old\" all", "hook",
+	    DOCTOR_FAIL, "lack: rdr-anchor");
+	pf_says(macos, "rdr-anchor \"com.apple.internet-sharing\" all\n", "", "hook", DOCTOR_FAIL,
+	    "lack: rdr-anchor \"com.apple/*\"");
+	/* What keeps rules from being applied is no less for the doctor. */
+	pf_says(freebsd, "rdr pass inet proto tcp from any to any port = http -> 10.0.0.1\n"
+	    "rdr-anchor \"gatehouse\" all\n", rules, "hook", DOCTOR_FAIL, "decides before");
+	conf_defaults(&conf);
+	conf.egress.n = 1;
+	copy_string(conf.egress.name[0], "em0", GH_IFNAME_SIZE);
+	foreign_pf(rows, freebsd, nat, rules, &conf);
+	assert_row(rows, 0, "hook", DOCTOR_FAIL, "lack: nat-anchor");
+	json_decref(rows);
 }
 
 static void
