@@ -76,6 +76,8 @@ struct resolver {
 	const struct resolver	*first;		/* the one that is told of changes */
 	struct hash_key		 key;
 	unsigned		 nlookups, nsockets;
+	void			(*opened)(int fd, bool out, void *);	/* NULL: nobody wants to know */
+	void			*opened_arg;
 	bool			 draining;
 	LIST_HEAD(, lookup)	 lookups[BUCKETS];
 	struct lookups		 queue;
@@ -296,6 +298,8 @@ lookup_open(struct lookup *l, int type, short what, event_callback_fn cb)
 		lookup_close(l);
 		return false;
 	}
+	if (r->opened != NULL)
+		r->opened(l->fd, type == SOCK_STREAM, r->opened_arg);
 	/* From the kernel: libevent's generator is not made for threads. */
 	if (getentropy(&l->id, sizeof(l->id)) == -1)
 		fatal("cannot draw the id of a query");
@@ -521,6 +525,13 @@ resolver_readdressed(int fd, short what, void *arg)
 		return;
 	r->generation++;
 	dns_cache_clear(r->cache);
+}
+
+void
+resolver_on_open(struct resolver *r, void (*opened)(int, bool, void *), void *arg)
+{
+	r->opened = opened;
+	r->opened_arg = arg;
 }
 
 bool

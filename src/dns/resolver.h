@@ -47,6 +47,10 @@ struct resolver	*resolver_new(struct event_base *, const struct conf *, char **c
 /* Another one, for another thread's event base, that asks the same servers; the
  * first one must outlive it. */
 struct resolver	*resolver_like(const struct resolver *, struct event_base *);
+/* Tells of each socket that the event base watches from now on, to who waits elsewhere;
+ * out: for writing. Closing it is all that ends it. */
+void		 resolver_on_open(struct resolver *, void (*opened)(int fd, bool out, void *arg),
+		    void *arg);
 /* Nobody may be waiting any more. */
 void		 resolver_free(struct resolver *);
 

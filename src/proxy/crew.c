@@ -51,7 +51,7 @@ typedef void	(*member_fn)(struct member *, void *);
 struct member {
 	struct crew		*crew;
 	pthread_t		 thread;
-	bool			 started;
+	bool			 started, quits;
 	struct event_base	*base;
 	struct resolver		*resolver;
 	struct proxy		*proxy;
@@ -210,7 +210,11 @@ member_main(void *arg)
 {
 	struct member *m = arg;
 
-	event_base_dispatch(m->base);
+	while (!m->quits) {
+		event_base_loop(m->base, EVLOOP_NONBLOCK);
+		if (!m->quits)
+			proxy_serve(m->proxy);
+	}
 	return NULL;
 }
 
@@ -455,7 +459,7 @@ member_start(struct crew *c, struct member *m, const struct resolver *like, cons
 	m->proxy = proxy_new(m->base, m->resolver, conf, c->shared, &sink, &cause);
 	if (m->proxy == NULL)
 		return cause;
-	if (!proxy_stay(m->proxy, m->called.fd[0]))
+	if (!proxy_bell(m->proxy, m->called.fd[0]))
 		return xasprintf("cannot watch a worker's bell: %s", strerror(errno));
 	proxy_set_owner(m->proxy, c->owner);
 	/* Signals are the owner's. */
@@ -502,7 +506,7 @@ static void
 member_quit(struct member *m, void *arg)
 {
 	(void)arg;
-	event_base_loopbreak(m->base);
+	m->quits = true;
 }
 
 static void

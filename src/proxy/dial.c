@@ -66,6 +66,7 @@ dial_abandon(struct dial *d)
 	if (d == NULL)
 		return;
 	p = d->session->proxy;
+	p->ndials--;
 	dial_settle(d);
 	if (!d->raced) {
 		free(d);
@@ -205,6 +206,7 @@ dial_new(struct session *s, const struct hit *h)
 
 	if (d == NULL)
 		return NULL;
+	s->proxy->ndials++;
 	d->session = s;
 	d->hit = *h;
 	d->turn = preferred_family(s);

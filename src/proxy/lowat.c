@@ -22,7 +22,6 @@
 enum {
 	LOWAT_AFTER = 4 << 20,
 	LOWAT_BYTES = 256 << 10,
-	LOWAT_MS = 8,
 	LOWAT_KEEPS = 64 << 10,
 	LOWAT_PAUSE_MS = 50,
 };

@@ -1,10 +1,15 @@
 /*
- * Readiness of sockets: edge-triggered, registered once and for as long as
- * the descriptor is open, for writing too where that was ever refused.  That is one system call a
- * socket over its whole life (closing it ends the registration) and no
- * memory of ours per socket; libevent would need two calls and an event of
- * 128 bytes each.  The poller itself is one descriptor in the event base,
- * which makes each wake-up one of two pollers; poller_stay() avoids that.
+ * Readiness of sockets: edge-triggered, registered once and for as long as the
+ * descriptor is open, for writing too where that was ever refused.  That is one system
+ * call a socket over its whole life (closing it ends the registration) and no memory
+ * of ours per socket; libevent would need two calls and an event of 128 bytes each.
+ *
+ * A worker waits in its poller alone.  Were the poller watched by libevent instead,
+ * each wake-up would be one of two pollers, and registering a socket would take a lock
+ * that all of the kernel shares and walk over all that are registered: of a TLS
+ * connection's CPU time that was 5 % on the bench.  So what libevent
+ * watches for the worker is registered here as well (POLLER_ELSEWHERE), and the
+ * worker gives it its turn.
  *
  * An edge is told once: the owner must go on until EAGAIN, or remember that
  * it did not.
@@ -13,8 +18,7 @@
 #define POLLER_H
 
 #include <stdbool.h>
-
-struct event_base;
+#include <stddef.h>
 
 enum {
 	POLLER_IN = 1 << 0,
@@ -22,10 +26,13 @@ enum {
 	POLLER_END = 1 << 2,	/* the peer ended its side, or an error is pending */
 };
 
+/* The item of a descriptor that is served elsewhere. */
+#define POLLER_ELSEWHERE	NULL
+
 struct poller;
-/* ready runs for each descriptor with news; after runs at the end of each
- * batch, and soon after poller_wake(). */
-struct poller	*poller_new(struct event_base *, void (*ready)(void *item, unsigned what, void *arg),
+/* ready runs for each descriptor with news, after at the end of each turn. NULL and a
+ * cause (caller frees). */
+struct poller	*poller_new(void (*ready)(void *item, unsigned what, void *arg),
 		    void (*after)(void *arg), void *arg, char **cause);
 void		 poller_free(struct poller *);
 /* out: tell of writing too. One that is writable now would be told so at once. */
@@ -33,13 +40,10 @@ bool		 poller_add(struct poller *, int fd, void *item, bool out);
 /* From now on news of the descriptor, of writing too, is of this item; what
  * holds now is told again. */
 bool		 poller_move(struct poller *, int fd, void *item);
+/* The next turn, or the one that runs, does not wait. */
 void		 poller_wake(struct poller *);
-/*
- * For a thread that does little else: having served a batch, the poller waits
- * for the next one itself, as long as batches keep coming, while alone() says
- * that nothing else on the event base is urgent, and until bell becomes
- * readable; it returns to the event base every few milliseconds all the same.
- */
-bool		 poller_stay(struct poller *, int bell, bool (*alone)(void *arg));
+/* Waits for news so long (-1: until there is some) and serves it. False: there was none,
+ * or some that is served elsewhere. */
+bool		 poller_turn(struct poller *, int wait_ms);
 
 #endif

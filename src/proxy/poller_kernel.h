@@ -9,13 +9,13 @@
 enum { POLLER_BATCH = 256 };
 
 struct poller_news {
-	void		*item;		/* NULL: the bell */
+	void		*item;
 	unsigned	 what;		/* POLLER_* */
 };
 
 /* A descriptor that ends with exec(2), or -1 and errno. */
 int	 poller_kernel_open(void);
-/* How many came within so long, -1 on error. */
+/* How many came within so long (-1: however long), -1 on error. */
 int	 poller_kernel_wait(int poller, struct poller_news news[POLLER_BATCH], int wait_ms);
 /* As poller_add() and poller_move(). */
 bool	 poller_kernel_add(int poller, int fd, void *item, bool out);

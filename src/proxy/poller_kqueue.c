@@ -46,9 +46,9 @@ poller_kernel_open(void)
 int
 poller_kernel_wait(int poller, struct poller_news news[POLLER_BATCH], int wait_ms)
 {
-	const struct timespec wait = { .tv_nsec = wait_ms * 1000000L };
+	const struct timespec wait = { .tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000L };
 	struct kevent events[POLLER_BATCH];
-	const int n = kevent(poller, NULL, 0, events, POLLER_BATCH, &wait);
+	const int n = kevent(poller, NULL, 0, events, POLLER_BATCH, wait_ms == -1 ? NULL : &wait);
 
 	for (int i = 0; i < n; i++)
 		news[i] = (struct poller_news){ (void *)events[i].udata, poller_what(&events[i]) };

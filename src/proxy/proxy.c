@@ -29,6 +29,7 @@ enum {
 	FDS_RESERVED = 256,
 	FDS_WORKER = PIPE_FDS + SPARES_MAX + 128 + 16,	/* look-ups; pollers and such */
 	FLOW_MS = 1000,
+	STAY_MS = 4,		/* until the event base gets its turn */
 };
 
 static const struct timeval tick_interval = { .tv_usec = WHEEL_TICK_MS * 1000 };
@@ -212,6 +213,15 @@ proxy_next_id(struct proxy_shared *shared)
 	return atomic_fetch_add_explicit(&shared->next_id, 1, memory_order_relaxed);
 }
 
+/* If it fails, the event base gets its turn every STAY_MS all the same. */
+static void
+proxy_lookup_opened(int fd, bool out, void *arg)
+{
+	struct proxy *p = arg;
+
+	poller_add(p->poller, fd, POLLER_ELSEWHERE, out);
+}
+
 struct proxy *
 proxy_new(struct event_base *base, struct resolver *resolver, const struct conf *conf,
     struct proxy_shared *shared, const struct proxy_sink *sink, char **cause)
@@ -233,7 +243,8 @@ proxy_new(struct event_base *base, struct resolver *resolver, const struct conf 
 	p->now = now_mono() / 1000;
 	wheel_init(&p->wheel, p->now);
 	*cause = NULL;
-	p->poller = poller_new(base, proxy_ready, proxy_after, p, cause);
+	p->poller = poller_new(proxy_ready, proxy_after, p, cause);
+	resolver_on_open(resolver, proxy_lookup_opened, p);
 	p->look = event_new(base, -1, EV_PERSIST, proxy_look, p);
 	p->tick = event_new(base, -1, EV_PERSIST, proxy_tick, p);
 	if (*cause == NULL && (p->tick == NULL || p->look == NULL))
@@ -245,18 +256,38 @@ proxy_new(struct event_base *base, struct resolver *resolver, const struct conf 
 	return p;
 }
 
-static bool
-proxy_alone(void *arg)
+bool
+proxy_bell(struct proxy *p, int fd)
 {
-	const struct proxy *p = arg;
-
-	return resolver_idle(p->resolver);
+	return poller_add(p->poller, fd, POLLER_ELSEWHERE, false);
 }
 
-bool
-proxy_stay(struct proxy *p, int bell)
+/* What the event base does for us by the clock may be so much late. */
+static int
+proxy_wait_ms(const struct proxy *p)
 {
-	return poller_stay(p->poller, bell, proxy_alone);
+	if (p->ndials > 0 || !resolver_idle(p->resolver))
+		return STAY_MS;
+	if (!LIST_EMPTY(&p->lowats))
+		return LOWAT_MS;
+	return p->ticking ? WHEEL_TICK_MS : -1;
+}
+
+void
+proxy_serve(struct proxy *p)
+{
+	uint64_t until = 0;
+
+	while (poller_turn(p->poller, proxy_wait_ms(p)) && (until == 0 || p->now < until)) {
+		if (until == 0)
+			until = p->now + STAY_MS;
+	}
+}
+
+void
+proxy_turn(struct proxy *p)
+{
+	poller_turn(p->poller, 0);
 }
 
 void
@@ -273,6 +304,7 @@ proxy_free(struct proxy *p)
 		event_free(p->tick);
 	if (p->look != NULL)
 		event_free(p->look);
+	resolver_on_open(p->resolver, NULL, NULL);
 	poller_free(p->poller);
 	free(p);
 }

@@ -49,9 +49,13 @@ unsigned	 proxy_workers_fit(unsigned workers);
 struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,
 		    struct proxy_shared *, const struct proxy_sink *, char **cause);
 void		 proxy_free(struct proxy *);
-/* The event base serves the proxy, its resolver and what bell announces, and
- * nothing else: see poller_stay(). */
-bool		 proxy_stay(struct proxy *, int bell);
+/* Readable when the event base has something to do that is not the proxy's. */
+bool		 proxy_bell(struct proxy *, int fd);
+/* Waits for connections and serves them, until the event base is due its turn; who runs
+ * the proxy gives it that and comes back. */
+void		 proxy_serve(struct proxy *);
+/* Serves what is there, and waits for nothing. */
+void		 proxy_turn(struct proxy *);
 /* NULL or a cause. Stopping closes the listener and every session. */
 char		*proxy_run(struct proxy *, bool run);
 bool		 proxy_running(const struct proxy *);

@@ -47,6 +47,7 @@ enum {
 	PROXY_LISTENERS = 4,		/* 0.0.0.0 and [::] for redirected connections, */
 	PROXY_EXPLICIT = 2,		/* and from here on for clients that ask a proxy */
 	DIAL_ADDRESSES = 8,
+	LOWAT_MS = 8,			/* between looks at big streams */
 	SPARES_MAX = 64,		/* sockets of dials beyond one a session, of one worker */
 };
 
@@ -173,6 +174,7 @@ struct proxy {
 	bool			 ticking;
 	uint32_t		 max_open;	/* by descriptors, of all workers */
 	uint32_t		 nopen;		/* of this one */
+	uint32_t		 ndials;
 	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
 	struct session_list	 sessions, dead, flows, lowats;
 	struct dial_list	 dials;		/* over, to be freed */

@@ -302,6 +302,7 @@ void
 rig_turn(struct rig *r)
 {
 	event_base_loop(r->base, EVLOOP_NONBLOCK);
+	proxy_turn(r->proxy);
 	usleep(1000);
 }
 

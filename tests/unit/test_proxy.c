@@ -1167,6 +1167,7 @@ stream(struct rig *r, int origin, int guest, size_t from, size_t len)
 		n = part > 0 ? send(origin, got, part, MSG_NOSIGNAL) : 0;
 		sent += n > 0 ? (size_t)n : 0;
 		event_base_loop(r->base, EVLOOP_NONBLOCK);
+		proxy_turn(r->proxy);
 		while ((n = recv(guest, got, sizeof(got), 0)) > 0) {
 			for (size_t i = 0; i < (size_t)n; i++) {
 				if (got[i] != pattern(received + i))

@@ -254,8 +254,10 @@ whatever_happens_nothing_slips_through_and_nothing_stays(void **state)
 		world_act(r);
 		peers_act(r, guests, servers);
 		soak_dns_act();
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < 3; i++) {
 			event_base_loop(r->base, EVLOOP_NONBLOCK);
+			proxy_turn(r->proxy);
+		}
 	}
 	for (unsigned i = 0; i < PEERS; i++) {
 		peer_close(&guests[i]);
