@@ -24,8 +24,10 @@
 #include "text.h"
 #include "xmalloc.h"
 
-/* How old the listing of the rules may get: while it is shown, and else. */
-static const uint64_t rules_shown_age = 1000000, rules_idle_age = 5000000;
+/* How old the listing of the rules may get: while it is shown, when it cannot be had,
+ * and else, for it is asked for whenever priv says that they changed. */
+static const uint64_t rules_shown_age = 1000000, rules_failed_age = 5000000,
+    rules_idle_age = 60000000;
 /* How long the proxy may take to start or stop. */
 static const uint64_t proxy_limit = 3000000;
 static const struct timeval tick_interval = { 0, 500000 };
@@ -525,7 +527,8 @@ on_tick(int fd, short what, void *arg)
 	rules_expire(e);
 	pinned_tick(e);
 	life_judge(e);
-	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age : rules_idle_age);
+	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age :
+	    e->rules_cause != NULL ? rules_failed_age : rules_idle_age);
 	proxy_look(e);
 	alerts_update(e);
 	notify_poll(e);

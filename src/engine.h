@@ -182,6 +182,7 @@ struct engine {
 	uint64_t		 rules_time;	/* mono, of the latest listing */
 	uint64_t		 rules_tried;	/* mono, when it was last asked for */
 	bool			 rules_asked;
+	bool			 rules_again;	/* they changed since it was asked for */
 	char			*rules_cause;	/* why the listing cannot be read */
 
 	bool			 proxy_known;	/* priv said what was saved */

@@ -191,6 +191,10 @@ rules_listed(struct engine *e, struct fw_pending *p, const char *cause)
 	e->rules_asked = false;
 	free(e->rules_cause);
 	e->rules_cause = cause != NULL ? xstrdup(cause) : NULL;
+	if (e->rules_again) {
+		e->rules_again = false;
+		rules_poll(e, 0);
+	}
 	if (cause != NULL)
 		return;
 	rules = xcalloc(RULES_MAX, sizeof(*rules));
@@ -211,6 +215,7 @@ rules_poll(struct engine *e, uint64_t age)
 
 	uint64_t now = now_mono();
 
+	e->rules_again |= e->rules_asked && age == 0;
 	if (e->rules_asked || (e->rules_tried != 0 && now - e->rules_tried < age))
 		return;
 	e->rules_tried = now;

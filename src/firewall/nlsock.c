@@ -122,6 +122,15 @@ nlsock_request(int fd, uint16_t type, uint16_t flags, const void *body, size_t l
 	return receive(fd, NULL, NULL);
 }
 
+int
+nlsock_get(int fd, uint16_t type, const void *body, size_t len,
+    void (*cb)(const struct nlmsghdr *, void *), void *arg)
+{
+	if (!request_send(fd, type, NLM_F_ACK, body, len))
+		return errno;
+	return receive(fd, cb, arg);
+}
+
 bool
 nlsock_body(const struct nlmsghdr *nh, void *fixed, size_t size, const uint8_t **rest,
     size_t *left)

@@ -25,6 +25,9 @@ bool	 nlsock_dump(int fd, uint16_t type, const void *body, size_t len,
 	    void (*cb)(const struct nlmsghdr *, void *), void *arg);
 /* Sends one request and waits for its acknowledgement: 0 or an errno. */
 int	 nlsock_request(int fd, uint16_t type, uint16_t flags, const void *body, size_t len);
+/* The same, for what is told before it. */
+int	 nlsock_get(int fd, uint16_t type, const void *body, size_t len,
+	    void (*cb)(const struct nlmsghdr *, void *), void *arg);
 /* Copies the fixed part of a message and finds what follows it. */
 bool	 nlsock_body(const struct nlmsghdr *, void *fixed, size_t size, const uint8_t **rest,
 	    size_t *left);
