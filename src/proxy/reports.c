@@ -126,6 +126,13 @@ reports_take(struct reports *r, struct hit *hit, struct flow *flow)
 }
 
 bool
+reports_half_full(const struct reports *r)
+{
+	return atomic_load_explicit(&r->written, memory_order_relaxed) -
+	    atomic_load_explicit(&r->taken, memory_order_relaxed) > REPORTS_BYTES / 2;
+}
+
+bool
 reports_empty(struct reports *r)
 {
 	return atomic_load(&r->written) == atomic_load_explicit(&r->taken, memory_order_relaxed);

@@ -22,6 +22,7 @@ void		 reports_free(struct reports *);
 /* The writer: false if there is no room. */
 bool		 reports_hit(struct reports *, const struct hit *);
 bool		 reports_flow(struct reports *, const struct flow *);
+bool		 reports_half_full(const struct reports *);
 
 /* The reader: true and one of both filled in, or false: nothing is there. */
 enum report { REPORT_NONE, REPORT_HIT, REPORT_FLOW };
