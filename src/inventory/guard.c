@@ -39,7 +39,7 @@ static const char *
 place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
     char buf[GH_IFNAME_SIZE])
 {
-	if (nic->bridge[0] != '\0')
+	if (nic->heard)
 		return nic->bridge;
 	if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, buf))
 		return buf;
@@ -53,9 +53,11 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 {
 	if (g->kind == GUEST_UID)
 		return NIC_GUARDED;
+	/* Heard behind a bridge of ours it is there, whatever anybody says. */
+	if (nic->heard && conf_names_fit(&h->conf->bridges, nic->bridge))
+		return NIC_GUARDED;
 	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
-	/* Heard behind a bridge of ours it is there, whatever its manager says. */
 	if (nic->place[0] != '\0' && conf_names_fit(&h->conf->bridges, nic->place))
 		return NIC_GUARDED;
 	if (nic->mode == NIC_LAN || nic->place[0] != '\0')

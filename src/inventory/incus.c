@@ -3,7 +3,8 @@
  * the same shape.  What NICs an instance has stands in its devices; their hardware
  * addresses and this host's ends of them in its "volatile" configuration;
  * addresses in its state, which is null, or has a null network, while it is
- * stopped.  A key is PROJECT/NAME.
+ * stopped, and to which whoever is root inside can add interfaces.  A key is
+ * PROJECT/NAME.
  */
 #include "config.h"
 
@@ -101,6 +102,7 @@ static void
 network_take(struct instance *in, const json_t *net)
 {
 	const char *type = guest_json_string(net, "type"), *scope, *text;
+	const char *host = guest_json_string(net, "host_name");
 	struct sighting mac = { .has_mac = false }, *s;
 	const json_t *addr;
 	size_t i;
@@ -109,11 +111,13 @@ network_take(struct instance *in, const json_t *net)
 	if (!mac.has_mac || (type != NULL && strcmp(type, "loopback") == 0))
 		return;
 	if ((s = row_of_mac(in, &mac)) == NULL) {
-		if ((s = row_new(in)) == NULL)
+		/* What has no end on this host was made inside, of whatever hardware
+		 * address: a bridge of containers, or somebody else's NIC. */
+		if (host == NULL || *host == '\0' || (s = row_new(in)) == NULL)
 			return;
 		guest_row_mac(s, guest_json_string(net, "hwaddr"));
 	}
-	ifname_take(s->link, guest_json_string(net, "host_name"));
+	ifname_take(s->link, host);
 	json_array_foreach (json_object_get(net, "addresses"), i, addr) {
 		scope = guest_json_string(addr, "scope");
 		text = guest_json_string(addr, "address");

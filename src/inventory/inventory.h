@@ -80,6 +80,7 @@ struct guest_nic {
 	uint8_t		guard;			/* enum nic_guard */
 	char		source[GH_IFNAME_SIZE];
 	char		link[GH_IFNAME_SIZE];
+	bool		heard;			/* there, since it last started or was changed: */
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
 	char		place[GH_IFNAME_SIZE];	/* the interface of this host that it is behind, "" */

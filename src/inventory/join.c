@@ -118,7 +118,8 @@ node_new(struct join *j, const struct sighting *s, uint64_t now)
 	n->g.id = ++j->last_id;
 	n->g.kind = s->kind;
 	n->g.uid = s->uid;
-	if (s->has_mac) {
+	/* A hardware address is one guest's. */
+	if (s->has_mac && join_by_mac(j, s->mac) == NULL) {
 		n->g.nics[0].has_mac = true;
 		memcpy(n->g.nics[0].mac, s->mac, sizeof(s->mac));
 		n->nic_seen[0] = now;
@@ -158,7 +159,7 @@ node_find(const struct join *j, const struct sighting *s)
 
 /* Where a NIC was heard; without hardware address it is the first. */
 static void
-nic_place(struct node *n, const struct sighting *s)
+nic_place(struct node *n, const struct sighting *s, uint64_t now)
 {
 	struct guest_nic *nic = s->has_mac ? node_nic(n, s->mac) : &n->g.nics[0];
 	size_t i;
@@ -168,12 +169,14 @@ nic_place(struct node *n, const struct sighting *s)
 	if (n->g.nnics == 0)
 		n->g.nnics = 1;
 	i = (size_t)(nic - n->g.nics);
-	if (n->placed[i] && s->age > n->place_age[i])
+	if ((n->placed[i] && s->age > n->place_age[i]) ||
+	    now - (uint64_t)s->age * second <= n->nic_since[i])
 		return;
 	/* A neighbour knows the bridge, a forwarding row the port as well. */
 	if (s->port[0] != '\0' || strcmp(nic->bridge, s->bridge) != 0)
 		copy_string(nic->port, s->port, sizeof(nic->port));
 	copy_string(nic->bridge, s->bridge, sizeof(nic->bridge));
+	nic->heard = true;
 	if (s->port[0] != '\0') {
 		n->placed[i] = true;
 		n->place_age[i] = s->age;
@@ -186,12 +189,15 @@ node_see(struct node *n, const struct sighting *s, uint64_t now)
 	const uint64_t age = (uint64_t)s->age * second;
 
 	if (s->bridge[0] != '\0')
-		nic_place(n, s);
+		nic_place(n, s, now);
 	n->seen |= !s->hint;
 	/* A lease is old or new whether its guest runs or not. */
 	if (s->hint && s->bridge[0] == '\0')
 		return;
-	if (s->state != GUEST_UNKNOWN)
+	/* That it was stopped when its manager last answered is no news, and a process
+	 * that runs it is. */
+	n->runs |= s->pid != 0 && s->state == GUEST_RUNNING && !s->stale;
+	if (s->state != GUEST_UNKNOWN && !s->stale)
 		n->told = s->state;
 	n->listed |= s->key[0] != '\0' && !s->hint;
 	if (s->state != GUEST_STOPPED && age < now && now - age > n->g.last_seen)
@@ -436,6 +442,15 @@ node_changed(struct node *n)
 	return memcmp(&n->before, &n->g, sizeof(n->g)) != 0;
 }
 
+/* A guest that does not run may start elsewhere: where it was says nothing then. */
+static void
+state_settle(const struct join *j, struct node *n, const struct places *places, uint64_t now)
+{
+	n->g.state = state_of(j, n, places, now);
+	for (uint32_t i = 0; n->g.state == GUEST_STOPPED && i < n->g.nnics; i++)
+		nic_moved(n, &n->g.nics[i], now);
+}
+
 bool
 join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 {
@@ -451,11 +466,14 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		k->seen = k->listed = false;
 		memset(k->placed, 0, sizeof(k->placed));
 		k->told = GUEST_UNKNOWN;
+		k->runs = false;
 		k->rank = 0;
 		k->g.stale = k->g.softnet = false;
 	}
 	keys_find(j, s, n, of, now);
 	changed = nodes_remove(j, remove_merged, NULL);
+	if (changed)
+		index_addresses(j);
 	index_macs(j);
 	find_by_mac(j, s, n, of, now);
 	nics_settle(j, s, n, of, now);
@@ -478,7 +496,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	}
 	places_collect(&places, s, n);
 	for (size_t i = 0; i < j->n; i++)
-		j->nodes[i]->g.state = state_of(j, j->nodes[i], &places, now);
+		state_settle(j, j->nodes[i], &places, now);
 	changed |= nodes_remove(j, remove_gone, &now);
 	changed |= nodes_trim(j);
 	index_addresses(j);

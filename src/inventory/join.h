@@ -24,7 +24,9 @@ struct node {
 	uint32_t	nkeys;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
+	uint64_t	nic_since[GUEST_NICS];	/* what was heard before is of another place */
 	bool		nic_listed[GUEST_NICS];	/* by a VM manager, once */
+	bool		nic_managers[GUEST_NICS];	/* which said of what kind it is */
 	uint32_t	place_age[GUEST_NICS];	/* of what said where it is, in this pass */
 	bool		placed[GUEST_NICS];
 	char		wanted[GH_GUEST_SIZE];	/* name claimed for it; "" none */
@@ -32,6 +34,7 @@ struct node {
 	/* of this pass only */
 	bool		seen;		/* by someone who makes guests */
 	uint8_t		told;		/* enum guest_state a provider is sure of */
+	bool		runs;		/* a process that runs it was seen */
 	bool		listed;		/* by a VM manager */
 	bool		tells_nics;	/* and so is a NIC of it */
 	uint8_t		rank;		/* of what named it */
@@ -89,6 +92,8 @@ void		 nics_settle(struct join *, const struct sighting *, size_t n, struct node
 void		 node_sum(struct node *);
 /* The NIC of that hardware address, or NULL. */
 struct guest_nic *node_nic(struct node *, const uint8_t mac[6]);
+/* What was heard of where it is holds no more. */
+void		 nic_moved(struct node *, const struct guest_nic *, uint64_t now);
 /* Between the two files. */
 struct node	*node_new(struct join *, const struct sighting *, uint64_t now);
 void		 index_macs(struct join *);
@@ -107,6 +112,8 @@ void		 places_collect(struct places *, const struct sighting *, size_t n);
 uint8_t		 state_of(const struct join *, struct node *, const struct places *, uint64_t now);
 
 /* ---- join_name.c ---- */
+/* Whether the name claimed for it may be one that the guest has chosen. */
+bool		 name_is_guests(const struct node *);
 /* Takes the name that a sighting has for the guest, if it is the best so far. */
 void		 name_claim(struct node *, const struct sighting *);
 /* Gives every guest the name claimed for it, or one of its own; each is unique. */

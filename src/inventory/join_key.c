@@ -1,10 +1,13 @@
 /*
  * Step 1 of the join for what VM managers say: all rows of one provider, user and key
  * are one guest.  Which one it is is told by the hardware addresses of its NICs,
- * then by the key, the process that runs it, an address, and last by its name, if
- * nobody else's key is on the only guest of that name.
+ * then by the key, the process that runs it, an address, and last by its name.
+ * A guest that the same provider tells of under another key in the same pass is
+ * another one, whatever else they share: hardware addresses can be copied, and
+ * names chosen.  A key that is told no more was given up, by a renaming or a restart.
  *
  * NICs are what the rows say they are, and those whose hardware address was heard.
+ * A hardware address is one guest's.
  */
 #include "config.h"
 
@@ -19,6 +22,18 @@
 struct group {
 	const struct sighting	**rows;
 	size_t			  n;
+};
+
+/* What one pass knows of keys. */
+struct pass {
+	struct join		 *join;
+	const struct sighting	**order;	/* rows with a key, sorted by it */
+	size_t			  n;
+	struct key_holder	 *holders;	/* nodes by key, as they were before the pass */
+	size_t			  nholders;
+	const struct sighting	 *all;
+	struct node		**of;
+	uint64_t		  now;
 };
 
 static int
@@ -132,9 +147,42 @@ holder_find(const struct key_holder *all, size_t n, const struct sighting *s)
 
 /* ---- NICs with a hardware address ---- */
 
-static void
-nic_say(struct guest_nic *nic, const struct sighting *s)
+/* Processes tell of a guest, but nobody could start or stop it by them; and whoever
+ * may run one may give it any arguments. */
+static bool
+is_manager(const char *provider)
 {
+	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0;
+}
+
+/* What was heard of a NIC until now was heard where it is no more. */
+void
+nic_moved(struct node *n, const struct guest_nic *nic, uint64_t now)
+{
+	const size_t i = (size_t)(nic - n->g.nics);
+
+	n->g.nics[i].heard = false;
+	n->nic_since[i] = now;
+}
+
+static bool
+differs(const char *was, const char *now)
+{
+	return was[0] != '\0' && now[0] != '\0' && strcmp(was, now) != 0;
+}
+
+static void
+nic_say(struct node *n, struct guest_nic *nic, const struct sighting *s, uint64_t now)
+{
+	bool *managers = &n->nic_managers[nic - n->g.nics];
+
+	/* A manager's word for it is not a process's to change. */
+	if (*managers && !is_manager(s->provider))
+		return;
+	*managers |= s->mode != NIC_UNKNOWN && is_manager(s->provider);
+	if ((s->mode != NIC_UNKNOWN && nic->mode != NIC_UNKNOWN && s->mode != nic->mode) ||
+	    differs(nic->source, s->source) || differs(nic->link, s->link))
+		nic_moved(n, nic, now);
 	if (s->mode != NIC_UNKNOWN)
 		nic->mode = s->mode;
 	if (s->source[0] != '\0')
@@ -150,16 +198,28 @@ nic_new(struct node *n, uint64_t now)
 		return NULL;
 	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
 	n->nic_seen[n->g.nnics] = now;
-	n->nic_listed[n->g.nnics] = false;
+	n->nic_since[n->g.nnics] = 0;
+	n->nic_listed[n->g.nnics] = n->nic_managers[n->g.nnics] = false;
 	return &n->g.nics[n->g.nnics++];
 }
 
+/* The guest that has it, or NULL. */
+static struct node *
+mac_holder(const struct join *j, const uint8_t mac[6])
+{
+	struct node *n = join_by_mac(j, mac);
+
+	while (n != NULL && n->gone)
+		n = n->into;
+	return n != NULL && node_nic(n, mac) != NULL ? n : NULL;
+}
+
 static void
-nic_with_mac(struct node *n, const struct sighting *s, uint64_t now)
+nic_with_mac(const struct join *j, struct node *n, const struct sighting *s, uint64_t now)
 {
 	struct guest_nic *nic = node_nic(n, s->mac);
 
-	if (nic == NULL && s->hint)
+	if (nic == NULL && (s->hint || mac_holder(j, s->mac) != NULL))
 		return;
 	if (nic == NULL && (nic = nic_new(n, now)) == NULL)
 		return;
@@ -168,7 +228,7 @@ nic_with_mac(struct node *n, const struct sighting *s, uint64_t now)
 		memcpy(nic->mac, s->mac, sizeof(nic->mac));
 	}
 	n->nic_seen[nic - n->g.nics] = now;
-	nic_say(nic, s);
+	nic_say(n, nic, s, now);
 }
 
 /* ---- which guest ---- */
@@ -183,6 +243,8 @@ node_merge(struct join *j, struct node *a, struct node *b)
 		if (lose->g.nics[i].has_mac && node_nic(keep, lose->g.nics[i].mac) != NULL)
 			continue;
 		keep->nic_seen[keep->g.nnics] = lose->nic_seen[i];
+		keep->nic_since[keep->g.nnics] = lose->nic_since[i];
+		keep->nic_managers[keep->g.nnics] = lose->nic_managers[i];
 		keep->nic_listed[keep->g.nnics] = lose->nic_listed[i];
 		keep->g.nics[keep->g.nnics++] = lose->g.nics[i];
 	}
@@ -199,55 +261,97 @@ node_merge(struct join *j, struct node *a, struct node *b)
 	return keep;
 }
 
-/* Another key of the same provider and user is on it: it is another of its guests. */
+/* Whether the provider tells of that key in this pass. */
 static bool
-is_anothers(const struct node *n, const struct sighting *s)
+key_is_told(const struct pass *p, const struct node_key *k)
+{
+	struct sighting want;
+	const struct sighting *key = &want;
+	size_t low = 0, high = p->n;
+
+	copy_string(want.provider, k->provider, sizeof(want.provider));
+	copy_string(want.user, k->user, sizeof(want.user));
+	copy_string(want.key, k->key, sizeof(want.key));
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+		const int c = key_compare(key, p->order[mid]);
+
+		if (c == 0)
+			return true;
+		if (c < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return false;
+}
+
+/* It is another of the provider's guests. */
+static bool
+is_anothers(const struct pass *p, const struct node *n, const struct sighting *s)
 {
 	for (uint32_t i = 0; i < n->nkeys; i++) {
-		if (is_beside(&n->keys[i], s) && strcmp(n->keys[i].key, s->key) != 0)
+		if (is_beside(&n->keys[i], s) && strcmp(n->keys[i].key, s->key) != 0 &&
+		    key_is_told(p, &n->keys[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Some provider tells of both. */
+static bool
+are_two(const struct pass *p, const struct node *a, const struct node *b)
+{
+	struct sighting s;
+
+	for (uint32_t i = 0; i < b->nkeys; i++) {
+		copy_string(s.provider, b->keys[i].provider, sizeof(s.provider));
+		copy_string(s.user, b->keys[i].user, sizeof(s.user));
+		copy_string(s.key, b->keys[i].key, sizeof(s.key));
+		if (key_is_told(p, &b->keys[i]) && is_anothers(p, a, &s))
 			return true;
 	}
 	return false;
 }
 
 static struct node *
-find_by_nics(struct join *j, const struct group *g)
+find_by_nics(const struct pass *p, const struct group *g)
 {
 	struct node *node = NULL, *other;
 
 	for (size_t i = 0; i < g->n; i++) {
-		if (!g->rows[i]->has_mac || (other = join_by_mac(j, g->rows[i]->mac)) == NULL)
+		if (!g->rows[i]->has_mac || (other = mac_holder(p->join, g->rows[i]->mac)) == NULL ||
+		    other == node || is_anothers(p, other, g->rows[0]))
 			continue;
-		while (other->gone)
-			other = other->into;
-		if (other == node)
-			continue;
-		node = node == NULL ? other : node_merge(j, node, other);
+		if (node == NULL)
+			node = other;
+		else if (!are_two(p, node, other))
+			node = node_merge(p->join, node, other);
 	}
 	return node;
 }
 
 static struct node *
-find_by_pid(const struct join *j, const struct sighting *s)
+find_by_pid(const struct pass *p, const struct sighting *s)
 {
-	for (size_t i = 0; s->pid != 0 && i < j->n; i++) {
-		struct node *n = j->nodes[i];
+	for (size_t i = 0; s->pid != 0 && i < p->join->n; i++) {
+		struct node *n = p->join->nodes[i];
 
-		if (n->g.pid == s->pid && !n->gone && n->listed && !is_anothers(n, s))
+		if (n->g.pid == s->pid && !n->gone && n->listed && !is_anothers(p, n, s))
 			return n;
 	}
 	return NULL;
 }
 
 static struct node *
-find_by_addr(const struct join *j, const struct group *g)
+find_by_addr(const struct pass *p, const struct group *g)
 {
 	for (size_t i = 0; i < g->n; i++) {
 		for (uint32_t a = 0; a < g->rows[i]->naddrs; a++) {
-			struct node *n = join_by_addr(j, &g->rows[i]->addrs[a]);
+			struct node *n = join_by_addr(p->join, &g->rows[i]->addrs[a]);
 
 			/* Whose hardware address is another is another. */
-			if (n != NULL && !n->gone && !is_anothers(n, g->rows[i]) &&
+			if (n != NULL && !n->gone && !is_anothers(p, n, g->rows[i]) &&
 			    !(g->rows[i]->has_mac && n->g.has_mac))
 				return n;
 		}
@@ -255,16 +359,19 @@ find_by_addr(const struct join *j, const struct group *g)
 	return NULL;
 }
 
+/* Another than except. Not by a name that the guest may have chosen, and of two users'
+ * VMs not the other's. */
 static struct node *
-find_by_name(const struct join *j, const struct sighting *s)
+find_by_name(const struct pass *p, const struct sighting *s, const struct node *except)
 {
 	struct node *hit = NULL;
 
-	for (size_t i = 0; s->name[0] != '\0' && i < j->n; i++) {
-		struct node *n = j->nodes[i];
+	for (size_t i = 0; s->name[0] != '\0' && i < p->join->n; i++) {
+		struct node *n = p->join->nodes[i];
 
-		if (n->gone || n->g.kind != s->kind || strcmp(n->wanted, s->name) != 0 ||
-		    is_anothers(n, s))
+		if (n == except || n->gone || n->g.kind != s->kind || strcmp(n->wanted, s->name) != 0 ||
+		    name_is_guests(n) || (s->uid != 0 && n->g.uid != 0 && s->uid != n->g.uid) ||
+		    is_anothers(p, n, s))
 			continue;
 		if (hit != NULL)
 			return NULL;
@@ -273,35 +380,48 @@ find_by_name(const struct join *j, const struct sighting *s)
 	return hit;
 }
 
-/* Processes tell of a guest, but nobody could start or stop it by them. */
+/* Only processes told of it, without a hardware address. */
 static bool
-is_manager(const char *provider)
+is_process_alone(const struct node *n)
 {
-	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0;
+	return n->g.manager[0] == '\0' && n->nkeys > 0 && (n->g.nnics == 0 || !n->g.nics[0].has_mac);
+}
+
+static struct node *
+group_node(const struct pass *p, const struct group *g)
+{
+	const struct sighting *first = g->rows[0];
+	struct node *node = find_by_nics(p, g), *other = holder_find(p->holders, p->nholders, first);
+
+	if (other != NULL && other->gone)
+		other = NULL;
+	if (node == NULL)
+		node = other;
+	/* Its hardware address was heard before its manager told of it. */
+	else if (other != NULL && node != other && !are_two(p, node, other))
+		node = node_merge(p->join, node, other);
+	/* And its process before that. */
+	if (node != NULL && is_manager(first->provider) &&
+	    (other = find_by_name(p, first, node)) != NULL && is_process_alone(other) &&
+	    !are_two(p, node, other))
+		node = node_merge(p->join, node, other);
+	if (node == NULL)
+		node = find_by_pid(p, first);
+	if (node == NULL)
+		node = find_by_addr(p, g);
+	if (node == NULL)
+		node = find_by_name(p, first, NULL);
+	if (node == NULL && !first->hint)
+		node = node_new(p->join, first, p->now);
+	return node;
 }
 
 static void
-group_find(struct join *j, const struct group *g, const struct key_holder *holders, size_t nholders,
-    const struct sighting *all, struct node **of, uint64_t now)
+group_find(const struct pass *p, const struct group *g)
 {
 	const struct sighting *first = g->rows[0];
-	struct node *node = find_by_nics(j, g), *keyed = holder_find(holders, nholders, first);
+	struct node *node = group_node(p, g);
 
-	if (keyed != NULL && keyed->gone)
-		keyed = NULL;
-	/* Its hardware address was heard before its manager told of it. */
-	if (node != NULL && keyed != NULL && node != keyed && !is_anothers(node, first))
-		node = node_merge(j, node, keyed);
-	else if (node == NULL)
-		node = keyed;
-	if (node == NULL)
-		node = find_by_pid(j, first);
-	if (node == NULL)
-		node = find_by_addr(j, g);
-	if (node == NULL)
-		node = find_by_name(j, first);
-	if (node == NULL && !first->hint)
-		node = node_new(j, first, now);
 	if (node == NULL)
 		return;
 	node_take_key(node, first);
@@ -316,38 +436,44 @@ group_find(struct join *j, const struct group *g, const struct key_holder *holde
 		node->g.uid = node->g.kind == GUEST_UID ? node->g.uid : first->uid;
 	}
 	for (size_t i = 0; i < g->n; i++) {
-		of[g->rows[i] - all] = node;
+		p->of[g->rows[i] - p->all] = node;
 		if (!g->rows[i]->has_mac)
 			continue;
-		nic_with_mac(node, g->rows[i], now);
+		nic_with_mac(p->join, node, g->rows[i], p->now);
 		/* So that the next provider's word for it finds it too. */
-		if (join_by_mac(j, g->rows[i]->mac) == NULL && node_nic(node, g->rows[i]->mac) != NULL)
-			index_mac(j, node, g->rows[i]->mac);
+		if (join_by_mac(p->join, g->rows[i]->mac) == NULL &&
+		    node_nic(node, g->rows[i]->mac) != NULL)
+			index_mac(p->join, node, g->rows[i]->mac);
 	}
 }
 
 void
 keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
 {
-	const struct sighting **order = xcalloc(n + 1, sizeof(struct sighting *));
-	struct key_holder *holders;
-	size_t m = 0, to, nholders;
+	struct pass p = { .join = j, .order = xcalloc(n + 1, sizeof(struct sighting *)), .all = s,
+		.of = of, .now = now };
+	size_t to;
 
 	for (size_t i = 0; i < n; i++) {
 		if (s[i].key[0] != '\0')
-			order[m++] = &s[i];
+			p.order[p.n++] = &s[i];
 	}
-	for (size_t i = 0; i < j->n && m > 0; i++)
+	for (size_t i = 0; i < j->n; i++)
 		j->nodes[i]->g.pid = 0;
-	qsort(order, m, sizeof(struct sighting *), row_compare);
-	holders = holders_make(j, &nholders);
-	for (size_t from = 0; from < m; from = to) {
-		for (to = from + 1; to < m && key_compare(order[to], order[from]) == 0; to++)
+	qsort(p.order, p.n, sizeof(struct sighting *), row_compare);
+	p.holders = holders_make(j, &p.nholders);
+	for (size_t from = 0; from < p.n; from = to) {
+		for (to = from + 1; to < p.n && key_compare(p.order[to], p.order[from]) == 0; to++)
 			continue;
-		group_find(j, &(struct group){ order + from, to - from }, holders, nholders, s, of, now);
+		group_find(&p, &(struct group){ p.order + from, to - from });
 	}
-	free(holders);
-	free(order);
+	/* Whom a later group has taken in. */
+	for (size_t i = 0; i < n; i++) {
+		while (of[i] != NULL && of[i]->gone)
+			of[i] = of[i]->into;
+	}
+	free(p.holders);
+	free(p.order);
 }
 
 /* ---- NICs, all of them ---- */
@@ -370,6 +496,8 @@ nics_forget(struct node *n, uint64_t now)
 		if (old || taken_out || (n->listed && !n->g.nics[i].has_mac))
 			continue;
 		n->g.nics[kept] = n->g.nics[i];
+		n->nic_since[kept] = n->nic_since[i];
+		n->nic_managers[kept] = n->nic_managers[i];
 		n->nic_listed[kept] = n->nic_listed[i];
 		n->nic_seen[kept++] = n->nic_seen[i];
 	}
@@ -405,7 +533,7 @@ nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t no
 	struct guest_nic *nic;
 
 	if (only && n->g.nnics == 1) {
-		nic_say(&n->g.nics[0], s);
+		nic_say(n, &n->g.nics[0], s, now);
 		return;
 	}
 	if (s->hint || (s->mode == NIC_UNKNOWN && n->g.nnics > 0))
@@ -417,7 +545,7 @@ nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t no
 			return;		/* another provider's word for it */
 	}
 	if ((nic = nic_new(n, now)) != NULL)
-		nic_say(nic, s);
+		nic_say(n, nic, s, now);
 }
 
 /* Rows of one guest stand together in what its manager said. */
@@ -446,14 +574,16 @@ nics_settle(struct join *j, const struct sighting *s, size_t n, struct node **of
 	/* Hardware addresses first: they say which NIC is meant. */
 	for (size_t i = 0; i < n; i++) {
 		if (of[i] != NULL && s[i].has_mac)
-			nic_with_mac(of[i], &s[i], now);
+			nic_with_mac(j, of[i], &s[i], now);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (of[i] == NULL || s[i].key[0] == '\0')
+		if (of[i] == NULL)
+			continue;
+		of[i]->g.softnet |= s[i].softnet;
+		if (s[i].key[0] == '\0')
 			continue;
 		if (!s[i].has_mac)
 			nic_without_mac(of[i], &s[i], is_only_row(s, n, i), now);
 		of[i]->g.stale |= s[i].stale;
-		of[i]->g.softnet |= s[i].softnet;
 	}
 }

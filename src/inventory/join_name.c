@@ -22,6 +22,18 @@ static const struct {
 	{ "libvirt", 1 } };
 enum { RANK_BY_MAC = 2, RANK_MANAGER = 8 };
 
+bool
+name_is_guests(const struct node *n)
+{
+	static const char *const leases[] = { "leases", "dhcpd", "libvirt" };
+
+	for (size_t i = 0; i < sizeof(leases) / sizeof(leases[0]); i++) {
+		if (strcmp(n->wanted_by, leases[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 name_claim(struct node *n, const struct sighting *s)
 {
@@ -83,7 +95,8 @@ name_unique(struct node *n, struct node *const *named, size_t count)
 		    n->wanted, k);
 }
 
-/* Who is asked first: uids are ours, then whoever runs, then who came first. */
+/* Who is asked first: uids are ours, then who did not name itself, then whoever runs,
+ * then who came first. */
 static int
 claim_compare(const void *a, const void *b)
 {
@@ -91,6 +104,8 @@ claim_compare(const void *a, const void *b)
 
 	if ((*x)->g.kind != (*y)->g.kind)
 		return (*x)->g.kind == GUEST_UID ? -1 : 1;
+	if (name_is_guests(*x) != name_is_guests(*y))
+		return name_is_guests(*x) ? 1 : -1;
 	if ((*x)->g.state != (*y)->g.state)
 		return (*x)->g.state == GUEST_RUNNING ? -1 : 1;
 	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);

@@ -80,6 +80,8 @@ state_of(const struct join *j, struct node *n, const struct places *places, uint
 {
 	const enum port_state port = port_state(places, &n->g);
 
+	if (n->runs)
+		return GUEST_RUNNING;
 	if (n->told != GUEST_UNKNOWN)
 		return n->told;
 	if (port == PORT_DOWN)

@@ -2,6 +2,7 @@
 
 #include "inventory/guard.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,8 +19,13 @@ link_master(const char *link, char dst[GH_IFNAME_SIZE])
 	if (strchr(link, '/') != NULL || link[0] == '.')
 		return false;
 	snprintf(path, sizeof(path), "/sys/class/net/%.15s/master", link);
-	if ((n = readlink(path, target, sizeof(target) - 1)) <= 0)
-		return false;
+	if ((n = readlink(path, target, sizeof(target) - 1)) <= 0) {
+		/* One that is no bridge's is where its guest is. */
+		if (if_nametoindex(link) == 0)
+			return false;
+		copy_string(dst, link, GH_IFNAME_SIZE);
+		return true;
+	}
 	target[n] = '\0';
 	name = strrchr(target, '/');
 	name = name != NULL ? name + 1 : target;

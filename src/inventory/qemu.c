@@ -124,7 +124,9 @@ backend_take(struct vm *vm, const char *text)
 	struct nic *nic;
 
 	vm->told = true;
-	if (vm->n == GUEST_NICS || !get(text, NULL, "type", type, sizeof(type)) ||
+	/* "user,id=n0", "type=user,id=n0", or an object. */
+	if (vm->n == GUEST_NICS || (!get(text, "type", "type", type, sizeof(type)) &&
+	    !get(text, NULL, "type", type, sizeof(type))) ||
 	    strcmp(type, "none") == 0 || strcmp(type, "nic") == 0 || strcmp(type, "hubport") == 0)
 		return;
 	nic = &vm->nics[vm->n++];

@@ -234,6 +234,248 @@ a_manager_that_does_not_answer_is_told_of_its_guests(void **state)
 	assert_false(only()->stale);
 }
 
+/* ---- who lies, or is copied ---- */
+
+static struct sighting *
+process(const char *provider, uint32_t pid, const char *name, uint8_t mac)
+{
+	char key[16];
+	struct sighting *s;
+
+	snprintf(key, sizeof(key), "%u", (unsigned)pid);
+	s = told(provider, key, GUEST_RUNNING, mac);
+	copy_string(s->name, name, sizeof(s->name));
+	s->pid = (int32_t)pid;
+	return s;
+}
+
+/* A lease names it as it named itself. */
+static void
+calls_itself(uint8_t mac, const char *name)
+{
+	struct sighting *s = heard(mac, "", "");
+
+	copy_string(s->provider, "leases", sizeof(s->provider));
+	copy_string(s->name, name, sizeof(s->name));
+	s->hint = true;
+}
+
+static const struct guest *
+of_key(const char *key)
+{
+	for (size_t i = 0; i < inventory_count(inv); i++) {
+		if (strcmp(inventory_guest(inv, i)->key, key) == 0)
+			return inventory_guest(inv, i);
+	}
+	fail_msg("no guest has the key %s", key);
+	return NULL;
+}
+
+static void
+guests_that_share_a_hardware_address_stay_two(void **state)
+{
+	told("virsh", "a", GUEST_RUNNING, 1)->mode = NIC_LAN;
+	told("virsh", "b", GUEST_STOPPED, 1);
+	merge(0);
+	assert_int_equal(inventory_count(inv), 2);
+	assert_int_equal(of_key("a")->state, GUEST_RUNNING);
+	assert_int_equal(of_key("a")->guard, NIC_LEAKING);
+	assert_int_equal(of_key("b")->state, GUEST_STOPPED);
+}
+
+static void
+a_guest_that_says_it_has_anothers_nic_does_not_become_that_one(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		told("incus", "default/victim", GUEST_RUNNING, 1);
+		told("incus", "default/evil", GUEST_RUNNING, 2);
+		if (i > 0)
+			told("incus", "default/evil", GUEST_RUNNING, 1);
+		heard(1, "10.9.0.1", "virbr0");
+		merge((uint64_t)i);
+		assert_int_equal(inventory_count(inv), 2);
+		assert_string_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 1 })->key,
+		    "default/victim");
+	}
+	assert_int_equal(merged_id, 0);
+}
+
+static void
+a_process_with_the_nics_of_two_guests_makes_them_no_one(void **state)
+{
+	told("virsh", "a", GUEST_RUNNING, 1);
+	told("virsh", "b", GUEST_RUNNING, 2);
+	merge(0);
+	told("virsh", "a", GUEST_RUNNING, 1);
+	told("virsh", "b", GUEST_RUNNING, 2);
+	process("qemu", 900, "x", 1);
+	process("qemu", 900, "x", 2);
+	merge(1);
+	assert_int_equal(inventory_count(inv), 2);
+	assert_string_equal(of_key("a")->name, "a");
+	assert_string_equal(of_key("b")->name, "b");
+}
+
+static void
+a_process_makes_no_guarded_guest_look_unguardable(void **state)
+{
+	told("virsh", "a", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+	process("qemu", 900, "x", 1)->mode = NIC_USER;
+	merge(0);
+	assert_int_equal(only()->nics[0].mode, NIC_BRIDGE);
+	heard(7, "10.9.0.7", "virbr0");
+	process("qemu", 901, "y", 7)->mode = NIC_USER;
+	told("virsh", "a", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+	merge(1);
+	assert_int_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 7 })->guard, NIC_GUARDED);
+}
+
+/* As in the pass in which a guest that others still point at was taken in by another. */
+static void
+what_was_merged_is_not_looked_at_again(void **state)
+{
+	struct sighting *s;
+
+	told("lima", "x", GUEST_RUNNING, 1);
+	merge(0);
+	told("lima", "x", GUEST_RUNNING, 1);
+	heard(2, "10.9.0.9", "virbr0");
+	merge(1);
+	assert_int_equal(inventory_count(inv), 2);
+	told("lima", "x", GUEST_RUNNING, 1);
+	told("lima", "x", GUEST_RUNNING, 2);
+	s = sighting_add(rows, &nrows, ROWS, "mine");
+	assert_true(addr_parse("10.9.0.9", &s->addrs[s->naddrs++]));
+	merge(2);
+	assert_int_equal(only()->id, 1);
+	assert_int_equal(only()->nnics, 2);
+}
+
+static void
+a_guest_that_moved_past_the_rules_is_not_guarded_by_where_it_was(void **state)
+{
+	told("virsh", "vm", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+	heard(1, "10.9.0.1", "virbr0");
+	merge(1);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+	told("virsh", "vm", GUEST_STOPPED, 1)->mode = NIC_BRIDGE;
+	merge(2);
+	/* The kernel remembers for some time where it was heard. */
+	for (uint64_t t = 4; t < 8; t++) {
+		told("virsh", "vm", GUEST_RUNNING, 1)->mode = NIC_LAN;
+		heard(1, "10.9.0.1", "virbr0")->age = (uint32_t)t - 1;
+		merge(t);
+		assert_int_equal(only()->guard, NIC_LEAKING);
+	}
+	/* And without having been seen stopped. */
+	told("virsh", "vm", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+	heard(1, "10.9.0.1", "virbr0");
+	merge(10);
+	told("virsh", "vm", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+	heard(1, "10.9.0.1", "virbr0");
+	merge(12);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+	told("virsh", "vm", GUEST_RUNNING, 1)->mode = NIC_LAN;
+	heard(1, "10.9.0.1", "virbr0")->age = 1;
+	merge(13);
+	assert_int_equal(only()->guard, NIC_LEAKING);
+}
+
+/* tart tells of no process, ps of no hardware address. */
+static void
+a_vm_that_is_started_again_and_again_is_one_guest(void **state)
+{
+	uint64_t t = 0;
+
+	for (uint32_t pid = 100; pid < 500; pid += 100) {
+		told("tart", "mac", GUEST_RUNNING, 1);
+		process("ps", pid, "mac", 0)->mode = pid < 400 ? NIC_BRIDGE : NIC_LAN;
+		merge(t++);
+		told("tart", "mac", GUEST_RUNNING, 1);
+		process("ps", pid, "mac", 0)->mode = pid < 400 ? NIC_BRIDGE : NIC_LAN;
+		merge(t++);
+		assert_string_equal(only()->manager, "tart");
+		assert_int_equal(only()->pid, pid);
+		assert_int_equal(only()->guard, pid < 400 ? NIC_UNSEEN : NIC_LEAKING);
+		told("tart", "mac", GUEST_STOPPED, 1);
+		merge(t++);
+		assert_int_equal(only()->state, GUEST_STOPPED);
+	}
+}
+
+static void
+a_guest_whose_parts_were_told_one_by_one_is_one(void **state)
+{
+	heard(1, "10.9.0.1", "virbr0");
+	process("ps", 500, "mac", 0)->softnet = true;
+	merge(0);
+	heard(1, "10.9.0.1", "virbr0");
+	process("ps", 500, "mac", 0)->softnet = true;
+	told("tart", "mac", GUEST_RUNNING, 1);
+	merge(1);
+	assert_string_equal(only()->name, "mac");
+	assert_int_equal(only()->pid, 500);
+	assert_true(only()->softnet);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+}
+
+static void
+vms_of_one_name_of_two_users_are_two(void **state)
+{
+	static const char *const users[] = { "ann", "bob" };
+
+	for (int i = 0; i < 2; i++) {
+		for (uint8_t u = 0; u < 2; u++) {
+			struct sighting *s = told("tart", "dev", GUEST_RUNNING, (uint8_t)(u + 1));
+
+			copy_string(s->user, users[u], sizeof(s->user));
+			s->uid = 501 + u;
+		}
+		process("ps", 300, "dev", 0)->mode = NIC_LAN;
+		rows[nrows - 1].uid = 502;
+		merge((uint64_t)i);
+	}
+	assert_int_equal(inventory_count(inv), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct guest *g = inventory_guest(inv, i);
+
+		assert_int_equal(g->guard, strcmp(g->user, "bob") == 0 ? NIC_LEAKING : NIC_UNSEEN);
+	}
+}
+
+static void
+a_guest_that_runs_is_not_stopped_by_old_news(void **state)
+{
+	told("virsh", "vm", GUEST_STOPPED, 1);
+	merge(0);
+	told("virsh", "vm", GUEST_STOPPED, 1)->stale = true;
+	heard(1, "10.9.0.1", "virbr0");
+	merge(5);
+	assert_int_equal(only()->state, GUEST_RUNNING);
+	/* Nor by a list that is seconds old. */
+	process("qemu", 77, "vm", 1)->mode = NIC_USER;
+	told("virsh", "vm", GUEST_STOPPED, 1);
+	merge(7);
+	assert_int_equal(only()->state, GUEST_RUNNING);
+}
+
+static void
+a_guest_is_not_who_it_calls_itself(void **state)
+{
+	heard(6, "10.9.0.66", "virbr0");
+	calls_itself(6, "prod");
+	merge(0);
+	heard(6, "10.9.0.66", "virbr0");
+	calls_itself(6, "prod");
+	told("multipass", "prod", GUEST_STOPPED, 0);
+	merge(1);
+	assert_int_equal(inventory_count(inv), 2);
+	assert_string_equal(of_key("prod")->name, "prod");
+	assert_int_equal(of_key("prod")->state, GUEST_STOPPED);
+	assert_string_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 6 })->name, "prod-2");
+	assert_int_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 6 })->state, GUEST_RUNNING);
+}
+
 /* ---- the guard map ---- */
 
 static struct guard_place places[] = {
@@ -275,7 +517,7 @@ assert_nic(struct guest_nic nic, const char *address, const char *guard, const c
 static void
 each_nic_is_judged_by_where_it_is(void **state)
 {
-	assert_nic((struct guest_nic){ .bridge = "virbr7" }, "", "guarded", "virbr7", "");
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr7" }, "", "guarded", "virbr7", "");
 	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE, .link = "vnet0" }, "", "guarded", "virbr0", "");
 	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "10.9.0.77", "guarded", "virbr0", "");
 	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "10.8.0.77", "leaking", "mpqemubr0",
@@ -288,7 +530,8 @@ each_nic_is_judged_by_where_it_is(void **state)
 	    "\"uid\" in [guard]");
 	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "", "unseen", "not been heard", "");
 	/* Heard behind our bridge it is there, whatever its manager says. */
-	assert_nic((struct guest_nic){ .mode = NIC_LAN, .bridge = "virbr0" }, "", "guarded", "virbr0", "");
+	assert_nic((struct guest_nic){ .mode = NIC_LAN, .heard = true, .bridge = "virbr0" }, "", "guarded",
+	    "virbr0", "");
 }
 
 static void
@@ -306,6 +549,7 @@ the_worst_nic_counts(void **state)
 	struct guest g = { .state = GUEST_RUNNING, .nnics = 2 };
 
 	copy_string(g.nics[0].bridge, "virbr0", sizeof(g.nics[0].bridge));
+	g.nics[0].heard = true;
 	g.nics[1].mode = NIC_LAN;
 	guard_judge(&host, &g);
 	assert_int_equal(g.guard, NIC_LEAKING);
@@ -465,6 +709,17 @@ main(void)
 		TEST(a_stopped_guest_stays_as_long_as_its_manager_lists_it),
 		TEST(two_guests_that_turn_out_to_be_one_are_one_and_told_so),
 		TEST(guests_of_one_manager_are_never_taken_for_each_other),
+		TEST(guests_that_share_a_hardware_address_stay_two),
+		TEST(a_guest_that_says_it_has_anothers_nic_does_not_become_that_one),
+		TEST(a_process_with_the_nics_of_two_guests_makes_them_no_one),
+		TEST(a_process_makes_no_guarded_guest_look_unguardable),
+		TEST(what_was_merged_is_not_looked_at_again),
+		TEST(a_guest_that_moved_past_the_rules_is_not_guarded_by_where_it_was),
+		TEST(a_vm_that_is_started_again_and_again_is_one_guest),
+		TEST(a_guest_whose_parts_were_told_one_by_one_is_one),
+		TEST(vms_of_one_name_of_two_users_are_two),
+		TEST(a_guest_that_runs_is_not_stopped_by_old_news),
+		TEST(a_guest_is_not_who_it_calls_itself),
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
 		TEST(each_nic_is_judged_by_where_it_is),

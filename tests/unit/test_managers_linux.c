@@ -63,6 +63,21 @@ an_instance_of_incus_has_the_nics_of_its_devices(void **state)
 	assert_row(0, "default/c7|c7|running|bridge|00:16:3e:01:02:03|10.3.0.9|incusbr0|veth1a");
 }
 
+/* Root inside can make interfaces of any hardware address. */
+static void
+what_was_made_inside_an_instance_is_no_nic_of_it(void **state)
+{
+	list(&incus_manager, "[{\"name\": \"c7\", \"status\": \"Running\", \"config\": "
+	    "{\"volatile.eth0.hwaddr\": \"00:16:3e:1:2:3\"}, \"expanded_devices\": {\"eth0\": "
+	    "{\"type\": \"nic\", \"nictype\": \"bridged\", \"parent\": \"incusbr0\"}}, \"state\": "
+	    "{\"network\": {\"eth0\": {\"hwaddr\": \"00:16:3e:01:02:03\", \"host_name\": \"veth1a\"}, "
+	    "\"docker0\": {\"hwaddr\": \"02:42:00:00:00:01\", \"host_name\": \"\", \"addresses\": "
+	    "[{\"address\": \"172.17.0.1\", \"scope\": \"global\"}]}, "
+	    "\"dummy0\": {\"hwaddr\": \"00:16:3e:09:09:09\"}}}}]");
+	assert_int_equal(nrows, 1);
+	assert_row(0, "default/c7|c7|running|bridge|00:16:3e:01:02:03||incusbr0|veth1a");
+}
+
 static void
 a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys(void **state)
 {
@@ -143,6 +158,8 @@ qemu_without_a_word_has_a_user_nic(void **state)
 	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
 	QEMU("kvm", "-nodefaults");
 	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
+	QEMU("kvm", "-netdev", "type=user,id=n0", "-device", "e1000,netdev=n0");
+	assert_int_equal(rows[0].mode, NIC_USER);
 }
 
 static void
@@ -233,6 +250,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(multipass_lists_its_instances, setup),
 		cmocka_unit_test_setup(an_instance_of_incus_has_the_nics_of_its_devices, setup),
+		cmocka_unit_test_setup(what_was_made_inside_an_instance_is_no_nic_of_it, setup),
 		cmocka_unit_test_setup(a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys,
 		    setup),
 		cmocka_unit_test_setup(virsh_lists_names_with_spaces_and_states_of_two_words, setup),
