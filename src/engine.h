@@ -316,6 +316,8 @@ const struct guest	*guest_of_drop(struct engine *, const struct drop *);
 /* By name; else a cause that lists names like it, caller frees. */
 char	*guest_named(struct engine *, const char *, const struct guest **);
 bool	 guest_has_addr(const struct guest *, const struct addr *);
+/* One that runs, is guarded so badly, and was not told of as that yet; NULL: none. */
+const struct guest *guest_leak_news(struct engine *, enum nic_guard);
 /* After the inventory changed: tells net, freezes new addresses, notes events. */
 void	 guests_changed(void *engine);
 /* Two guests have turned out to be one. */

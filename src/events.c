@@ -346,13 +346,31 @@ bridge_alerts(const struct engine *e, struct alert_list *l)
 	    "\"bridge\" in section [guard] of %s names the bridges", names, e->conf.path);
 }
 
-/* The guests of which that is the worst: how many, and what is wrong with the first. */
-static void
-guard_alert(const struct engine *e, struct alert_list *l, const char *key, enum nic_guard guard)
+/* Why its worst NIC is that, and the change that would mend it; caller frees. */
+static char *
+leak_text(const struct engine *e, const struct guest *g)
 {
-	const struct guest *first = NULL;
-	char *why, *fix;
-	size_t n = 0, worst = 0;
+	char *why, *fix, *text;
+	size_t worst = 0;
+
+	while (g->nics[worst].guard != g->guard && worst < GUEST_NICS - 1)
+		worst++;
+	guard_explain(inventory_host(e->inventory), g, &g->nics[worst], &why, &fix);
+	text = xasprintf("%s; %s", why, fix);
+	free(why);
+	free(fix);
+	return text;
+}
+
+/* The guests of which that is the worst: how many, and what is wrong with the first.
+ * Where some were told of already, each that joins them is told of by itself. */
+static void
+guard_alert(struct engine *e, struct alert_list *l, const char *key, enum nic_guard guard)
+{
+	const bool stands = alert_find(e->alerts, e->nalerts, key) != NULL;
+	const struct guest *first = NULL, *next;
+	char *text, *line, topic[GH_GUEST_SIZE + 16];
+	size_t n = 0;
 
 	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
 		const struct guest *g = inventory_guest(e->inventory, i);
@@ -364,16 +382,24 @@ guard_alert(const struct engine *e, struct alert_list *l, const char *key, enum 
 	}
 	if (first == NULL)
 		return;
-	while (first->nics[worst].guard != guard && worst < GUEST_NICS - 1)
-		worst++;
-	guard_explain(inventory_host(e->inventory), first, &first->nics[worst], &why, &fix);
+	text = leak_text(e, first);
 	if (n > 1)
-		alert_add(l, key, "%zu guests have a way out past the rules, the first is %s: %s; %s", n,
-		    first->name, why, fix);
+		alert_add(l, key, "%zu guests have a way out past the rules, the first is %s: %s", n,
+		    first->name, text);
 	else
-		alert_add(l, key, "%s has a way out past the rules: %s; %s", first->name, why, fix);
-	free(why);
-	free(fix);
+		alert_add(l, key, "%s has a way out past the rules: %s", first->name, text);
+	free(text);
+	while ((next = guest_leak_news(e, guard)) != NULL) {
+		if (!stands)
+			continue;
+		text = leak_text(e, next);
+		line = xasprintf("%s has a way out past the rules: %s", next->name, text);
+		snprintf(topic, sizeof(topic), "%s %s", key, next->name);
+		event_note(e, EVENT_ALERT, EVENT_ALERTING, next->name, "%s", line);
+		notify_alert(e, "alert", topic, next->name, line, false);
+		free(line);
+		free(text);
+	}
 }
 
 static void

@@ -17,9 +17,24 @@ struct seen_guest {
 	struct guest	guest;
 	bool		frozen;
 	bool		told;		/* to stop, for it is not guarded */
+	bool		leaks;		/* as was told of */
 };
 
 /* ---- who is who ---- */
+
+const struct guest *
+guest_leak_news(struct engine *e, enum nic_guard guard)
+{
+	for (size_t i = 0; i < e->nseen; i++) {
+		struct seen_guest *s = &e->seen[i];
+
+		if (s->leaks || s->guest.state != GUEST_RUNNING || s->guest.guard != guard)
+			continue;
+		s->leaks = true;
+		return &s->guest;
+	}
+	return NULL;
+}
 
 bool
 guest_has_addr(const struct guest *g, const struct addr *a)
@@ -250,6 +265,8 @@ guests_changed(void *arg)
 		seen[i].guest = *g;
 		seen[i].frozen = guest_frozen(e, g);
 		seen[i].told = was != NULL && was->told;
+		seen[i].leaks = was != NULL && was->leaks && g->state == GUEST_RUNNING &&
+		    g->guard == was->guest.guard;
 		if (was != NULL && guest_same(&was->guest, g) && was->frozen == seen[i].frozen)
 			continue;
 		guest_send_all(e, g);
