@@ -29,6 +29,7 @@ enum {
 	LENGTH = 0, FAMILY = 1, ACTION = 2, REASON = 3, IFNAME = 4, RULESET = 20,
 	NUMBER = 36, SUB = 40, UID = 44, DIRECTION = 60,
 	LENGTH_MIN = 61,
+	NO_UID_DARWIN = 0x7fffffff,	/* its UID_MAX; others have -1 for none */
 	NAME_BYTES = 16,	/* of ifname and ruleset */
 
 	INET = 2, INET6_LINUX = 10, INET6_OPENBSD = 24, INET6_FREEBSD = 28, INET6_DARWIN = 30,
@@ -106,7 +107,7 @@ pflog_parse(const uint8_t *bytes, size_t caplen, struct pflog *p)
 	p->number = get_be32(bytes + NUMBER);
 	p->sub = get_be32(bytes + SUB);
 	memcpy(&p->uid, bytes + UID, sizeof(p->uid));
-	p->has_uid = p->uid != UINT32_MAX;
+	p->has_uid = p->uid != UINT32_MAX && p->uid != NO_UID_DARWIN;
 	return true;
 }
 

@@ -7,7 +7,7 @@
 
 #include "gatehouse.h"
 
-enum { PFLOG_NAME_SIZE = 16, PFLOG_RULES_MAX = 512 };
+enum { PFLOG_NAME_SIZE = 16, PFLOG_RULES_MAX = 2048 };
 
 /* The actions that all these systems number alike. */
 enum pflog_action { PFLOG_PASS = 0, PFLOG_BLOCK = 1, PFLOG_NAT = 4, PFLOG_BINAT = 6, PFLOG_RDR = 8 };

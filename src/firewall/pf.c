@@ -140,7 +140,7 @@ firewall_reconf(struct firewall *pf, const struct conf *conf)
 
 /* NULL, or why no rule of ours would be asked. */
 char *
-pf_hook_look(const struct firewall *pf)
+pf_hook_look(const struct firewall *pf, bool *known)
 {
 	char *nat = NULL, *rules = NULL, *interfaces = NULL;
 	char *cause = pf_ctl_show(pf->host, NULL, "nat", false, &nat);
@@ -149,8 +149,11 @@ pf_hook_look(const struct firewall *pf)
 		cause = pf_ctl_show(pf->host, NULL, "rules", false, &rules);
 	if (cause == NULL)
 		cause = pf_ctl_show(pf->host, NULL, "Interfaces", true, &interfaces);
+	*known = cause == NULL;
 	if (cause == NULL)
 		cause = pf_hook_check(pf->host, nat, rules, &pf->conf);
+	if (cause == NULL)
+		cause = pf_anchors_check(pf->host, nat, rules, &pf->conf, known);
 	if (cause == NULL)
 		cause = pf_skip_check(pf->host, interfaces, &pf->conf);
 	free(nat);
@@ -176,6 +179,26 @@ static void
 kill_guests(struct firewall *pf)
 {
 	pf_nets_each(pf->host, &pf->conf.bridges, kill_net, pf);
+}
+
+/* Of guarded users, whose states have addresses of this host like all others'. */
+static void
+kill_users(struct firewall *pf)
+{
+	static const char *const labels[] = { "gatehouse:observe", "gatehouse:uid-port" };
+
+	if (pf->conf.nuids == 0)
+		return;
+	if (!pf->host->kills_labels)
+		log_warnx("what guarded users had open goes on: this pf ends no connections by the rule "
+		    "that let them through; end the processes of those users");
+	for (size_t i = 0; pf->host->kills_labels && i < sizeof(labels) / sizeof(labels[0]); i++) {
+		char *cause = pf_ctl_kill_label(pf->host, labels[i]);
+
+		if (cause != NULL)
+			log_warnx("what guarded users had open may go on: %s", cause);
+		free(cause);
+	}
 }
 
 static void
@@ -227,6 +250,9 @@ take_hashes(struct firewall *pf, unsigned sections)
 	}
 	if ((sections & 1u << PF_RULES) != 0)
 		pf->nlabels = pf_labels_parse(list, strlen(list), pf->labels, PF_LABELS_MAX);
+	if ((sections & 1u << PF_RULES) != 0 && pf->nlabels == PF_LABELS_MAX)
+		log_warnx("more than %d rules log: some blocked packets show without a label; name "
+		    "fewer bridges", PF_LABELS_MAX);
 	free(list);
 	return NULL;
 }
@@ -336,16 +362,35 @@ load(struct firewall *pf, const struct pf_text *t)
 	return cause;
 }
 
+/* But for who is frozen, which the table has. */
+static bool
+same_rules(const char *a, const char *b)
+{
+	static const char frozen[] = "table <gh_frozen>";
+
+	while (*a != '\0' && *b != '\0') {
+		const size_t na = strcspn(a, "\n"), nb = strcspn(b, "\n");
+		const bool same = na == nb && strncmp(a, b, na) == 0;
+
+		if (!same && (strncmp(a, frozen, sizeof(frozen) - 1) != 0 ||
+		    strncmp(b, frozen, sizeof(frozen) - 1) != 0))
+			return false;
+		a += na + (a[na] == '\n');
+		b += nb + (b[nb] == '\n');
+	}
+	return *a == *b;
+}
+
 char *
 firewall_apply(struct firewall *pf, enum profile profile)
 {
 	struct pf_text t;
 	char *cause;
-	bool changes, cut;
+	bool changes, cut, known;
 
 	if (profile == PROFILE_NONE)
 		return firewall_flush(pf);
-	cause = pf_hook_look(pf);
+	cause = pf_hook_look(pf, &known);
 	if (cause == NULL)
 		cause = pf_make_text(pf, profile, &t);
 	if (cause != NULL)
@@ -356,16 +401,17 @@ firewall_apply(struct firewall *pf, enum profile profile)
 		pf_text_free(&t);
 		return cause;
 	}
-	changes = pf->drifted || pf->loaded == NULL || strcmp(pf->loaded, t.text) != 0;
+	changes = pf->drifted || pf->loaded == NULL || !same_rules(pf->loaded, t.text);
 	free(pf->loaded);
 	pf->loaded = t.text;
 	t.text = NULL;
 	pf_text_free(&t);
 	pf->profile = profile;
 	pf->drifted = false;
-	if (changes && profile != PROFILE_OBSERVE)
+	if (changes && profile != PROFILE_OBSERVE) {
 		kill_guests(pf);
-	else if (cut)
+		kill_users(pf);
+	} else if (cut)
 		kill_cut(pf);
 	return NULL;
 }

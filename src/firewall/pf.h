@@ -8,6 +8,7 @@
  *   pf_list.c     what pfctl lists to rules, labels, and a hash
  *   pf_read.c     what else pfctl prints: the hook, states, tables, tokens
  *   pf_ctl.c      which runs there are
+ *   pf_anchors.c  what others have loaded ahead of ours
  *   pf_nets.c     which networks and interfaces there are
  *   pf_log.c      the log interface
  *   pf_keep.c     what must be given back: a token, that interface
@@ -34,6 +35,7 @@ struct pf_host {
 	bool		 groups;		/* "on bridge" matches bridge0 and bridge1 */
 	unsigned	 first;			/* else: number of the first bridge with guests */
 	bool		 tokens;		/* pfctl -E and -X */
+	bool		 kills_labels;		/* pfctl -k label -k LABEL */
 	unsigned	 seconds;		/* that a run of either may take */
 };
 extern const struct pf_host pf_host_freebsd, pf_host_macos;
@@ -100,7 +102,7 @@ bool	 pf_frozen_shown(const char *list, size_t len, const char *want);
  */
 uint64_t pf_list_hash(const char *list, size_t len, enum pf_section);
 /* The labels of our anchor's rules that log, by the numbers that the log has. */
-enum { PF_LABELS_MAX = 512 };
+enum { PF_LABELS_MAX = 2048 };
 struct pf_label {
 	uint32_t	number;
 	char		label[GH_LABEL_SIZE];
@@ -115,6 +117,18 @@ char	*pf_rules_only(const char *text);
  * asked first: NULL, or why not (caller frees). */
 char	*pf_hook_check(const struct pf_host *, const char *nat, const char *rules,
 	    const struct conf *);
+/* The next anchor of others in a ruleset that may be asked for guests' packets, or guarded
+ * users', before ours are; of filter rules none behind the hook of ours. */
+enum { PF_ANCHOR_SIZE = 256 };
+struct pf_anchor {
+	char	name[PF_ANCHOR_SIZE];
+	bool	quick;		/* what decides in it is final */
+};
+bool	 pf_anchor_next(const struct pf_host *, const char **text, const struct conf *,
+	    struct pf_anchor *);
+/* The first rule of others that lets pass what ours should decide about, NULL: none
+ * (caller frees); quick: a pass is final though it does not say so. */
+char	*pf_foreign_check(const struct pf_host *, const char *text, const struct conf *, bool quick);
 /* "pfctl -vs Interfaces": NULL, or which one of ours pf is told to skip. */
 char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf *);
 /* "pfctl -s info". False: it cannot be read. */
@@ -138,6 +152,8 @@ char	*pf_ctl_load(const struct pf_host *, const char *anchor, const char *rules)
 char	*pf_ctl_try(const struct pf_host *, const char *rules, char **normal);
 char	*pf_ctl_show(const struct pf_host *, const char *anchor, const char *what, bool counters,
 	    char **text);
+/* Whether a cause says that the anchor or the table is not there. */
+bool	 pf_ctl_absent(const char *cause);
 char	*pf_ctl_frozen(const struct pf_host *, const char *addresses);
 char	*pf_ctl_frozen_show(const struct pf_host *, char **text);
 char	*pf_ctl_flush(const struct pf_host *, const char *anchor);
@@ -145,12 +161,21 @@ char	*pf_ctl_flush(const struct pf_host *, const char *anchor);
 char	*pf_ctl_kill(const struct pf_host *, const char *net, bool v6);
 /* From one to the other, and back. */
 char	*pf_ctl_kill_pair(const struct pf_host *, const char *src, const char *dst);
+/* What the rules of a label let through. */
+char	*pf_ctl_kill_label(const struct pf_host *, const char *label);
 /* Enables pf if it is not; *token is kept, or a new one. */
 char	*pf_ctl_enable(const struct pf_host *, uint64_t *token);
 char	*pf_ctl_release(const struct pf_host *, uint64_t token);
 /* A listing with these sections, a set of bits. */
 enum { PF_ALL_SECTIONS = (1 << PF_SECTIONS) - 1 };
 char	*pf_ctl_list(const struct pf_host *, unsigned sections, char **list);
+
+/* ---- pf_anchors.c ---- */
+/* Whether an anchor that is asked before ours, of those in the main rules and below them,
+ * lets pass what ours should decide about. NULL or a cause (caller frees); not *known:
+ * pfctl did not say. */
+char	*pf_anchors_check(const struct pf_host *, const char *nat, const char *rules,
+	    const struct conf *, bool *known);
 
 /* ---- pf_nets.c ---- */
 /* Calls back for each network behind a guarded interface: "10.77.0.0/24". */
@@ -195,9 +220,9 @@ struct firewall {
 	struct pf_label		 labels[PF_LABELS_MAX];
 };
 /* What pf_look.c needs of pf.c: the text of a profile; pins as they should be now;
- * and whether the main rules ask ours. NULL or a cause. */
+ * and whether the main rules ask ours (not *known: pfctl did not say). NULL or a cause. */
 char	*pf_make_text(const struct firewall *, enum profile, struct pf_text *);
 char	*pf_load_pins(struct firewall *, bool anyway);
-char	*pf_hook_look(const struct firewall *);
+char	*pf_hook_look(const struct firewall *, bool *known);
 
 #endif

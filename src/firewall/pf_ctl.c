@@ -44,9 +44,8 @@ complaint_of(const struct program_said *r)
 	return xasprintf("%.*s", (int)len, at);
 }
 
-/* An anchor or a table that is not there yet. */
-static bool
-is_absence(const char *text)
+bool
+pf_ctl_absent(const char *text)
 {
 	return strstr(text, "does not exist") != NULL || strstr(text, "Invalid argument") != NULL;
 }
@@ -58,7 +57,7 @@ tell_warnings(const char *const argv[], const struct program_said *r)
 	size_t len;
 	const char *at = pf_complaint(r->err, &len);
 
-	if (len > 0 && !is_absence(at))
+	if (len > 0 && !pf_ctl_absent(at))
 		log_warnx("%s: %.*s", argv[0], (int)len, at);
 }
 
@@ -158,6 +157,14 @@ pf_ctl_kill_pair(const struct pf_host *host, const char *src, const char *dst)
 	char *cause = ctl(host, there, NULL, NULL);
 
 	return cause != NULL ? cause : ctl(host, back, NULL, NULL);
+}
+
+char *
+pf_ctl_kill_label(const struct pf_host *host, const char *label)
+{
+	const char *const argv[] = { host->pfctl, "-k", "label", "-k", label, NULL };
+
+	return ctl(host, argv, NULL, NULL);
 }
 
 /* ---- enabling ---- */
@@ -268,7 +275,7 @@ pf_ctl_list(const struct pf_host *host, unsigned sections, char **list)
 		if ((sections & 1u << s) == 0)
 			continue;
 		cause = section_text(host, s, &text);
-		if (cause != NULL && is_absence(cause)) {
+		if (cause != NULL && pf_ctl_absent(cause)) {
 			free(cause);
 			cause = NULL;
 		}

@@ -14,6 +14,7 @@ const struct pf_host pf_host_freebsd = {
 	.advice = "\"gatehouse setup\" adds them, or put them before the other lines of their kind "
 	    "in /etc/pf.conf and run \"pfctl -f /etc/pf.conf\"",
 	.groups = true,
+	.kills_labels = true,
 	.seconds = RUN_SECONDS,
 };
 

@@ -121,7 +121,10 @@ expire_pins(struct firewall *pf)
 		return;
 	if ((cause = pf_load_pins(pf, false)) == NULL && some_are_over(pf)) {
 		cause = pf_ctl_show(pf->host, NULL, "states", false, &states);
-		if (cause == NULL && pf_states_parse(states, living_add, &l))
+		if (cause == NULL && !pf_states_parse(states, living_add, &l))
+			cause = xstrdup("what lives by them is not known: a line of \"pfctl -s states\" "
+			    "cannot be read");
+		else if (cause == NULL)
 			pins_expire(pf->pins, now_mono(), lives, &l);
 		free(states);
 		free(l.all);
@@ -133,19 +136,21 @@ expire_pins(struct firewall *pf)
 
 /* ---- whether it is in force ---- */
 
-/* NULL, or why what is loaded does not hold for guests. Caller frees. */
+/* NULL, or why what is loaded does not hold for guests. Caller frees. Not *known: pfctl
+ * did not say. */
 static char *
-not_asked(const struct firewall *pf)
+not_asked(const struct firewall *pf, bool *known)
 {
 	bool enabled = false;
 	char *info, *cause = pf_ctl_show(pf->host, NULL, "info", false, &info);
 
+	*known = cause == NULL;
 	if (cause == NULL && !pf_enabled_parse(info, &enabled))
 		cause = xstrdup("pfctl -s info does not say whether pf is enabled");
 	else if (cause == NULL && !enabled)
 		cause = xstrdup("pf is disabled, and guests are open: someone ran \"pfctl -d\"");
 	free(info);
-	return cause != NULL ? cause : pf_hook_look(pf);
+	return cause != NULL ? cause : pf_hook_look(pf, known);
 }
 
 static bool
@@ -160,11 +165,12 @@ frozen_match(const struct firewall *pf, const char *list)
 
 /* NULL, or how the listing differs from what should be there. Caller frees. */
 static char *
-difference(const struct firewall *pf, const char *list)
+difference(const struct firewall *pf, const char *list, bool *known)
 {
 	uint64_t hash[PF_SECTIONS];
 	char *cause;
 
+	*known = true;
 	for (enum pf_section s = 0; s < PF_SECTIONS; s++)
 		hash[s] = pf_list_hash(list, strlen(list), s);
 	if (pf->profile == PROFILE_NONE)
@@ -172,7 +178,7 @@ difference(const struct firewall *pf, const char *list)
 		    xstrdup("our anchor has rules, though they were flushed");
 	if (hash[PF_RULES] == 0)
 		return xstrdup("our rules are gone: someone flushed them, and guests are open");
-	if ((cause = not_asked(pf)) != NULL)
+	if ((cause = not_asked(pf, known)) != NULL)
 		return cause;
 	if (hash[PF_RULES] != pf->hash[PF_RULES] || hash[PF_NAT] != pf->hash[PF_NAT])
 		return xstrdup("someone changed them; \"gatehouse apply --dry-run\" shows what");
@@ -187,6 +193,7 @@ void
 firewall_check(struct firewall *pf, struct fw_status *status)
 {
 	char *list, *cause;
+	bool known;
 
 	memset(status, 0, sizeof(*status));
 	copy_string(status->backend, "pf", sizeof(status->backend));
@@ -198,10 +205,12 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 	expire_pins(pf);
 	cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
 	if (cause == NULL) {
-		status->verified = now_wall();
 		status->loaded = pf_list_hash(list, strlen(list), PF_RULES) != 0;
-		cause = difference(pf, list);
-		status->drift = pf->drifted = cause != NULL;
+		cause = difference(pf, list, &known);
+		if (known) {
+			status->verified = now_wall();
+			status->drift = pf->drifted = cause != NULL;
+		}
 		if (cause == NULL)
 			cause = pf_nets_uncovered(pf->host, &pf->conf.bridges);
 	}

@@ -61,15 +61,20 @@ is_guarded(const struct conf_names *bridges, const char *ifname)
 	return false;
 }
 
-/* The interface a rule is for; NULL: for every one, or for all but one. */
-static const char *
-rule_interface(char *const words[], size_t n)
+/* Whether a rule may be for packets of guests: for every interface, for all but one,
+ * for one of ours, or for a group, which is a name without a number. */
+static bool
+is_for_guests(const struct pf_host *host, char *const words[], size_t n, const struct conf *conf)
 {
 	for (size_t i = 0; i + 1 < n; i++) {
-		if (strcmp(words[i], "on") == 0)
-			return strcmp(words[i + 1], "!") == 0 ? NULL : words[i + 1];
+		const char *on = words[i + 1];
+
+		if (strcmp(words[i], "on") != 0)
+			continue;
+		return *on == '!' || is_guarded(&conf->bridges, on) ||
+		    (host->groups && !isdigit((unsigned char)on[strlen(on) - 1]));
 	}
-	return NULL;
+	return true;
 }
 
 static bool
@@ -85,25 +90,20 @@ has_word(char *const words[], size_t n, const char *word)
 /* A rule of the host's that decides about packets of guests, or of guarded users on
  * their way out, before ours can. */
 static bool
-is_ahead(char *const words[], size_t n, const struct conf *conf)
+is_ahead(const struct pf_host *host, char *const words[], size_t n, const struct conf *conf)
 {
-	const char *on = rule_interface(words, n);
-
 	if (n == 0 || strcmp(words[0], "pass") != 0 || !has_word(words, n, "quick"))
 		return false;
-	return on == NULL || is_guarded(&conf->bridges, on) ||
-	    (conf->nuids > 0 && !has_word(words, n, "in"));
+	return is_for_guests(host, words, n, conf) || (conf->nuids > 0 && !has_word(words, n, "in"));
 }
 
 /* One that lets pass what it translates, and no filter rule sees: wherever it is. */
 static bool
-is_past(char *const words[], size_t n, const struct conf *conf)
+is_past(const struct pf_host *host, char *const words[], size_t n, const struct conf *conf)
 {
-	const char *on = rule_interface(words, n);
-
-	return n > 1 && strcmp(words[1], "pass") == 0 &&
-	    (strcmp(words[0], "rdr") == 0 || strcmp(words[0], "binat") == 0) &&
-	    (on == NULL || is_guarded(&conf->bridges, on));
+	return n > 1 && strcmp(words[1], "pass") == 0 && (strcmp(words[0], "rdr") == 0 ||
+	    strcmp(words[0], "binat") == 0 || strcmp(words[0], "nat") == 0) &&
+	    (conf->nuids > 0 || is_for_guests(host, words, n, conf));
 }
 
 /* anchor "NAME" all, and nothing that narrows it down. */
@@ -119,7 +119,7 @@ is_hook(char *const words[], size_t n, const char *kind, const char *name)
 
 /* Looks for the hook of that kind. NULL, or the rule that comes before it. */
 static char *
-hook_find(const char *text, const char *kind, const char *name, const struct conf *conf,
+hook_find(const struct pf_host *host, const char *text, const char *kind, const struct conf *conf,
     bool *found)
 {
 	char line[LINE_SIZE], whole[LINE_SIZE], *words[WORDS_MAX];
@@ -130,11 +130,11 @@ hook_find(const char *text, const char *kind, const char *name, const struct con
 
 		memcpy(whole, line, sizeof(whole));
 		n = words_cut(line, words);
-		if (is_hook(words, n, kind, name)) {
+		if (is_hook(words, n, kind, host->hook)) {
 			*found = true;
 			continue;
 		}
-		if ((!*found && is_ahead(words, n, conf)) || is_past(words, n, conf))
+		if ((!*found && is_ahead(host, words, n, conf)) || is_past(host, words, n, conf))
 			return xasprintf("the host's own rule \"%.90s\" decides before gatehouse "
 			    "does: in /etc/pf.conf, put it behind our anchor, for other "
 			    "interfaces, or without \"pass\"", whole);
@@ -153,7 +153,7 @@ pf_hook_check(const struct pf_host *host, const char *nat, const char *rules,
 		const size_t len = strlen(missing);
 		bool found;
 
-		cause = hook_find(i < 2 ? nat : rules, kinds[i], host->hook, conf, &found);
+		cause = hook_find(host, i < 2 ? nat : rules, kinds[i], conf, &found);
 		if (cause == NULL && !found && (i > 0 || conf->egress.n > 0))
 			snprintf(missing + len, sizeof(missing) - len, "%s%s \"%s\"",
 			    len > 0 ? ", " : "", kinds[i], host->hook);
@@ -162,6 +162,66 @@ pf_hook_check(const struct pf_host *host, const char *nat, const char *rules,
 		cause = xasprintf("pf is not told to ask our anchor; its main rules lack: %s (%s)",
 		    missing, host->advice);
 	return cause;
+}
+
+static bool
+is_anchor(const char *word)
+{
+	static const char *const kinds[] = { "anchor", "nat-anchor", "rdr-anchor", "binat-anchor" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(word, kinds[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+pf_anchor_next(const struct pf_host *host, const char **text, const struct conf *conf,
+    struct pf_anchor *a)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX], *name;
+
+	while (line_next(text, line)) {
+		const size_t n = words_cut(line, words);
+
+		if (n < 2 || !is_anchor(words[0]) || words[1][0] != '"')
+			continue;
+		name = words[1] + 1;
+		name[strcspn(name, "\"")] = '\0';
+		if (strcmp(name, host->hook) == 0) {
+			/* Filter rules behind it come too late. */
+			if (strcmp(words[0], "anchor") == 0)
+				return false;
+			continue;
+		}
+		if (conf->nuids == 0 && !is_for_guests(host, words, n, conf))
+			continue;
+		copy_string(a->name, name, sizeof(a->name));
+		a->quick = has_word(words, n, "quick");
+		return true;
+	}
+	return false;
+}
+
+char *
+pf_foreign_check(const struct pf_host *host, const char *text, const struct conf *conf, bool quick)
+{
+	char line[LINE_SIZE], whole[LINE_SIZE], *words[WORDS_MAX];
+	static char quick_word[] = "quick";
+
+	while (line_next(&text, line)) {
+		size_t n;
+
+		memcpy(whole, line, sizeof(whole));
+		n = words_cut(line, words);
+		/* An anchor that is quick makes what decides in it final. */
+		if (quick && n > 0 && n < WORDS_MAX)
+			words[n++] = quick_word;
+		if (is_ahead(host, words, n, conf) || is_past(host, words, n, conf))
+			return xasprintf("%.90s", whole + strspn(whole, " \t"));
+	}
+	return NULL;
 }
 
 char *
@@ -175,8 +235,8 @@ pf_skip_check(const struct pf_host *host, const char *interfaces, const struct c
 
 		if (indented || n < 2 || !has_word(words, n, "(skip)"))
 			continue;
-		if (strcmp(words[0], "lo0") == 0 ? conf->nuids > 0 :
-		    is_guarded(&conf->bridges, words[0]) ||
+		/* Guarded users are stopped wherever their packets leave. */
+		if (conf->nuids > 0 || is_guarded(&conf->bridges, words[0]) ||
 		    pf_covers(host, &conf->bridges, words[0]))
 			return xasprintf("/etc/pf.conf says \"set skip on %s\", so pf looks at no "
 			    "packet there: take that line out and run \"pfctl -f /etc/pf.conf\"",
@@ -283,11 +343,12 @@ state_parse(char *words[], size_t n, struct flow_key *k, bool *in)
 		continue;
 	if (i < 3 || i + 1 >= n)
 		return false;
-	*in = strcmp(words[i], "<-") == 0;
-	if (!*in)
-		return true;
 	k->proto = strcmp(words[1], "tcp") == 0 ? IPPROTO_TCP :
 	    strcmp(words[1], "udp") == 0 ? IPPROTO_UDP : 0;
+	/* Others' ends may have no ports, or what is none. */
+	*in = strcmp(words[i], "<-") == 0 && k->proto != 0;
+	if (!*in)
+		return true;
 	k->nat = words[i - 1][0] == '(';
 	if (k->nat) {
 		words[i - 1]++;

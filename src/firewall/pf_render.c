@@ -4,8 +4,8 @@
  * and the rules of pins.
  *
  * pf knows no empty list and no rule for each of several things.  So a line of
- * the file with a macro that is empty becomes a comment, and one with $uid or
- * $egress is there once for each of them.
+ * the file with a macro that is empty becomes a comment, and one with $uid, $egress
+ * or $bridge is there once for each of them.
  *
  * Everything that goes into the text from elsewhere is a number, an address
  * that we formatted, or an interface name made of letters, digits, "._-".
@@ -28,16 +28,16 @@
 
 /* Macros of ours; those that are empty are not there. */
 enum macro {
-	MACRO_BRIDGES, MACRO_GUESTS, MACRO_BRIDGE_ADDRS, MACRO_PROXY_PORT, MACRO_DNS_PORT,
+	MACRO_BRIDGES, MACRO_GUESTS, MACRO_PROXY_PORT, MACRO_DNS_PORT,
 	MACRO_EXPLICIT_PORT, MACRO_BLOCK_TCP, MACRO_BLOCK_UDP, MACRO_UIDS,
 	MACRO_DEFINED,
 	/* One for each line that they make, so they are put in and not defined. */
-	MACRO_UID = MACRO_DEFINED, MACRO_UID_PORTS, MACRO_EGRESS,
+	MACRO_UID = MACRO_DEFINED, MACRO_UID_PORTS, MACRO_EGRESS, MACRO_BRIDGE,
 	MACRO_COUNT
 };
-static const char *const macro_names[MACRO_COUNT] = { "bridges", "guests", "bridge_addrs",
+static const char *const macro_names[MACRO_COUNT] = { "bridges", "guests",
 	"proxy_port", "dns_port", "explicit_port", "block_tcp", "block_udp", "uids", "uid",
-	"uid_ports", "egress" };
+	"uid_ports", "egress", "bridge" };
 
 struct rendering {
 	const struct conf	*conf;
@@ -101,7 +101,6 @@ values_make(struct rendering *r)
 
 	r->value[MACRO_BRIDGES] = names_text(&r->names, "", "");
 	r->value[MACRO_GUESTS] = names_text(&r->names, "(", ":network)");
-	r->value[MACRO_BRIDGE_ADDRS] = names_text(&r->names, "(", ":0)");
 	r->value[MACRO_PROXY_PORT] = port_text(conf->proxy_port);
 	r->value[MACRO_DNS_PORT] = port_text(conf->dns_port);
 	r->value[MACRO_EXPLICIT_PORT] = port_text(conf->explicit_port);
@@ -313,10 +312,15 @@ put_log(struct rendering *r, const char *p, size_t left)
 }
 
 /* One rule, for one user or interface where it has a macro for that. */
+struct each {
+	const struct conf_uid	*user;
+	const char		*egress, *bridge;
+};
+
 static void
-put_line(struct rendering *r, const struct line *l, const struct conf_uid *user,
-    const char *egress)
+put_line(struct rendering *r, const struct line *l, const struct each *one)
 {
+	const struct conf_uid *user = one->user;
 	const size_t code = code_length(l);
 	size_t i = 0, len;
 	char *ports;
@@ -330,8 +334,10 @@ put_line(struct rendering *r, const struct line *l, const struct conf_uid *user,
 			ports = ports_text(&user->ports);
 			fputs(ports, r->f);
 			free(ports);
-		} else if (m == MACRO_EGRESS && egress != NULL)
-			fputs(egress, r->f);
+		} else if (m == MACRO_EGRESS && one->egress != NULL)
+			fputs(one->egress, r->f);
+		else if (m == MACRO_BRIDGE && one->bridge != NULL)
+			fputs(one->bridge, r->f);
 		else if (i >= code || (len = put_log(r, l->at + i, code - i)) == 0) {
 			len = 1;
 			fputc(l->at[i], r->f);
@@ -351,7 +357,7 @@ put_users(struct rendering *r, const struct line *l, bool ports)
 	for (uint32_t i = 0; i < r->conf->nuids; i++) {
 		if (ports && r->conf->uids[i].ports.n == 0)
 			continue;
-		put_line(r, l, &r->conf->uids[i], NULL);
+		put_line(r, l, &(struct each){ .user = &r->conf->uids[i] });
 		n++;
 	}
 	if (n == 0)
@@ -373,11 +379,16 @@ put_rule(struct rendering *r, const struct line *l)
 		put_users(r, l, (macros & 1u << MACRO_UID_PORTS) != 0);
 	else if ((macros & 1u << MACRO_EGRESS) != 0) {
 		for (uint32_t i = 0; i < r->conf->egress.n; i++)
-			put_line(r, l, NULL, r->conf->egress.name[i]);
+			put_line(r, l, &(struct each){ .egress = r->conf->egress.name[i] });
 		if (r->conf->egress.n == 0)
 			put_comment(r, l);
+	} else if ((macros & 1u << MACRO_BRIDGE) != 0) {
+		for (size_t i = 0; i < r->names.n; i++)
+			put_line(r, l, &(struct each){ .bridge = r->names.name[i] });
+		if (r->names.n == 0)
+			put_comment(r, l);
 	} else
-		put_line(r, l, NULL, NULL);
+		put_line(r, l, &(struct each){ .user = NULL });
 }
 
 /* Statements that reach beyond our anchor, or bring in what nobody checked. */

@@ -470,6 +470,100 @@ a_skipped_interface_is_told(void **state)
 	conf.uids[0].uid = 1001;
 	firewall_reconf(fw, &conf);
 	assert_drift("set skip on lo0\"");
+	/* A guarded user is stopped wherever its packets leave, but not there. */
+	put("interfaces", "em0\nwg0 (skip)\n");
+	assert_drift("set skip on wg0\"");
+}
+
+static void
+what_is_translated_past_the_filter_is_told(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	put("main.nat", "nat-anchor \"gatehouse\" all\nrdr-anchor \"gatehouse\" all\n"
+	    "nat pass on em0 inet all -> 192.0.2.1\n");
+	assert_well();
+	conf.nuids = 1;
+	conf.uids[0].uid = 1001;
+	put("interfaces", "em0\n");
+	firewall_reconf(fw, &conf);
+	assert_drift("nat pass on em0");
+	conf.nuids = 0;
+	firewall_reconf(fw, &conf);
+	put("main.nat", "nat pass on lo inet all -> 192.0.2.1\nrdr-anchor \"gatehouse\" all\n");
+	assert_drift("nat pass on lo");
+}
+
+static void
+a_rule_for_a_group_of_interfaces_may_be_for_a_bridge(void **state)
+{
+	copy_string(conf.bridges.name[0], "lo0", GH_IFNAME_SIZE);
+	put("interfaces", "em0\n");
+	opened();
+	put("main.rules", "pass in quick on vms all\nanchor \"gatehouse\" all\n");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "pass in quick on vms");
+	/* Where there are no groups it is the name of one. */
+	host.groups = false;
+	applied(PROFILE_FILTERED);
+}
+
+/* ---- anchors of others ---- */
+
+static void
+an_anchor_ahead_of_ours_that_decides_is_told(void **state)
+{
+	opened();
+	put("main.rules", "anchor \"vpn\" all\nanchor \"gatehouse\" all\nanchor \"late\" all\n");
+	put("anchors/vpn", "block drop in all\npass in quick on em0 all\n");
+	put("anchors/late", "pass quick all\n");
+	applied(PROFILE_FILTERED);
+	assert_well();
+	put("anchors/vpn", "pass out all\npass quick all\n");
+	assert_drift("the rule \"pass quick all\" in the anchor vpn decides before");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "in the anchor vpn");
+	/* One that is itself quick makes any pass in it final. */
+	put("anchors/vpn", "pass in all\n");
+	assert_well();
+	put("main.rules", "anchor \"vpn\" quick all\nanchor \"gatehouse\" all\n");
+	assert_drift("in the anchor vpn");
+	/* Of what it asks in turn, too. */
+	put("main.rules", "anchor \"vpn\" all\nanchor \"gatehouse\" all\n");
+	put("anchors/vpn", "anchor \"sub\" all\n");
+	put("anchors/vpn+sub", "pass quick all\n");
+	assert_drift("in the anchor vpn/sub");
+	/* One for another interface is not asked for guests. */
+	put("main.rules", "anchor \"vpn\" on em0 all\nanchor \"gatehouse\" all\n");
+	assert_well();
+}
+
+static void
+siblings_of_ours_are_looked_into_by_their_order(void **state)
+{
+	host.anchor = "com.apple/gatehouse";
+	host.pins = "com.apple/gatehouse/pins";
+	host.hook = "com.apple/*";
+	put("main.rules", "anchor \"com.apple/*\" all\n");
+	put("main.nat", "nat-anchor \"com.apple/*\" all\nrdr-anchor \"com.apple/*\" all\n");
+	put("anchors/com.apple+200.AirDrop", "pass in on awdl0 all\n");
+	put("anchors/com.apple+zlast", "pass quick all\n");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_well();
+	put("anchors/com.apple+000", "pass quick all\n");
+	assert_drift("in the anchor com.apple/000 decides before");
+	gone("anchors/com.apple+000");
+	/* What redirects past the filter does so wherever it is. */
+	put("anchors/com.apple+zlast", "rdr pass inet proto tcp all -> 10.0.0.1\n");
+	assert_drift("in the anchor com.apple/zlast");
+}
+
+static void
+anchors_in_circles_have_an_end(void **state)
+{
+	opened();
+	put("main.rules", "anchor \"a\" all\nanchor \"gatehouse\" all\n");
+	put("anchors/a", "anchor \"/a\" all\n");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "more anchors are asked");
 }
 
 static void
@@ -536,6 +630,27 @@ one_that_cannot_be_asked_is_no_drift(void **state)
 	assert_false(s.drift);
 	assert_true(s.verified == 0);
 	assert_non_null(strstr(s.cause, "ended by signal 9"));
+}
+
+static void
+one_question_that_gets_no_answer_is_no_drift(void **state)
+{
+	static const char *const modes[] = { "info die", "Interfaces refuse", "nat die" };
+	struct fw_status s;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		put("mode", modes[i]);
+		firewall_check(fw, &s);
+		assert_false(s.drift);
+		assert_true(s.verified == 0);
+		assert_string_not_equal(s.cause, "");
+	}
+	gone("mode");
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k ");
 }
 
 static void
@@ -613,6 +728,48 @@ rules_after_a_flush_are_drift(void **state)
 }
 
 /* ---- freezing ---- */
+
+static void
+freezing_one_cuts_nobody_else_at_the_next_load(void **state)
+{
+	const struct fw_guest one = guest("10.77.0.11", NULL);
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(firewall_freeze(fw, &one, true));
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k ");
+	assert_well();
+	assert_null(firewall_freeze(fw, &one, false));
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k ");
+	applied(PROFILE_LOCKDOWN);
+	assert_call("pfctl -k 127.0.0.0/8 ");
+}
+
+static void
+what_guarded_users_had_open_ends_with_the_rules_that_let_it_out(void **state)
+{
+	conf.nuids = 1;
+	conf.uids[0].uid = 1001;
+	put("interfaces", "em0\n");
+	opened();
+	applied(PROFILE_OBSERVE);
+	assert_no_call("-k ");
+	applied(PROFILE_FILTERED);
+	assert_call("pfctl -k label -k gatehouse:observe env=0");
+	assert_call("pfctl -k label -k gatehouse:uid-port env=0");
+	gone("calls");
+	applied(PROFILE_LOCKDOWN);
+	assert_call("pfctl -k label -k gatehouse:uid-port env=0");
+	/* A pf that has no words for it is asked for nothing else. */
+	host.kills_labels = false;
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k label");
+}
 
 static void
 freezing_replaces_a_table_and_cuts(void **state)
@@ -865,15 +1022,23 @@ main(void)
 		pf_test(without_a_hook_nothing_is_loaded),
 		pf_test(a_host_that_decides_first_is_told),
 		pf_test(a_skipped_interface_is_told),
+		pf_test(what_is_translated_past_the_filter_is_told),
+		pf_test(a_rule_for_a_group_of_interfaces_may_be_for_a_bridge),
+		pf_test(an_anchor_ahead_of_ours_that_decides_is_told),
+		pf_test(siblings_of_ours_are_looked_into_by_their_order),
+		pf_test(anchors_in_circles_have_an_end),
 		pf_test(a_disabled_pf_is_told),
 		pf_test(a_file_that_does_not_load_names_its_line),
 		pf_test(a_pfctl_that_misbehaves_is_believed_nothing),
 		pf_test(one_that_cannot_be_asked_is_no_drift),
+		pf_test(one_question_that_gets_no_answer_is_no_drift),
 		pf_test(a_program_that_is_not_there_is_named),
 		pf_test(where_pf_logs_to_one_interface_alone_that_is_used),
 		pf_test(changes_in_the_kernel_are_seen),
 		pf_test(rules_after_a_flush_are_drift),
 		pf_test(freezing_replaces_a_table_and_cuts),
+		pf_test(freezing_one_cuts_nobody_else_at_the_next_load),
+		pf_test(what_guarded_users_had_open_ends_with_the_rules_that_let_it_out),
 		pf_test(who_is_frozen_is_so_from_the_load_on),
 		pf_test(a_guest_without_an_address_cannot_be_frozen),
 		pf_test(a_freeze_that_fails_is_not_remembered),

@@ -236,7 +236,8 @@ check_rule(const char *line, enum profile profile)
 	if (starts(line, "pass in") && profile != PROFILE_OBSERVE &&
 	    strstr(line, " port ") == NULL && strstr(line, "icmp6-type") == NULL)
 		fail_msg("lets fragments in: %s", line);
-	if (starts(line, "pass in") && strstr(line, "$bridges") == NULL)
+	if (starts(line, "pass in") && strstr(line, "on { $bridges }") == NULL &&
+	    strstr(line, "on $bridge ") == NULL)
 		fail_msg("lets in from anywhere: %s", line);
 }
 

@@ -121,6 +121,9 @@ a_user_is_the_senders_only(void **state)
 	decode(b, sizeof(b), &d);
 	assert_true(d.flags & DROP_UID);
 	assert_int_equal(d.uid, 1001);
+	memcpy(b + 44, &(uint32_t){ 0x7fffffff }, 4);	/* macOS's word for none */
+	decode(b, sizeof(b), &d);
+	assert_false(d.flags & DROP_UID);
 	assert_string_equal(d.out, "bridge0");
 	assert_string_equal(d.in, "");
 }
