@@ -13,3 +13,11 @@ pf_host_here(void)
 {
 	return &pf_host_macos;
 }
+
+bool
+pf_bridge_setting(const char *name, int *value)
+{
+	(void)name;
+	(void)value;
+	return false;
+}

@@ -1,5 +1,8 @@
 #include "config.h"
 
+#include <sys/types.h>
+#include <sys/sysctl.h>
+
 #include "firewall/pf.h"
 
 const struct fw_backend *
@@ -12,4 +15,12 @@ const struct pf_host *
 pf_host_here(void)
 {
 	return &pf_host_freebsd;
+}
+
+bool
+pf_bridge_setting(const char *name, int *value)
+{
+	size_t size = sizeof(*value);
+
+	return sysctlbyname(name, value, &size, NULL, 0) == 0 && size == sizeof(*value);
 }

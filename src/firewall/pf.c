@@ -155,6 +155,8 @@ pf_hook_look(const struct firewall *pf, bool *known)
 	if (cause == NULL)
 		cause = pf_anchors_check(pf->host, nat, rules, &pf->conf, known);
 	if (cause == NULL)
+		cause = pf_bridge_check(pf_bridge_setting);
+	if (cause == NULL)
 		cause = pf_skip_check(pf->host, interfaces, &pf->conf);
 	free(nat);
 	free(rules);

@@ -41,6 +41,9 @@ struct pf_host {
 extern const struct pf_host pf_host_freebsd, pf_host_macos;
 /* This host's; on one without pf that of FreeBSD, for rules as text. backend_*.c */
 const struct pf_host *pf_host_here(void);
+/* A sysctl(8) of FreeBSD's bridges; false: there is none, as while no bridge ever was.
+ * backend_*.c */
+bool	 pf_bridge_setting(const char *name, int *value);
 
 /* ---- pf_names.c ---- */
 enum { PF_BRIDGES_AHEAD = 8, PF_NAMES_MAX = CONF_NAMES_MAX * PF_BRIDGES_AHEAD };
@@ -129,6 +132,9 @@ bool	 pf_anchor_next(const struct pf_host *, const char **text, const struct con
 /* The first rule of others that lets pass what ours should decide about, NULL: none
  * (caller frees); quick: a pass is final though it does not say so. */
 char	*pf_foreign_check(const struct pf_host *, const char *text, const struct conf *, bool quick);
+/* Whether pf is asked for what goes through a bridge at the bridge alone, where our rules
+ * are: NULL, or which setting keeps it from that (caller frees). */
+char	*pf_bridge_check(bool (*get)(const char *name, int *value));
 /* "pfctl -vs Interfaces": NULL, or which one of ours pf is told to skip. */
 char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf *);
 /* "pfctl -s info". False: it cannot be read. */

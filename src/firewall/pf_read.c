@@ -224,6 +224,35 @@ pf_foreign_check(const struct pf_host *host, const char *text, const struct conf
 	return NULL;
 }
 
+/*
+ * FreeBSD asks pf for a packet on its way through a bridge at the interface it came by,
+ * too, and first.  No rule of ours is for that one, so what the host passes there makes
+ * a state by which everything that follows passes ours.
+ */
+char *
+pf_bridge_check(bool (*get)(const char *, int *))
+{
+	static const struct {
+		const char	*name;
+		int		 want;
+		const char	*why;
+	} rows[] = {
+		{ "net.link.bridge.pfil_member", 0, "pf decides about guests' packets at the bridges' "
+		    "members, before our rules" },
+		{ "net.link.bridge.pfil_bridge", 1, "pf does not see what guests of one bridge send each "
+		    "other" },
+	};
+	int value;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (get(rows[i].name, &value) && value != rows[i].want)
+			return xasprintf("%s is %d, so %s: run \"sysctl %s=%d\" and put %s=%d into "
+			    "/etc/sysctl.conf and /boot/loader.conf", rows[i].name, value, rows[i].why,
+			    rows[i].name, rows[i].want, rows[i].name, rows[i].want);
+	}
+	return NULL;
+}
+
 char *
 pf_skip_check(const struct pf_host *host, const char *interfaces, const struct conf *conf)
 {

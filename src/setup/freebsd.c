@@ -50,13 +50,13 @@ rc_variable(struct setup_plan *p, const struct setup_site *site, const char *nam
 }
 
 static void
-start(struct setup_plan *p, const char *name, const char *why, const char *const words[3])
+start(struct setup_plan *p, const char *name, const char *why, const char *const words[4])
 {
 	struct setup_step *s = setup_plan_add(p, SETUP_RUN, name);
 
 	s->text = xstrdup(why);
 	s->start = true;
-	setup_words(&s->make[0], words[0], words[1], words[2], NULL);
+	setup_words(&s->make[0], words[0], words[1], words[2], words[3], NULL);
 }
 
 /* Before its script goes. */
@@ -88,8 +88,8 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 	if (cause != NULL)
 		return cause;
 	if (now)
-		start(p, "pf", "have pf in the kernel",
-		    (const char *const[]){ kldload, "-n", "pf" });
+		start(p, "pf", "have pf and its log in the kernel",
+		    (const char *const[]){ kldload, "-n", "pf", "pflog" });
 	s = setup_plan_add(p, SETUP_HOOK, "/etc/pf.conf");
 	setup_words(&s->check, pfctl, "-n", "-f", NULL);
 	setup_words(&s->load, pfctl, "-f", NULL);
@@ -98,13 +98,13 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 	stop(p, site);
 	if (now)
 		start(p, "start", "start the service now",
-		    (const char *const[]){ service, "gatehouse", "start" });
+		    (const char *const[]){ service, "gatehouse", "start", NULL });
 	if (site->undo)
 		p->next = xstrdup("The rules stay in force until the next boot. To open the guests' way "
 		    "now:\n    pfctl -a gatehouse -F rules; pfctl -a gatehouse -F nat\n");
 	else if (!site->now)
 		p->next = xasprintf("Say in %s which bridges have guests, then start it:\n"
-		    "    kldload -n pf; pfctl -f /etc/pf.conf; service gatehouse start\n",
+		    "    kldload -n pf pflog; pfctl -f /etc/pf.conf; service gatehouse start\n",
 		    site->conf_path);
 	return NULL;
 }

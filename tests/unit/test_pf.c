@@ -35,6 +35,16 @@ pf_host_here(void)
 	return &host;
 }
 
+/* -1: there is no such setting. */
+static int pfil_member, pfil_bridge;
+
+bool
+pf_bridge_setting(const char *name, int *value)
+{
+	*value = strcmp(name, "net.link.bridge.pfil_member") == 0 ? pfil_member : pfil_bridge;
+	return *value != -1;
+}
+
 const struct fw_backend *
 fw_backend_here(void)
 {
@@ -165,6 +175,7 @@ setup(void **state)
 	host.pfctl = pfctl;
 	host.ifconfig = ifconfig;
 	host.seconds = 5;
+	pfil_member = pfil_bridge = -1;
 	conf_make();
 	return 0;
 }
@@ -505,6 +516,20 @@ a_rule_for_a_group_of_interfaces_may_be_for_a_bridge(void **state)
 	/* Where there are no groups it is the name of one. */
 	host.groups = false;
 	applied(PROFILE_FILTERED);
+}
+
+static void
+a_bridge_that_asks_pf_at_its_members_is_told(void **state)
+{
+	opened();
+	pfil_member = 1;
+	pfil_bridge = 1;
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "sysctl net.link.bridge.pfil_member=0");
+	pfil_member = 0;
+	applied(PROFILE_FILTERED);
+	assert_well();
+	pfil_bridge = 0;
+	assert_drift("sysctl net.link.bridge.pfil_bridge=1");
 }
 
 /* ---- anchors of others ---- */
@@ -1022,6 +1047,7 @@ main(void)
 		pf_test(without_a_hook_nothing_is_loaded),
 		pf_test(a_host_that_decides_first_is_told),
 		pf_test(a_skipped_interface_is_told),
+		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),
 		pf_test(a_rule_for_a_group_of_interfaces_may_be_for_a_bridge),
 		pf_test(an_anchor_ahead_of_ours_that_decides_is_told),
