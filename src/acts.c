@@ -14,14 +14,18 @@
 #include "text.h"
 #include "xmalloc.h"
 
-enum { SETTLE_SECONDS = 10 };	/* two lists of a slow VM manager's */
+enum {
+	SETTLE_SECONDS = 10,	/* two lists of a slow VM manager's */
+	STOP_AGAIN_US = 60000000,	/* and twice that, up to eight minutes */
+	STOP_DOUBLES = 3,
+};
 static const struct timeval settle_interval = { 0, 100000 };
 
 /* One on its way. */
 struct acting {
 	struct engine		*engine;
 	struct control_call	*call;		/* NULL: nobody asked */
-	bool			 start;
+	enum guest_act		 what;
 	char			 name[GH_GUEST_SIZE];
 
 	/* While it is not settled what its VM manager calls the guest. */
@@ -37,15 +41,15 @@ act_done(const char *cause, void *arg)
 	struct acting *a = arg;
 	struct engine *e = a->engine;
 	/* Managers differ in whether they wait for it. */
-	const char *what = a->start ? "start" : "stop";
+	const char *what = a->what == ACT_START ? "start" : "stop";
 	char who[WHO_SIZE];
 
 	if (a->call == NULL && cause != NULL)
 		event_note(e, EVENT_GUEST, EVENT_ALERTING, a->name, "%s is not guarded, and could not be "
 		    "stopped: %s", a->name, cause);
 	else if (a->call == NULL)
-		event_note(e, EVENT_GUEST, EVENT_NOTICE, a->name, "%s was told to stop, for it is not "
-		    "guarded", a->name);
+		event_note(e, EVENT_GUEST, EVENT_NOTICE, a->name, "%s was %s, for it is not guarded",
+		    a->name, a->what == ACT_OFF ? "stopped by force" : "told to stop");
 	else if (cause != NULL)
 		control_fail(a->call, CONTROL_FAILED, xasprintf("%s does not %s: %s", a->name, what,
 		    cause));
@@ -60,7 +64,7 @@ act_done(const char *cause, void *arg)
 static void
 act_run(struct acting *a, const struct guest *g)
 {
-	char *cause = asker_act(a->engine->asker, g, a->start, act_done, a);
+	char *cause = asker_act(a->engine->asker, g, a->what, act_done, a);
 
 	if (cause != NULL)
 		act_done(cause, a);
@@ -79,6 +83,18 @@ act_wait_end(struct acting *a)
 	a->again = NULL;
 }
 
+/* It cannot be told under which name it would be told to. */
+static void
+act_unsettled(struct acting *a, const struct guest *g)
+{
+	const char *trouble = asker_trouble(a->engine->asker, g, a->since);
+	char *cause = trouble != NULL ? xasprintf("its VM manager does not answer: %s", trouble) :
+	    xstrdup("its VM manager does not list it now; see \"gatehouse vms\" and try again");
+
+	act_done(cause, a);
+	free(cause);
+}
+
 static void
 on_again(evutil_socket_t fd, short what, void *arg)
 {
@@ -90,21 +106,24 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	if (g != NULL && asker_settled(a->engine->asker, g)) {
 		act_wait_end(a);
 		act_run(a, g);
-	} else if (g == NULL || now_mono() - a->since > SETTLE_SECONDS * 1000000ull) {
+	} else if (g == NULL) {
 		act_wait_end(a);
-		act_done(g == NULL ? "the guest is gone" :
-		    "its VM manager does not list it now; see \"gatehouse vms\" and try again", a);
+		act_done("the guest is gone", a);
+	} else if (now_mono() - a->since > SETTLE_SECONDS * 1000000ull ||
+	    asker_trouble(a->engine->asker, g, a->since) != NULL) {
+		act_wait_end(a);
+		act_unsettled(a, g);
 	}
 }
 
 void
-act_guest(struct engine *e, const struct guest *g, bool start, struct control_call *call)
+act_guest(struct engine *e, const struct guest *g, enum guest_act what, struct control_call *call)
 {
 	struct acting *a = xcalloc(1, sizeof(*a));
 
 	a->engine = e;
 	a->call = call;
-	a->start = start;
+	a->what = what;
 	copy_string(a->name, g->name, sizeof(a->name));
 	if (asker_settled(e->asker, g)) {
 		act_run(a, g);
@@ -119,7 +138,7 @@ act_guest(struct engine *e, const struct guest *g, bool start, struct control_ca
 	a->next = e->acts;
 	e->acts = a;
 	event_add(a->again, &settle_interval);
-	asker_hurry(e->asker);
+	asker_ask(e->asker, g);
 }
 
 void
@@ -133,14 +152,22 @@ acts_free(struct engine *e)
 	}
 }
 
-bool
-act_unguarded(struct engine *e, const struct guest *g, bool told)
+void
+act_unguarded(struct engine *e, const struct guest *g, struct stopping *s)
 {
+	const uint64_t now = now_mono();
+
 	if (g->state != GUEST_RUNNING || g->guard < NIC_UNGUARDABLE ||
-	    e->conf.on_unguarded != UNGUARDED_STOP)
-		return false;
-	if (g->manager[0] == '\0' || told)
-		return told;
-	act_guest(e, g, false, NULL);
-	return true;
+	    e->conf.on_unguarded != UNGUARDED_STOP || g->manager[0] == '\0') {
+		*s = (struct stopping){ 0 };
+		return;
+	}
+	if (s->times > 0 && now < s->next)
+		return;
+	/* Some only ask the guest, which may not listen. */
+	act_guest(e, g, s->times > 0 && asker_command(g, ACT_OFF) != COMMAND_NONE ? ACT_OFF : ACT_STOP,
+	    NULL);
+	s->next = now + ((uint64_t)STOP_AGAIN_US << s->times);
+	if (s->times < STOP_DOUBLES)
+		s->times++;
 }

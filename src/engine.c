@@ -430,6 +430,7 @@ notified(struct engine *e, const struct msg_notified *m)
 	TERMINATE(cause);
 	free(e->notify_error);
 	e->notify_error = cause[0] != '\0' ? xstrdup(cause) : NULL;
+	notify_told(e);
 	alerts_update(e);
 }
 
@@ -527,6 +528,7 @@ on_tick(int fd, short what, void *arg)
 	rules_expire(e);
 	pinned_tick(e);
 	life_judge(e);
+	guests_stop_unguarded(e);
 	rules_poll(e, subscribed_to(e, VIEW_RULES) ? rules_shown_age :
 	    e->rules_cause != NULL ? rules_failed_age : rules_idle_age);
 	proxy_look(e);

@@ -316,6 +316,8 @@ const struct guest	*guest_of_drop(struct engine *, const struct drop *);
 /* By name; else a cause that lists names like it, caller frees. */
 char	*guest_named(struct engine *, const char *, const struct guest **);
 bool	 guest_has_addr(const struct guest *, const struct addr *);
+/* Stops those that are not guarded, if that is wanted; also each second. */
+void	 guests_stop_unguarded(struct engine *);
 /* One that runs, is guarded so badly, and was not told of as that yet; NULL: none. */
 const struct guest *guest_leak_news(struct engine *, enum nic_guard);
 /* After the inventory changed: tells net, freezes new addresses, notes events. */
@@ -342,12 +344,16 @@ void	 freeze_free(struct engine *);
 
 /* ---- acts.c ---- */
 /* Starts or stops it; the call, or NULL, is answered when that is done. */
-void	 act_guest(struct engine *, const struct guest *, bool start, struct control_call *);
+void	 act_guest(struct engine *, const struct guest *, enum guest_act, struct control_call *);
 /* Those that wait are told that the daemon ends. */
 void	 acts_free(struct engine *);
-/* Stops one that runs and is not guarded, if that is wanted; told: it has been told
- * already.  Whether it is one that has been told. */
-bool	 act_unguarded(struct engine *, const struct guest *, bool told);
+/* How often one was told to stop for not being guarded, and when (mono) it is again. */
+struct stopping {
+	unsigned	times;
+	uint64_t	next;
+};
+/* Stops one that runs and is not guarded, if that is wanted and its time. */
+void	 act_unguarded(struct engine *, const struct guest *, struct stopping *);
 
 /* ---- life.c ---- */
 /* The rules are flushed because no guest runs. */
@@ -414,6 +420,8 @@ void	 notify_alert(struct engine *, const char *kind, const char *key, const cha
 	    const char *text, bool over);
 /* So many packets more of that run, which is no noise, were blocked. */
 void	 notify_drop(struct engine *, const struct drop_record *, uint64_t packets, const char *text);
+/* priv has done with a message. */
+void	 notify_told(struct engine *);
 /* Each second: tells what has waited. */
 void	 notify_poll(struct engine *);
 void	 notify_free(struct engine *);

@@ -16,7 +16,7 @@ enum { NAMES_SHOWN = 6 };	/* in "did you mean" */
 struct seen_guest {
 	struct guest	guest;
 	bool		frozen;
-	bool		told;		/* to stop, for it is not guarded */
+	struct stopping	stopping;	/* for it is not guarded */
 	bool		leaks;		/* as was told of */
 };
 
@@ -250,6 +250,13 @@ guest_is_known(uint32_t id, void *arg)
 }
 
 void
+guests_stop_unguarded(struct engine *e)
+{
+	for (size_t i = 0; i < e->nseen; i++)
+		act_unguarded(e, &e->seen[i].guest, &e->seen[i].stopping);
+}
+
+void
 guests_changed(void *arg)
 {
 	struct engine *e = arg;
@@ -264,7 +271,8 @@ guests_changed(void *arg)
 		freeze_follow(e, g);
 		seen[i].guest = *g;
 		seen[i].frozen = guest_frozen(e, g);
-		seen[i].told = was != NULL && was->told;
+		if (was != NULL)
+			seen[i].stopping = was->stopping;
 		seen[i].leaks = was != NULL && was->leaks && g->state == GUEST_RUNNING &&
 		    g->guard == was->guest.guard;
 		if (was != NULL && guest_same(&was->guest, g) && was->frozen == seen[i].frozen)
@@ -277,8 +285,7 @@ guests_changed(void *arg)
 	e->nseen = n;
 	pinned_judge(e);
 	life_judge(e);
-	for (size_t i = 0; i < n; i++)
-		seen[i].told = act_unguarded(e, &seen[i].guest, seen[i].told);
+	guests_stop_unguarded(e);
 	model_retain_guests(e->model, guest_is_known, e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }

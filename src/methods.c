@@ -267,7 +267,7 @@ method_act(struct engine *e, struct control_call *call, const json_t *params, bo
 		control_fail(call, CONTROL_FAILED, cause);
 		return;
 	}
-	act_guest(e, g, start, call);
+	act_guest(e, g, start ? ACT_START : ACT_STOP, call);
 }
 
 static void

@@ -20,6 +20,9 @@
 #include "text.h"
 #include "xmalloc.h"
 
+/* Messages that priv has and not answered for: it keeps eight.  Drops may be some of them. */
+enum { UNDER_WAY_MAX = 7, UNDER_WAY_DROPS = 2 };
+
 enum { TOPICS_MAX = 64, DROP_TOPICS_MAX = 32, KEY_SIZE = GH_GUEST_SIZE + GH_LABEL_SIZE + 16, DROPS_A_MINUTE = 10 };
 
 static const uint64_t gather = 2 * 1000000ull;
@@ -43,6 +46,7 @@ struct notifier {
 	uint64_t	minute;		/* when the count began */
 	unsigned	drops;		/* messages of drops since */
 	uint64_t	held;		/* that were not told */
+	unsigned	under_way;
 };
 
 static struct notifier *
@@ -53,19 +57,32 @@ notifier(struct engine *e)
 	return e->notifier;
 }
 
+/* What has been told goes for what has not, an alert that is over before one that stands. */
+static bool
+is_older(const struct topic *a, const struct topic *b)
+{
+	const bool over = strcmp(a->state, "over") == 0;
+
+	return b == NULL || (over != (strcmp(b->state, "over") == 0) ? over : a->told < b->told);
+}
+
 /* Where there is no room one of drops goes: at best one that was told.  What waits in it
- * is counted as held. Alerts are few; drops never take the last of the room. */
+ * is counted as held. Drops never take the last of the room; and of alerts the one that
+ * was told longest ago makes room for another. */
 static struct topic *
 topic_of(struct notifier *n, const char *key, bool is_drop)
 {
-	struct topic *t = NULL, *waiting = NULL;
+	struct topic *t = NULL, *waiting = NULL, *alert = NULL;
 	size_t drops = 0;
 
 	for (size_t i = 0; i < n->n; i++) {
 		if (strcmp(n->topics[i].key, key) == 0)
 			return &n->topics[i];
-		if (!n->topics[i].is_drop)
+		if (!n->topics[i].is_drop) {
+			if (n->topics[i].due == 0 && is_older(&n->topics[i], alert))
+				alert = &n->topics[i];
 			continue;
+		}
 		drops++;
 		if (n->topics[i].due != 0)
 			waiting = &n->topics[i];
@@ -75,10 +92,10 @@ topic_of(struct notifier *n, const char *key, bool is_drop)
 	if (n->n < TOPICS_MAX && (!is_drop || drops < DROP_TOPICS_MAX))
 		t = &n->topics[n->n++];
 	else if (t == NULL && !is_drop)
-		t = waiting;
+		t = waiting != NULL ? waiting : alert;
 	if (t == NULL)
 		return NULL;
-	n->held += t == waiting;
+	n->held += t->is_drop && t->due != 0;
 	memset(t, 0, sizeof(*t));
 	copy_string(t->key, key, sizeof(t->key));
 	t->is_drop = is_drop;
@@ -106,8 +123,10 @@ topic_send(struct engine *e, const struct topic *t)
 	}
 	m.len = (uint32_t)snprintf(m.text, sizeof(m.text), "%s\n", line);
 	free(line);
-	if (e->priv != NULL && msg_send(e->priv, FRAME_NOTIFY, &m, -1))
+	if (e->priv != NULL && msg_send(e->priv, FRAME_NOTIFY, &m, -1)) {
 		n->held = 0;
+		n->under_way++;
+	}
 }
 
 static bool
@@ -125,6 +144,9 @@ topic_tell(struct engine *e, struct topic *t, uint64_t now)
 {
 	const char *state = t->over ? "over" : "alert";
 
+	/* A slow command is waited for, by drops sooner than by alerts. */
+	if (e->notifier->under_way >= (t->is_drop ? UNDER_WAY_DROPS : UNDER_WAY_MAX))
+		return;
 	t->due = 0;
 	/* Over before it was told, or there again: nothing is new. */
 	if (!t->is_drop && strcmp(t->state, state) == 0 && strcmp(t->kind, "alert") == 0)
@@ -162,6 +184,15 @@ notify_poll(struct engine *e)
 		if (t->due != 0 && t->due <= now)
 			topic_tell(e, t, now);
 	}
+}
+
+void
+notify_told(struct engine *e)
+{
+	if (e->notifier == NULL || e->notifier->under_way == 0)
+		return;
+	e->notifier->under_way--;
+	notify_poll(e);
 }
 
 void

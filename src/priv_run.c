@@ -30,7 +30,7 @@ struct priv_run {
 	bool			(*tell)(enum frame, const void *body, int fd, void *arg);
 	void			*arg;
 	struct msg_notify	 waiting[NOTIFY_WAITING];	/* the oldest first */
-	unsigned		 nwaiting, notify_lost;
+	unsigned		 nwaiting;
 	bool			 notifying;
 	char			*notify_cause;	/* told already */
 };
@@ -210,8 +210,7 @@ void
 priv_notify_frame(struct priv_run *r, const struct msg_notify *m)
 {
 	if (r->nwaiting == NOTIFY_WAITING) {
-		if (r->notify_lost++ == 0)
-			log_warnx("notify: messages come faster than the command ends; some are lost");
+		notify_trouble(r, "messages come faster than the command ends; some are lost");
 		return;
 	}
 	r->waiting[r->nwaiting++] = *m;

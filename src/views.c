@@ -215,8 +215,8 @@ vms_json(struct engine *e, const void *row)
 	    "first_seen", json_time(g->first_seen), "last_seen", json_time(g->last_seen),
 	    "nics", nics_json(e, g), "manager", json_plain_or_null(g->manager),
 	    "user", json_plain_or_null(g->user), "stale", g->stale, "softnet", g->softnet,
-	    "can_start", asker_command(g, true) != COMMAND_NONE,
-	    "can_stop", asker_command(g, false) != COMMAND_NONE, "pid", (json_int_t)g->pid,
+	    "can_start", asker_command(g, ACT_START) != COMMAND_NONE,
+	    "can_stop", asker_command(g, ACT_STOP) != COMMAND_NONE, "pid", (json_int_t)g->pid,
 	    "host_ports", shield_json(e, is_held(e, g)), "softnet_says", shield_softnet(e, g));
 }
 

@@ -45,19 +45,16 @@ on_said(const struct said *said, void *arg)
 		seat_absent(s);
 		return;
 	}
-	/* A detail that is refused is one of a guest that has just gone. */
-	if (said->cause != NULL && (!detail || said->how != RAN_EXITED)) {
+	if (!detail && said->cause != NULL) {
 		seat_failed(s, xstrdup(said->cause));
 		return;
 	}
+	/* A detail that is refused is one of a guest that has just gone; one that hangs or
+	 * floods costs its guest alone. */
 	if (!detail)
 		seat_list_done(s, said->text, said->len);
-	else {
-		if (said->cause == NULL)
-			seat_detail_done(s, said->text, said->len);
-		s->told[s->at].asked = now;
-		s->told[s->at].step++;
-	}
+	else
+		seat_detail_said(s, said, now);
 	seat_go(s);
 }
 
@@ -343,11 +340,11 @@ asker_look(struct asker *a, enum inventory_command c, void (*said)(const struct 
 
 /* ---- starting and stopping ---- */
 
-static const struct seat *
+static struct seat *
 seat_of(const struct asker *a, const struct guest *g)
 {
 	for (size_t i = 0; i < a->nseats; i++) {
-		const struct seat *s = &a->seats[i];
+		struct seat *s = &a->seats[i];
 
 		if (strcmp(seat_name(s), g->manager) == 0 && strcmp(seat_user(s), g->user) == 0)
 			return s;
@@ -356,11 +353,13 @@ seat_of(const struct asker *a, const struct guest *g)
 }
 
 enum inventory_command
-asker_command(const struct guest *g, bool start)
+asker_command(const struct guest *g, enum guest_act act)
 {
 	for (size_t i = 0; managers_here[i] != NULL; i++) {
-		if (strcmp(managers_here[i]->name, g->manager) == 0)
-			return start ? managers_here[i]->start : managers_here[i]->stop;
+		const struct manager *m = managers_here[i];
+
+		if (strcmp(m->name, g->manager) == 0)
+			return act == ACT_START ? m->start : act == ACT_OFF ? m->off : m->stop;
 	}
 	return COMMAND_NONE;
 }
@@ -370,13 +369,32 @@ asker_settled(const struct asker *a, const struct guest *g)
 {
 	const struct seat *s = seat_of(a, g);
 
-	if (s == NULL || s->absent || s->cause != NULL)
+	if (s == NULL || s->absent)
 		return true;
+	if (s->cause != NULL)
+		return false;
 	for (size_t i = 0; i < s->ntold; i++) {
 		if (strcmp(s->told[i].key, g->key) == 0)
 			return told_is_whole(s, &s->told[i]);
 	}
 	return false;
+}
+
+void
+asker_ask(struct asker *a, const struct guest *g)
+{
+	struct seat *s = seat_of(a, g);
+
+	if (s != NULL && s->began + hurry_us < s->due)
+		s->due = s->began + hurry_us;
+}
+
+const char *
+asker_trouble(const struct asker *a, const struct guest *g, uint64_t since)
+{
+	const struct seat *s = seat_of(a, g);
+
+	return s != NULL && s->talk == NULL && s->began >= since ? s->cause : NULL;
 }
 
 static void
@@ -394,17 +412,17 @@ on_acted(const struct said *said, void *arg)
 }
 
 char *
-asker_act(struct asker *a, const struct guest *g, bool start, void (*done)(const char *, void *),
-    void *arg)
+asker_act(struct asker *a, const struct guest *g, enum guest_act what,
+    void (*done)(const char *, void *), void *arg)
 {
-	const enum inventory_command c = asker_command(g, start);
+	const enum inventory_command c = asker_command(g, what);
 	const struct manager_command *row = command_row(c);
 	const struct seat *s = seat_of(a, g);
 	struct msg_run m = { .command = c };
 	struct act *act;
 
 	if (row == NULL || s == NULL || !command_key_ok(c, g->key))
-		return xasprintf("%s cannot be %s from here: %s", g->name, start ? "started" : "stopped",
+		return xasprintf("%s cannot be %s from here: %s", g->name, what == ACT_START ? "started" : "stopped",
 		    g->manager[0] == '\0' ? "no VM manager that could is known for it" :
 		    "its VM manager has no command for that");
 	m.uid = s->user.uid;

@@ -47,14 +47,19 @@ bool		 asker_state(const struct asker *, size_t i, struct asker_state *);
  * called once, unless the asker ends first. False: not now. */
 bool		 asker_look(struct asker *, enum inventory_command, void (*said)(const struct said *,
 		    void *), void *arg);
-/* The manager's command that starts or stops a guest, COMMAND_NONE: it cannot. */
-enum inventory_command asker_command(const struct guest *, bool start);
+enum guest_act { ACT_START, ACT_STOP, ACT_OFF };
+/* The manager's command that does that to a guest, COMMAND_NONE: it cannot. */
+enum inventory_command asker_command(const struct guest *, enum guest_act);
 /* Whether its key is what its VM manager calls it now.  It is not between a renaming
  * and the manager's word on which guest the new name is. */
 bool		 asker_settled(const struct asker *, const struct guest *);
+/* Asks its VM manager, also one that failed and is left alone for now. */
+void		 asker_ask(struct asker *, const struct guest *);
+/* Why its VM manager, asked since then (mono), does not answer, or NULL. */
+const char	*asker_trouble(const struct asker *, const struct guest *, uint64_t since);
 /* Runs it. done, with NULL or a cause, is called once unless a cause is returned
  * (caller frees). */
-char		*asker_act(struct asker *, const struct guest *, bool start,
+char		*asker_act(struct asker *, const struct guest *, enum guest_act,
 		    void (*done)(const char *cause, void *arg), void *arg);
 
 #endif

@@ -12,6 +12,8 @@ struct told {
 	uint8_t		state;
 	uint8_t		step;		/* the next detail to ask for */
 	uint64_t	asked;		/* mono: when the last of them was asked */
+	uint64_t	rest;		/* mono: not to be asked of again before */
+	uint8_t		failures;	/* of details, in a row */
 	uint32_t	n;
 	struct sighting	rows[GUEST_NICS];
 };
@@ -64,6 +66,6 @@ void		 seat_failed(struct seat *, char *cause);
 void		 seat_absent(struct seat *);
 void		 seat_list_done(struct seat *, const char *text, size_t len);
 /* Of the guest at told[at]. */
-void		 seat_detail_done(struct seat *, const char *text, size_t len);
+void		 seat_detail_said(struct seat *, const struct said *, uint64_t now);
 
 #endif

@@ -42,20 +42,26 @@ seat_forget(struct seat *s)
 	s->ntold = 0;
 }
 
+/* How long one that failed so often is left alone. */
+static uint64_t
+rest_us(unsigned failures)
+{
+	const uint64_t wait = (uint64_t)AGAIN_FIRST_US <<
+	    (failures < AGAIN_MAX_SHIFT ? failures : AGAIN_MAX_SHIFT);
+
+	return wait < again_max_us ? wait : again_max_us;
+}
+
 void
 seat_failed(struct seat *s, char *cause)
 {
-	const unsigned shift = s->failures < AGAIN_MAX_SHIFT ? s->failures : AGAIN_MAX_SHIFT;
-	uint64_t wait = (uint64_t)AGAIN_FIRST_US << shift;
-
 	if (s->cause == NULL || strcmp(s->cause, cause) != 0)
 		log_warnx("inventory: %s%s%s: %s", seat_name(s), seat_user(s)[0] != '\0' ? " of " : "",
 		    seat_user(s), cause);
 	free(s->cause);
 	s->cause = cause;
-	s->failures++;
 	s->absent = false;
-	s->due = now_mono() + (wait < again_max_us ? wait : again_max_us);
+	s->due = now_mono() + rest_us(s->failures++);
 	s->asker->events.changed(s->asker->events.arg);
 }
 
@@ -140,7 +146,7 @@ seat_refresh(struct seat *s)
 
 		if (has_detail(s, t->step))
 			return;		/* enough to do */
-		if (t->asked != 0 && (oldest == NULL || t->asked < oldest->asked))
+		if (t->asked != 0 && now >= t->rest && (oldest == NULL || t->asked < oldest->asked))
 			oldest = t;
 	}
 	if (oldest != NULL && now - oldest->asked > refresh_us)
@@ -176,7 +182,7 @@ seat_list_done(struct seat *s, const char *text, size_t len)
 	a->events.changed(a->events.arg);
 }
 
-void
+static void
 seat_detail_done(struct seat *s, const char *text, size_t len)
 {
 	struct told *t = &s->told[s->at];
@@ -193,4 +199,24 @@ seat_detail_done(struct seat *s, const char *text, size_t len)
 		s->asker->events.changed(s->asker->events.arg);
 	}
 	free(cause);
+}
+
+void
+seat_detail_said(struct seat *s, const struct said *said, uint64_t now)
+{
+	struct told *t = &s->told[s->at];
+
+	t->asked = now;
+	if (said->how == RAN_EXITED) {
+		if (said->cause == NULL)
+			seat_detail_done(s, said->text, said->len);
+		t->failures = 0;
+	} else {
+		if (t->failures == 0)
+			log_warnx("inventory: %s, of %s: %s", seat_name(s), t->key, said->cause);
+		t->rest = now + rest_us(t->failures);
+		t->failures = t->failures < AGAIN_MAX_SHIFT ? t->failures + 1 : AGAIN_MAX_SHIFT;
+		s->asker->events.changed(s->asker->events.arg);
+	}
+	t->step++;
 }

@@ -79,6 +79,15 @@ static const struct manager_command table[COMMAND_COUNT] = {
 	[COMMAND_VIRSH_STOP] = { "virsh shutdown", LIST("virsh", "-q", "-c", SYSTEM, "shutdown", "%k"),
 	    NULL, ACT_SECONDS, true, false },
 
+	[COMMAND_LIMA_OFF] = { "limactl stop --force", LIST("limactl", "stop", "--force", "%k"), ".lima",
+	    ACT_SECONDS, true, false },
+	[COMMAND_INCUS_OFF] = { "incus stop --force", LIST("incus", "stop", "--force", "--project", "%p",
+	    "%n"), NULL, ACT_SECONDS, true, false },
+	[COMMAND_LXD_OFF] = { "lxc stop --force", LIST("lxc", "stop", "--force", "--project", "%p", "%n"),
+	    NULL, ACT_SECONDS, true, false },
+	[COMMAND_VIRSH_OFF] = { "virsh destroy", LIST("virsh", "-q", "-c", SYSTEM, "destroy", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+
 	[COMMAND_PS] = { "ps", LIST("/bin/ps", "-axww", "-o", "pid=", "-o", "uid=", "-o", "args="), NULL,
 	    LIST_SECONDS, false, false },
 	[COMMAND_NETSTAT] = { "netstat", LIST("netstat", "-an"), NULL, LIST_SECONDS, false, false },

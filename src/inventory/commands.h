@@ -25,6 +25,8 @@ enum inventory_command {
 	COMMAND_VIRSH_LIST, COMMAND_VIRSH_NICS, COMMAND_VIRSH_START, COMMAND_VIRSH_STOP,
 	COMMAND_PS, COMMAND_NETSTAT,
 	COMMAND_LIMA_NETWORKS,
+	/* Of those whose ordinary way asks the guest, which may not listen. */
+	COMMAND_LIMA_OFF, COMMAND_INCUS_OFF, COMMAND_LXD_OFF, COMMAND_VIRSH_OFF,
 	COMMAND_CUSTOM,		/* of a [provider NAME] section, by its number */
 	COMMAND_COUNT
 };

@@ -170,6 +170,7 @@ const struct manager incus_manager = {
 	.list_parse = list_parse,
 	.start = COMMAND_INCUS_START,
 	.stop = COMMAND_INCUS_STOP,
+	.off = COMMAND_INCUS_OFF,
 	.system = true,
 };
 
@@ -179,5 +180,6 @@ const struct manager lxd_manager = {
 	.list_parse = list_parse,
 	.start = COMMAND_LXD_START,
 	.stop = COMMAND_LXD_STOP,
+	.off = COMMAND_LXD_OFF,
 	.system = true,
 };

@@ -160,4 +160,5 @@ const struct manager lima_manager = {
 	.detail = { { COMMAND_LIMA_NETWORKS, .running_only = false, .parse = networks_parse } },
 	.start = COMMAND_LIMA_START,
 	.stop = COMMAND_LIMA_STOP,
+	.off = COMMAND_LIMA_OFF,
 };

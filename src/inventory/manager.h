@@ -34,6 +34,7 @@ struct manager {
 		manager_detail_fn	parse;
 	} detail[MANAGER_DETAILS];
 	enum inventory_command	 start, stop;	/* COMMAND_NONE: it cannot */
+	enum inventory_command	 off;		/* stops one that does not listen; the same */
 	bool			 system;	/* asked once, not for each user */
 };
 

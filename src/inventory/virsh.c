@@ -150,5 +150,6 @@ const struct manager virsh_manager = {
 	.detail = { { COMMAND_VIRSH_NICS, .running_only = false, .parse = nics_parse } },
 	.start = COMMAND_VIRSH_START,
 	.stop = COMMAND_VIRSH_STOP,
+	.off = COMMAND_VIRSH_OFF,
 	.system = true,
 };

@@ -258,16 +258,16 @@ static void
 who_has_no_manager_is_not_acted_on(void **state)
 {
 	struct guest g = { .name = "box" };
-	char *cause = asker_act(asker, &g, true, NULL, NULL);
+	char *cause = asker_act(asker, &g, ACT_START, NULL, NULL);
 
 	assert_non_null(cause);
 	assert_non_null(strstr(cause, "no VM manager"));
 	free(cause);
 	copy_string(g.manager, "virsh", sizeof(g.manager));
 	copy_string(g.key, "-x", sizeof(g.key));
-	assert_non_null(cause = asker_act(asker, &g, true, NULL, NULL));
+	assert_non_null(cause = asker_act(asker, &g, ACT_START, NULL, NULL));
 	free(cause);
-	assert_int_equal(asker_command(&g, false), COMMAND_VIRSH_STOP);
+	assert_int_equal(asker_command(&g, ACT_STOP), COMMAND_VIRSH_STOP);
 }
 
 /* The latest request of that command's; waits until it has been made so often. */
@@ -311,10 +311,48 @@ a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is(void **state)
 	assert_false(asker_settled(asker, &g));
 	answer(ran(COMMAND_VIRSH_NICS, 2), RAN_EXITED, 0, nic, "");
 	assert_true(asker_settled(asker, &g));
-	/* One that is asked in vain is not waited for: it says itself what it cannot. */
+	/* What one that does not answer said last may be an hour old. */
+	assert_null(asker_trouble(asker, &g, 0));
 	answer(ran(COMMAND_VIRSH_LIST, 3), RAN_EXITED, 1, "", "no daemon\n");
-	copy_string(g.key, "old", sizeof(g.key));
+	assert_false(asker_settled(asker, &g));
+	assert_non_null(strstr(asker_trouble(asker, &g, 0), "no daemon"));
+	assert_null(asker_trouble(asker, &g, now_mono()));
+	/* It is left alone for some time, but not if somebody wants something of it. */
+	asker_ask(asker, &g);
+	answer(ran(COMMAND_VIRSH_LIST, 4), RAN_EXITED, 0, " 2 new running\n", "");
 	assert_true(asker_settled(asker, &g));
+}
+
+static void
+a_detail_that_hangs_costs_its_guest_alone(void **state)
+{
+	const char *const two = " 1 a running\n 2 b running\n";
+	struct conf c = conf;
+	struct asker_state st;
+	size_t asked_a = 0;
+
+	conf_defaults(&c);
+	c.inventory_users = conf.inventory_users;
+	c.inventory_seconds = 1;
+	asker_reconf(asker, &c);
+	answer(ran(COMMAND_VIRSH_LIST, 1), RAN_EXITED, 0, two, "");
+	assert_string_equal(ran(COMMAND_VIRSH_NICS, 1)->key, "a");
+	answer(ran(COMMAND_VIRSH_NICS, 1), RAN_KILLED, 0, "", "");
+	assert_string_equal(ran(COMMAND_VIRSH_NICS, 2)->key, "b");
+	answer(ran(COMMAND_VIRSH_NICS, 2), RAN_EXITED, 0,
+	    "vnet0 network default virtio 52:54:00:00:00:02\n", "");
+	for (size_t i = 2; i < 5; i++)
+		answer(ran(COMMAND_VIRSH_LIST, i), RAN_EXITED, 0, two, "");
+	for (size_t i = 0; i < nrequests; i++)
+		asked_a += requests[i].command == COMMAND_VIRSH_NICS && strcmp(requests[i].key, "a") == 0;
+	assert_int_equal(asked_a, 1);
+	assert_int_equal(sightings(), 2);
+	for (size_t i = 0; i < nrows; i++) {
+		assert_false(rows[i].stale);
+		assert_int_equal(rows[i].has_mac, strcmp(rows[i].key, "b") == 0);
+	}
+	assert_true(asker_state(asker, 0, &st));
+	assert_null(st.cause);
 }
 
 int
@@ -332,6 +370,7 @@ main(void)
 		TEST(frames_that_belong_to_nothing_are_dropped),
 		TEST(who_has_no_manager_is_not_acted_on),
 		TEST(a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is),
+		TEST(a_detail_that_hangs_costs_its_guest_alone),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -816,6 +816,10 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 		{ COMMAND_VIRSH_NICS, "a", "virsh|-q|-r|-c|qemu:///system|domiflist|a" },
 		{ COMMAND_VIRSH_START, "a", "virsh|-q|-c|qemu:///system|start|a" },
 		{ COMMAND_VIRSH_STOP, "a", "virsh|-q|-c|qemu:///system|shutdown|a" },
+		{ COMMAND_LIMA_OFF, "a", "limactl|stop|--force|a" },
+		{ COMMAND_INCUS_OFF, "work/a", "incus|stop|--force|--project|work|a" },
+		{ COMMAND_LXD_OFF, "work/a", "lxc|stop|--force|--project|work|a" },
+		{ COMMAND_VIRSH_OFF, "a", "virsh|-q|-c|qemu:///system|destroy|a" },
 		{ COMMAND_PS, "", "/bin/ps|-axww|-o|pid=|-o|uid=|-o|args=" },
 		{ COMMAND_NETSTAT, "", "netstat|-an" },
 	};
