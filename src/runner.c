@@ -18,6 +18,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,60 @@ exec_on_path(const struct runner_job *job, char *const env[])
 	errno = error;
 }
 
+/*
+ * A program that lasts outlives who reads what it prints, and must not end by that at
+ * its next word.  So a process of its user's stands between: it hands on what comes as
+ * long as somebody wants it, and throws away the rest.
+ */
+static void __attribute__((noreturn))
+drain(const int from[2])
+{
+	struct pollfd p[2] = { { .fd = from[0], .events = POLLIN }, { .fd = from[1], .events = POLLIN } };
+	bool wanted[2] = { true, true };
+	char buf[4096];
+	ssize_t n;
+
+	signal(SIGPIPE, SIG_IGN);
+	while (p[0].fd != -1 || p[1].fd != -1) {
+		if (poll(p, 2, -1) == -1 && errno != EINTR)
+			break;
+		for (int i = 0; i < 2; i++) {
+			if (p[i].fd == -1 || p[i].revents == 0)
+				continue;
+			n = read(p[i].fd, buf, sizeof(buf));
+			if (n == 0 || (n == -1 && errno != EINTR))
+				p[i].fd = -1;
+			if (n > 0 && wanted[i])
+				wanted[i] = write(OUT + i, buf, (size_t)n) == n;
+		}
+	}
+	_exit(0);
+}
+
+/* False and errno, or stdout and stderr go to one. */
+static bool
+drain_start(int report)
+{
+	int pipes[2][2];
+	pid_t pid;
+
+	if (pipe(pipes[0]) == -1 || pipe(pipes[1]) == -1 || (pid = fork()) == -1)
+		return false;
+	if (pid == 0) {
+		close(report);
+		close(pipes[0][1]);
+		close(pipes[1][1]);
+		drain((const int[]){ pipes[0][0], pipes[1][0] });
+	}
+	for (int i = 0; i < 2; i++) {
+		if (dup2(pipes[i][1], OUT + i) == -1)
+			return false;
+		close(pipes[i][0]);
+		close(pipes[i][1]);
+	}
+	return true;
+}
+
 static void __attribute__((noreturn))
 child(const struct runner_job *job, const int theirs[STREAMS], int report)
 {
@@ -152,6 +207,8 @@ child(const struct runner_job *job, const int theirs[STREAMS], int report)
 		give_up(report, STEP_MARKER);
 	if (chdir(job->user.home) == -1 && chdir("/") == -1)
 		give_up(report, STEP_BECOME);
+	if (job->lasting && !drain_start(report))
+		give_up(report, STEP_STREAMS);
 	set_env(&job->user, job->path, env, space);
 	exec_on_path(job, env);
 	give_up(report, STEP_EXEC);

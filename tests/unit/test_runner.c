@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -263,6 +264,45 @@ one_that_lasts_is_answered_and_left_alone(void **state)
 	assert_int_equal(end.status, 0);
 }
 
+/* Though nobody reads any more what it prints. */
+static void
+one_that_lasts_may_print_for_ever(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "echo up; while sleep 0.1 && [ ! -e $HOME/stop ]; do echo a; "
+	    "echo b >&2; : > $HOME/lives; done; rm $HOME/stop", NULL };
+	struct runner_job j = job(argv);
+	char path[64], stop[64], word[16] = "", *cause;
+	int out, err;
+
+	snprintf(path, sizeof(path), "%s/lives", home);
+	snprintf(stop, sizeof(stop), "%s/stop", home);
+	chmod(home, 0777);
+	j.seconds = 1;
+	j.lasting = true;
+	cause = runner_start(runner, &j, &out, &err);
+	assert_null(cause);
+	finish();
+	assert_int_equal(end.how, RAN_EXITED);
+	fcntl(out, F_SETFL, 0);
+	assert_true(read(out, word, sizeof(word) - 1) > 0);
+	assert_memory_equal(word, "up\n", 3);
+	close(out);
+	close(err);
+	usleep(500000);
+	unlink(path);
+	for (int i = 0; access(path, F_OK) == -1; i++) {
+		assert_true(i < 100);
+		usleep(50000);
+	}
+	close(open(stop, O_CREAT | O_WRONLY, 0644));
+	for (int i = 0; access(stop, F_OK) == 0; i++) {
+		assert_true(i < 100);
+		usleep(50000);
+	}
+	unlink(path);
+	chmod(home, 0755);
+}
+
 int
 main(void)
 {
@@ -277,6 +317,7 @@ main(void)
 		TEST(what_takes_too_long_is_killed_with_all_it_started),
 		TEST(a_signal_is_told),
 		TEST(one_that_lasts_is_answered_and_left_alone),
+		TEST(one_that_lasts_may_print_for_ever),
 	};
 	int failed;
 
