@@ -175,12 +175,34 @@ drain_start(int report)
 	return true;
 }
 
+static bool
+marker_is_there(const struct runner_job *job)
+{
+	char path[PATH_SIZE];
+
+	if (job->marker == NULL)
+		return true;
+	if (job->marker[0] != '/') {
+		snprintf(path, sizeof(path), "%s/%s", job->user.home, job->marker);
+		return access(path, F_OK) == 0;
+	}
+	for (const char *p = job->marker; *p != '\0';) {
+		const size_t len = strcspn(p, ":");
+
+		snprintf(path, sizeof(path), "%.*s", (int)len, p);
+		if (access(path, F_OK) == 0)
+			return true;
+		p += len + (p[len] == ':');
+	}
+	return false;
+}
+
 static void __attribute__((noreturn))
 child(const struct runner_job *job, const int theirs[STREAMS], int report)
 {
 	static char space[5][PATH_SIZE];
 	const struct rlimit none = { 0, 0 };
-	char *env[6], marker[PATH_SIZE];
+	char *env[6];
 	sigset_t empty;
 
 	setsid();
@@ -201,9 +223,7 @@ child(const struct runner_job *job, const int theirs[STREAMS], int report)
 	if (!become(&job->user))
 		give_up(report, STEP_BECOME);
 	/* As the user: what is in the home is for it alone to see. */
-	snprintf(marker, sizeof(marker), "%s/%s", job->user.home,
-	    job->marker != NULL ? job->marker : "");
-	if (job->marker != NULL && access(marker, F_OK) == -1)
+	if (!marker_is_there(job))
 		give_up(report, STEP_MARKER);
 	if (chdir(job->user.home) == -1 && chdir("/") == -1)
 		give_up(report, STEP_BECOME);

@@ -26,7 +26,8 @@ struct runner_job {
 	struct runner_user	 user;
 	const char *const	*argv;		/* argv[0] without "/": looked up in path */
 	const char		*path;		/* "/usr/local/bin:/usr/bin" */
-	const char		*marker;	/* must exist below the home, or NULL */
+	const char		*marker;	/* must exist: below the home, or one of some
+						 * absolute paths with ":" between; NULL: none */
 	const char		*input;		/* for its stdin, at most RUNNER_INPUT_MAX, or NULL */
 	unsigned		 seconds;	/* it may take; then its session is killed */
 	bool			 lasting;	/* or, of those, it is left alone */

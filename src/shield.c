@@ -102,7 +102,7 @@ on_netstat(const struct said *said, void *arg)
 	s->looked = now_mono();
 	if (said->cause == NULL && said->how == RAN_EXITED)
 		listeners_netstat(said->text, said->len, list, &n);
-	listeners_sort(list, &n);
+	listeners_sort(list, n);
 	listeners_take(s, n > 0 ? list : NULL, n);
 }
 

@@ -163,11 +163,14 @@ vms_match(struct engine *e, const void *row, const char *filter)
 	    contains(vm_guard(e, g), filter);
 }
 
-/* The rules are between it and this host. */
-static bool
-is_held(const struct engine *e, const struct guest *g)
+/* What of this host's ports it can reach; null of one that runs nobody knows where. */
+static json_t *
+host_ports(struct engine *e, const struct guest *g)
 {
-	return strcmp(status_firewall(e), "enforcing") == 0 && g->guard < NIC_UNGUARDABLE;
+	if (g->state == GUEST_RUNNING && g->guard == NIC_UNSEEN)
+		return json_null();
+	return shield_json(e, strcmp(status_firewall(e), "enforcing") == 0 &&
+	    g->guard < NIC_UNGUARDABLE);
 }
 
 static json_t *
@@ -217,7 +220,7 @@ vms_json(struct engine *e, const void *row)
 	    "user", json_plain_or_null(g->user), "stale", g->stale, "softnet", g->softnet,
 	    "can_start", asker_command(g, ACT_START) != COMMAND_NONE,
 	    "can_stop", asker_command(g, ACT_STOP) != COMMAND_NONE, "pid", (json_int_t)g->pid,
-	    "host_ports", shield_json(e, is_held(e, g)), "softnet_says", shield_softnet(e, g));
+	    "host_ports", host_ports(e, g), "softnet_says", shield_softnet(e, g));
 }
 
 /* ---- rules ---- */

@@ -130,8 +130,10 @@ ports_line(const json_t *list, const char *what, enum ink ink, struct lines *l)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *text = json_string_value(json_array_get(list, i));
 
-		if (text == NULL || used + strlen(text) + 8 > sizeof(buf))
+		if (text == NULL || used + strlen(text) + 24 > sizeof(buf)) {
+			snprintf(buf + used, sizeof(buf) - used, ", and %zu more", json_array_size(list) - i);
 			break;
+		}
 		used += (size_t)snprintf(buf + used, sizeof(buf) - used, "%s%s", used > 0 ? ", " : "", text);
 	}
 	lines_add(l, ink, "%-12s %s: %s", "host's ports", what, buf);

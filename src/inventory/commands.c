@@ -62,8 +62,9 @@ static const struct manager_command table[COMMAND_COUNT] = {
 	    ACT_SECONDS, true, false },
 	[COMMAND_INCUS_STOP] = { "incus stop", LIST("incus", "stop", "--project", "%p", "%n"), NULL,
 	    ACT_SECONDS, true, false },
+	/* Ubuntu has an lxc that installs LXD when it is run. */
 	[COMMAND_LXD_LIST] = { "lxc list", LIST("lxc", "list", "--all-projects", "--format", "json"),
-	    NULL, LIST_SECONDS, false, false },
+	    "/var/lib/lxd/unix.socket:/var/snap/lxd/common/lxd/unix.socket", LIST_SECONDS, false, false },
 	[COMMAND_LXD_START] = { "lxc start", LIST("lxc", "start", "--project", "%p", "%n"), NULL,
 	    ACT_SECONDS, true, false },
 	[COMMAND_LXD_STOP] = { "lxc stop", LIST("lxc", "stop", "--project", "%p", "%n"), NULL,
@@ -147,6 +148,8 @@ command_key_ok(enum inventory_command c, const char *key)
 		if (strcmp(row->argv[i], "%n") == 0 && !two_words(key))
 			return false;
 	}
+	if (strcmp(row->argv[0], "virsh") == 0 && key[strspn(key, "0123456789")] == '\0')
+		return false;
 	return true;
 }
 

@@ -39,7 +39,7 @@ struct manager_command {
 	 * guest's key, "%p" and "%n" for what is before and behind its "/", "%h" for the
 	 * user's home. */
 	const char	*argv[COMMAND_ARGS];
-	const char	*marker;	/* below the home: without it the user has no such VMs; NULL: any */
+	const char	*marker;	/* see runner.h: without it there are no such VMs; NULL: any */
 	unsigned	 seconds;	/* it may take */
 	bool		 guest;		/* takes a key */
 	bool		 lasting;	/* starts a guest: its process goes on, and is left alone */
@@ -54,7 +54,8 @@ bool			 command_acts(enum inventory_command);
 /*
  * Whether a key may stand in that command's argument vector: no control
  * character, no leading "-", where it is part of a path no "/" and neither "." nor
- * "..", where it is two words one "/" between them.
+ * "..", where it is two words one "/" between them; and for virsh, which takes a
+ * number for the id of whatever domain has it now, something else than digits.
  */
 bool			 command_key_ok(enum inventory_command, const char *);
 

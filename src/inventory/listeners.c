@@ -33,9 +33,20 @@ is_loopback(const char *address)
 }
 
 void
+listener_add(struct listener *list, size_t *n, uint8_t proto, uint16_t port)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (list[i].proto == proto && list[i].port == port)
+			return;
+	}
+	if (*n < LISTENERS_MAX)
+		list[(*n)++] = (struct listener){ proto, port };
+}
+
+void
 listeners_parse(const char *text, uint8_t proto, struct listener *list, size_t *n)
 {
-	while ((text = strchr(text, '\n')) != NULL && *n < LISTENERS_MAX) {
+	while ((text = strchr(text, '\n')) != NULL) {
 		char address[33], rest[33];
 		unsigned port, state;
 
@@ -47,7 +58,7 @@ listeners_parse(const char *text, uint8_t proto, struct listener *list, size_t *
 		if (state != (proto == IPPROTO_TCP ? STATE_LISTEN : STATE_UDP) || port == 0 ||
 		    rest[strspn(rest, "0")] != '\0' || is_loopback(address))
 			continue;
-		list[(*n)++] = (struct listener){ proto, (uint16_t)port };
+		listener_add(list, n, proto, (uint16_t)port);
 	}
 }
 
@@ -60,14 +71,7 @@ listener_compare(const void *a, const void *b)
 }
 
 void
-listeners_sort(struct listener *list, size_t *n)
+listeners_sort(struct listener *list, size_t n)
 {
-	size_t kept = 0;
-
-	qsort(list, *n, sizeof(*list), listener_compare);
-	for (size_t i = 0; i < *n; i++) {
-		if (kept == 0 || listener_compare(&list[kept - 1], &list[i]) != 0)
-			list[kept++] = list[i];
-	}
-	*n = kept;
+	qsort(list, n, sizeof(*list), listener_compare);
 }

@@ -15,12 +15,14 @@ struct listener {
 
 /*
  * Adds what one of Linux's tables (/proc/net/tcp, tcp6, udp, udp6) has, but what is bound
- * to a loopback address.  Sorted and each once after listeners_sort(). Pure.
+ * to a loopback address.  Each once; sorted after listeners_sort(). Pure.
  */
 void	 listeners_parse(const char *text, uint8_t proto, struct listener *, size_t *n);
 /* The same from what netstat(1) prints. listeners_netstat.c */
 void	 listeners_netstat(const char *text, size_t len, struct listener *, size_t *n);
-void	 listeners_sort(struct listener *, size_t *n);
+/* Adds one that is not in it, as long as there is room. */
+void	 listener_add(struct listener *, size_t *n, uint8_t proto, uint16_t port);
+void	 listeners_sort(struct listener *, size_t n);
 
 /* ---- listeners_*.c ---- */
 /* False where the system tells it only to netstat(1). */

@@ -42,6 +42,6 @@ listeners_read(struct listener list[LISTENERS_MAX], size_t *n)
 		listeners_parse(text, tables[i].proto, list, n);
 	}
 	free(text);
-	listeners_sort(list, n);
+	listeners_sort(list, *n);
 	return any;
 }

@@ -47,7 +47,7 @@ line_take(char *line, struct listener *list, size_t *n)
 		return;
 	*port++ = '\0';
 	if (text_number(port, 1, UINT16_MAX, &number, &why) && !is_loopback(words[LOCAL]))
-		list[(*n)++] = (struct listener){ tcp ? IPPROTO_TCP : IPPROTO_UDP, (uint16_t)number };
+		listener_add(list, n, tcp ? IPPROTO_TCP : IPPROTO_UDP, (uint16_t)number);
 }
 
 void
@@ -57,7 +57,7 @@ listeners_netstat(const char *text, size_t len, struct listener *list, size_t *n
 	const char *line;
 	size_t k;
 
-	while (*n < LISTENERS_MAX && guest_line(&text, &len, &line, &k)) {
+	while (guest_line(&text, &len, &line, &k)) {
 		if (k >= sizeof(copy))
 			continue;
 		memcpy(copy, line, k);

@@ -658,7 +658,7 @@ ports_of_this_host_are_read_but_those_of_the_loopback(void **state)
 	listeners_parse(tcp6, IPPROTO_TCP, list, &n);
 	listeners_parse("head\n 7: 00000000:0043 00000000:0000 07 0\n"
 	    " 8: 00000000:D431 0100007F:0035 01 0\n", IPPROTO_UDP, list, &n);
-	listeners_sort(list, &n);
+	listeners_sort(list, n);
 	assert_int_equal(n, 3);
 	assert_true(list[0].proto == IPPROTO_TCP && list[0].port == 22);
 	assert_true(list[1].proto == IPPROTO_TCP && list[1].port == 445);
@@ -690,7 +690,7 @@ netstat_tells_which_ports_a_guest_could_reach(void **state)
 	size_t n = 0;
 
 	listeners_netstat(text, sizeof(text) - 1, list, &n);
-	listeners_sort(list, &n);
+	listeners_sort(list, n);
 	assert_int_equal(n, 3);
 	assert_true(list[0].proto == IPPROTO_TCP && list[0].port == 445);
 	assert_true(list[1].proto == IPPROTO_UDP && list[1].port == 137);

@@ -181,6 +181,14 @@ what_is_not_there_is_absent(void **state)
 	free(output_of(&j));
 	assert_int_equal(end.how, RAN_ABSENT);
 	end.calls = 0;
+	j.marker = "/no/such/socket:/nor/this";
+	free(output_of(&j));
+	assert_int_equal(end.how, RAN_ABSENT);
+	end.calls = 0;
+	j.marker = "/no/such/socket:/dev/null";
+	free(output_of(&j));
+	assert_int_equal(end.how, RAN_EXITED);
+	end.calls = 0;
 	j.marker = ".";
 	free(output_of(&j));
 	assert_int_equal(end.how, RAN_EXITED);
