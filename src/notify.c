@@ -102,7 +102,8 @@ topic_of(struct notifier *n, const char *key, bool is_drop)
 	return t;
 }
 
-static void
+/* False: priv does not take it now. */
+static bool
 topic_send(struct engine *e, const struct topic *t)
 {
 	struct notifier *n = e->notifier;
@@ -119,14 +120,15 @@ topic_send(struct engine *e, const struct topic *t)
 	json_decref(j);
 	if (line == NULL || strlen(line) + 2 > sizeof(m.text)) {
 		free(line);
-		return;
+		return true;
 	}
 	m.len = (uint32_t)snprintf(m.text, sizeof(m.text), "%s\n", line);
 	free(line);
-	if (e->priv != NULL && msg_send(e->priv, FRAME_NOTIFY, &m, -1)) {
-		n->held = 0;
-		n->under_way++;
-	}
+	if (e->priv == NULL || !msg_send(e->priv, FRAME_NOTIFY, &m, -1))
+		return false;
+	n->held = 0;
+	n->under_way++;
+	return true;
 }
 
 static bool
@@ -147,16 +149,17 @@ topic_tell(struct engine *e, struct topic *t, uint64_t now)
 	/* A slow command is waited for, by drops sooner than by alerts. */
 	if (e->notifier->under_way >= (t->is_drop ? UNDER_WAY_DROPS : UNDER_WAY_MAX))
 		return;
-	t->due = 0;
 	/* Over before it was told, or there again: nothing is new. */
-	if (!t->is_drop && strcmp(t->state, state) == 0 && strcmp(t->kind, "alert") == 0)
+	if (!t->is_drop && ((strcmp(t->state, state) == 0 && strcmp(t->kind, "alert") == 0) ||
+	    (t->state[0] == '\0' && t->over))) {
+		t->due = 0;
 		return;
-	if (!t->is_drop && t->state[0] == '\0' && t->over)
-		return;
+	}
 	if (t->is_drop && !may_tell_drops(e->notifier, now))
 		e->notifier->held++;
-	else
-		topic_send(e, t);
+	else if (!topic_send(e, t))
+		return;
+	t->due = 0;
 	copy_string(t->state, state, sizeof(t->state));
 	t->told = now;
 	t->count = 0;

@@ -201,9 +201,11 @@ notify_next(struct priv_run *r)
 	r->notifying = cause == NULL;
 	r->nwaiting--;
 	memmove(r->waiting, r->waiting + 1, r->nwaiting * sizeof(r->waiting[0]));
-	if (cause != NULL)
+	if (cause != NULL) {
 		notify_trouble(r, cause);
-	free(cause);
+		free(cause);
+		notify_next(r);
+	}
 }
 
 void

@@ -334,11 +334,12 @@ firewall_commit(struct firewall *pf)
 /* ---- loading ---- */
 
 char *
-pf_make_text(const struct firewall *pf, enum profile profile, struct pf_text *t)
+pf_make_text(struct firewall *pf, enum profile profile, struct pf_text *t)
 {
 	const struct pf_render_options options = { .host = pf->host, .frozen = &pf->frozen,
-		.log_to_any = pf->log_to_any };
+		.members = &pf->members, .log_to_any = pf->log_to_any };
 
+	pf_members_read(pf->host, &pf->conf.bridges, &pf->members);
 	return pf_text_make(&pf->conf, profile, &options, t);
 }
 
@@ -416,6 +417,37 @@ firewall_apply(struct firewall *pf, enum profile profile)
 	} else if (cut)
 		kill_cut(pf);
 	return NULL;
+}
+
+char *
+pf_follow_members(struct firewall *pf)
+{
+	struct pf_names *now;
+	struct pf_text t;
+	char *cause = NULL;
+	bool same;
+
+	if (!pf->host->members || pf->profile == PROFILE_NONE || pf->loaded == NULL)
+		return NULL;
+	now = xcalloc(1, sizeof(*now));
+	pf_members_read(pf->host, &pf->conf.bridges, now);
+	same = now->n == pf->members.n &&
+	    memcmp(now->name, pf->members.name, now->n * sizeof(now->name[0])) == 0;
+	free(now);
+	if (same)
+		return NULL;
+	cause = pf_make_text(pf, pf->profile, &t);
+	if (cause != NULL)
+		return cause;
+	cause = load(pf, &t);
+	if (cause == NULL) {
+		free(pf->loaded);
+		pf->loaded = t.text;
+		t.text = NULL;
+	} else
+		pf->members.n = PF_NAMES_MAX;	/* none: to be tried again */
+	pf_text_free(&t);
+	return cause;
 }
 
 char *

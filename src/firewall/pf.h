@@ -36,6 +36,8 @@ struct pf_host {
 	unsigned	 first;			/* else: number of the first bridge with guests */
 	bool		 tokens;		/* pfctl -E and -X */
 	bool		 kills_labels;		/* pfctl -k label -k LABEL */
+	bool		 members;		/* what is for the host itself may come by those of a
+						 * bridge, past the bridge */
 	unsigned	 seconds;		/* that a run of either may take */
 };
 extern const struct pf_host pf_host_freebsd, pf_host_macos;
@@ -54,6 +56,8 @@ struct pf_names {
 /* NULL or a cause, caller frees: a pattern that pf has no words for. */
 char	*pf_names_of(struct pf_names *, const struct pf_host *, const struct conf_names *bridges);
 bool	 pf_is_pattern(const char *name);
+/* Adds one that is not in it and may be a name, as long as there is room. */
+void	 pf_names_add(struct pf_names *, const char *name);
 /* Whether the rules hold for the interface of this name. */
 bool	 pf_covers(const struct pf_host *, const struct conf_names *bridges, const char *ifname);
 
@@ -67,6 +71,7 @@ struct pf_text {
 struct pf_render_options {
 	const struct pf_host	*host;
 	const struct frozen_set	*frozen;	/* NULL: nobody */
+	const struct pf_names	*members;	/* NULL: none */
 	bool			 log_to_any;	/* pf can log to another interface than pflog0 */
 };
 /* NULL or a cause; then there is nothing to free. */
@@ -137,6 +142,8 @@ char	*pf_foreign_check(const struct pf_host *, const char *text, const struct co
 char	*pf_bridge_check(bool (*get)(const char *name, int *value));
 /* "pfctl -vs Interfaces": NULL, or which one of ours pf is told to skip. */
 char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf *);
+/* Adds the members that ifconfig says a bridge has, as long as there is room. */
+void	 pf_members_parse(const char *ifconfig, struct pf_names *);
 /* "pfctl -s info". False: it cannot be read. */
 bool	 pf_enabled_parse(const char *info, bool *enabled);
 /* What "pfctl -E" printed; 0: no token. */
@@ -187,6 +194,10 @@ char	*pf_anchors_check(const struct pf_host *, const char *nat, const char *rule
 /* Calls back for each network behind a guarded interface: "10.77.0.0/24". */
 void	 pf_nets_each(const struct pf_host *, const struct conf_names *bridges,
 	    void (*cb)(const char *net, bool v6, void *), void *arg);
+/* The members of guarded bridges that have no address of their own; none where the host
+ * has no need of that. */
+void	 pf_members_read(const struct pf_host *, const struct conf_names *bridges,
+	    struct pf_names *);
 /* NULL, or which interface should be guarded and is not (caller frees). */
 char	*pf_nets_uncovered(const struct pf_host *, const struct conf_names *bridges);
 
@@ -217,6 +228,7 @@ struct firewall {
 	struct reach		 reach;		/* of pins */
 	struct pins		*pins;
 	struct pf_keep		 keep;
+	struct pf_names		 members;	/* in the text in force */
 	bool			 log_to_any;
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */
@@ -225,9 +237,10 @@ struct firewall {
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };
-/* What pf_look.c needs of pf.c: the text of a profile; pins as they should be now;
+/* What pf_look.c needs of pf.c: the same rules for other members; the text of a profile; pins as they should be now;
  * and whether the main rules ask ours (not *known: pfctl did not say). NULL or a cause. */
-char	*pf_make_text(const struct firewall *, enum profile, struct pf_text *);
+char	*pf_follow_members(struct firewall *);
+char	*pf_make_text(struct firewall *, enum profile, struct pf_text *);
 char	*pf_load_pins(struct firewall *, bool anyway);
 char	*pf_hook_look(const struct firewall *, bool *known);
 

@@ -15,6 +15,7 @@ const struct pf_host pf_host_freebsd = {
 	    "in /etc/pf.conf and run \"pfctl -f /etc/pf.conf\"",
 	.groups = true,
 	.kills_labels = true,
+	.members = true,
 	.seconds = RUN_SECONDS,
 };
 

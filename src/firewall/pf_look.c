@@ -203,6 +203,9 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 	status->frozen = pf->frozen.n;
 	status->hash = pf->hash[PF_RULES];
 	expire_pins(pf);
+	if ((cause = pf_follow_members(pf)) != NULL)
+		log_warnx("members of bridges: %s", cause);
+	free(cause);
 	cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
 	if (cause == NULL) {
 		status->loaded = pf_list_hash(list, strlen(list), PF_RULES) != 0;

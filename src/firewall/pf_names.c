@@ -21,9 +21,14 @@ pf_is_pattern(const char *name)
 	return len > 0 && name[len - 1] == '*';
 }
 
-static void
-names_add(struct pf_names *names, const char *name)
+void
+pf_names_add(struct pf_names *names, const char *name)
 {
+	const size_t len = strlen(name);
+
+	if (names->n == PF_NAMES_MAX || len == 0 || len >= GH_IFNAME_SIZE ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
+		return;
 	for (size_t i = 0; i < names->n; i++) {
 		if (strcmp(names->name[i], name) == 0)
 			return;
@@ -45,14 +50,14 @@ names_add_pattern(struct pf_names *names, const struct pf_host *host, const char
 			    "their kind (\"bridge*\"): name each", pattern);
 	}
 	if (host->groups) {
-		names_add(names, stem);
+		pf_names_add(names, stem);
 		return NULL;
 	}
 	for (unsigned i = 0; i < PF_BRIDGES_AHEAD; i++) {
 		snprintf(name, sizeof(name), "%s%u", stem,
 		    (strcmp(stem, "bridge") == 0 ? host->first : 0) + i);
 		if (strlen(name) < GH_IFNAME_SIZE)
-			names_add(names, name);
+			pf_names_add(names, name);
 	}
 	return NULL;
 }
@@ -67,7 +72,7 @@ pf_names_of(struct pf_names *names, const struct pf_host *host, const struct con
 		if (pf_is_pattern(bridges->name[i]))
 			cause = names_add_pattern(names, host, bridges->name[i]);
 		else
-			names_add(names, bridges->name[i]);
+			pf_names_add(names, bridges->name[i]);
 	}
 	return cause;
 }

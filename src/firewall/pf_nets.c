@@ -58,6 +58,65 @@ pf_nets_each(const struct pf_host *host, const struct conf_names *bridges,
 	freeifaddrs(all);
 }
 
+static void
+members_of(const struct pf_host *host, const char *bridge, struct pf_names *names)
+{
+	const char *const argv[] = { host->ifconfig, bridge, NULL };
+	struct program_said said;
+	char *cause = pf_run(host, argv, NULL, &said);
+
+	if (cause == NULL) {
+		if (said.code == 0)
+			pf_members_parse(said.out, names);
+		program_said_free(&said);
+	}
+	free(cause);
+}
+
+/* One with an address is the host's way to somewhere, which its own rules are for. */
+static bool
+has_address(const struct ifaddrs *all, const char *name)
+{
+	struct addr a;
+	uint16_t port;
+
+	for (; all != NULL; all = all->ifa_next) {
+		if (strcmp(all->ifa_name, name) == 0 && all->ifa_addr != NULL &&
+		    addr_from_sockaddr(&a, &port, all->ifa_addr) && !addr_is_link_local6(&a))
+			return true;
+	}
+	return false;
+}
+
+void
+pf_members_read(const struct pf_host *host, const struct conf_names *bridges,
+    struct pf_names *names)
+{
+	struct pf_names *found, *seen;
+	struct ifaddrs *all;
+
+	names->n = 0;
+	if (!host->members || getifaddrs(&all) == -1)
+		return;
+	found = xcalloc(1, sizeof(*found));
+	seen = xcalloc(1, sizeof(*seen));
+	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
+		const size_t before = seen->n;
+
+		if (is_guarded(host, bridges, ifa->ifa_name))
+			pf_names_add(seen, ifa->ifa_name);
+		if (seen->n > before)
+			members_of(host, ifa->ifa_name, found);
+	}
+	for (size_t i = 0; i < found->n; i++) {
+		if (!has_address(all, found->name[i]))
+			pf_names_add(names, found->name[i]);
+	}
+	freeifaddrs(all);
+	free(found);
+	free(seen);
+}
+
 char *
 pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 {

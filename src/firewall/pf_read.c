@@ -253,6 +253,19 @@ pf_bridge_check(bool (*get)(const char *, int *))
 	return NULL;
 }
 
+void
+pf_members_parse(const char *ifconfig, struct pf_names *names)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+
+	while (line_next(&ifconfig, line)) {
+		const size_t n = words_cut(line, words);
+
+		if (n >= 2 && strcmp(words[0], "member:") == 0)
+			pf_names_add(names, words[1]);
+	}
+}
+
 char *
 pf_skip_check(const struct pf_host *host, const char *interfaces, const struct conf *conf)
 {

@@ -148,7 +148,7 @@ command_key_ok(enum inventory_command c, const char *key)
 		if (strcmp(row->argv[i], "%n") == 0 && !two_words(key))
 			return false;
 	}
-	if (strcmp(row->argv[0], "virsh") == 0 && key[strspn(key, "0123456789")] == '\0')
+	if (strcmp(row->argv[0], "virsh") == 0 && key[strspn(key, "+0123456789")] == '\0')
 		return false;
 	return true;
 }

@@ -63,7 +63,9 @@ see_flow(const struct flow_key *k, void *arg)
 static void
 see_text(const char *text)
 {
+	static struct pf_names members;
 	static struct conf conf;
+	struct pf_anchor anchor;
 	struct pf_keep keep;
 	bool enabled;
 	size_t len;
@@ -72,6 +74,11 @@ see_text(const char *text)
 	conf.nuids = 1;
 	copy_string(conf.bridges.name[0], "bridge*", GH_IFNAME_SIZE);
 	free(pf_hook_check(&pf_host_freebsd, text, text, &conf));
+	free(pf_foreign_check(&pf_host_macos, text, &conf, true));
+	for (const char *rest = text; pf_anchor_next(&pf_host_macos, &rest, &conf, &anchor);)
+		continue;
+	members.n = 0;
+	pf_members_parse(text, &members);
 	free(pf_skip_check(&pf_host_macos, text, &conf));
 	free(pf_rules_only(text));
 	pf_enabled_parse(text, &enabled);

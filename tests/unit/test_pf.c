@@ -175,6 +175,7 @@ setup(void **state)
 	host.pfctl = pfctl;
 	host.ifconfig = ifconfig;
 	host.seconds = 5;
+	host.members = false;
 	pfil_member = pfil_bridge = -1;
 	conf_make();
 	return 0;
@@ -532,6 +533,31 @@ a_bridge_that_asks_pf_at_its_members_is_told(void **state)
 	assert_drift("sysctl net.link.bridge.pfil_bridge=1");
 }
 
+static void
+members_of_a_bridge_are_followed(void **state)
+{
+	host.members = true;
+	put("lo.members", "lo: flags=8843<UP> metric 0 mtu 1500\n\tmember: tap0 flags=143<LEARNING>\n"
+	    "\t        ifmaxaddr 0 port 5\n\tmember: bad;name flags=143<LEARNING>\n");
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_non_null(strstr(get("anchors/gatehouse"), "\nmembers = \"tap0\"\n"));
+	assert_well();
+	put("lo.members", "\tmember: tap0 flags=143<LEARNING>\n\tmember: tap1 flags=143<LEARNING>\n");
+	gone("calls");
+	assert_well();
+	assert_non_null(strstr(get("anchors/gatehouse"), "\nmembers = \"tap0 tap1\"\n"));
+	/* Nobody's connections end for that. */
+	assert_no_call("-k ");
+	gone("calls");
+	assert_well();
+	assert_no_call("-f -");
+	gone("lo.members");
+	assert_well();
+	assert_null(strstr(get("anchors/gatehouse"), "\nmembers = "));
+	assert_null(strstr(get("anchors/gatehouse"), "\nblock drop in log (to pflog7) quick on { $members }"));
+}
+
 /* ---- anchors of others ---- */
 
 static void
@@ -694,7 +720,7 @@ where_pf_logs_to_one_interface_alone_that_is_used(void **state)
 	put("no-log", "");
 	opened();
 	applied(PROFILE_FILTERED);
-	assert_null(strstr(get("anchors/gatehouse"), "block drop in log (to pflog"));
+	assert_null(strstr(get("anchors/gatehouse"), "\nblock drop in log (to pflog"));
 	assert_non_null(strstr(get("anchors/gatehouse"), "block drop in log quick on"));
 	assert_well();
 	assert_true(is_there("pflog0"));
@@ -704,7 +730,7 @@ where_pf_logs_to_one_interface_alone_that_is_used(void **state)
 	put("no-pflog", "");
 	opened();
 	applied(PROFILE_FILTERED);
-	assert_null(strstr(get("anchors/gatehouse"), "block drop in log (to pflog"));
+	assert_null(strstr(get("anchors/gatehouse"), "\nblock drop in log (to pflog"));
 }
 
 /* ---- drift ---- */
@@ -1047,6 +1073,7 @@ main(void)
 		pf_test(without_a_hook_nothing_is_loaded),
 		pf_test(a_host_that_decides_first_is_told),
 		pf_test(a_skipped_interface_is_told),
+		pf_test(members_of_a_bridge_are_followed),
 		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),
 		pf_test(a_rule_for_a_group_of_interfaces_may_be_for_a_bridge),

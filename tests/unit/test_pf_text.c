@@ -216,7 +216,7 @@ starts(const char *line, const char *word)
 static bool
 is_silent(const char *line)
 {
-	return strstr(line, "proto igmp") != NULL ||
+	return strstr(line, "proto igmp") != NULL || strstr(line, "on { $members } inet") != NULL ||
 	    strstr(line, "{ 130, 131, 132, 143 }") != NULL ||
 	    strstr(line, "port 67 label") != NULL || strstr(line, "port 547 label") != NULL;
 }

@@ -841,6 +841,7 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 	assert_false(command_fill(&line, COMMAND_TART_IP, "", "/home/w"));
 	/* That would be the domain of this id. */
 	assert_false(command_fill(&line, COMMAND_VIRSH_STOP, "3", "/home/w"));
+	assert_false(command_fill(&line, COMMAND_VIRSH_NICS, "+3", "/home/w"));
 	assert_true(command_fill(&line, COMMAND_VIRSH_STOP, "3a", "/home/w"));
 	for (size_t i = 0; i < sizeof(no_two_words) / sizeof(no_two_words[0]); i++)
 		assert_false(command_fill(&line, COMMAND_LXD_STOP, no_two_words[i], "/home/w"));
