@@ -12,7 +12,7 @@
  * worker gives it its turn.
  *
  * An edge is told once: the owner must go on until EAGAIN, or remember that
- * it did not.
+ * it did not.  What is served elsewhere is told as long as it is there.
  */
 #ifndef POLLER_H
 #define POLLER_H

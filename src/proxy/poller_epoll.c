@@ -41,8 +41,12 @@ poller_kernel_wait(int poller, struct poller_news news[POLLER_BATCH], int wait_m
 static bool
 control(int poller, int op, int fd, void *item, bool out)
 {
-	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = item };
+	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = item };
 
+	/* Who serves it elsewhere reads it there, all of it or not: it is told again. That
+	 * one may be written to would be told for ever. */
+	if (item != POLLER_ELSEWHERE || out)
+		e.events |= EPOLLET;
 	if (out)
 		e.events |= EPOLLOUT;
 	return epoll_ctl(poller, op, fd, &e) == 0;

@@ -61,8 +61,12 @@ poller_kernel_add(int poller, int fd, void *item, bool out)
 {
 	struct kevent changes[2];
 
-	EV_SET(&changes[0], (uintptr_t)fd, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, item);
-	EV_SET(&changes[1], (uintptr_t)fd, EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, item);
+	/* Who serves it elsewhere reads it there, all of it or not: it is told again. That
+	 * one may be written to would be told for ever. */
+	const unsigned short flags = item != POLLER_ELSEWHERE || out ? EV_ADD | EV_CLEAR : EV_ADD;
+
+	EV_SET(&changes[0], (uintptr_t)fd, EVFILT_READ, flags, 0, 0, item);
+	EV_SET(&changes[1], (uintptr_t)fd, EVFILT_WRITE, flags, 0, 0, item);
 	return kevent(poller, changes, out ? 2 : 1, NULL, 0, NULL) != -1;
 }
 

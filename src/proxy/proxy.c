@@ -30,6 +30,7 @@ enum {
 	FDS_WORKER = PIPE_FDS + SPARES_MAX + 128 + 16,	/* look-ups; pollers and such */
 	FLOW_MS = 1000,
 	STAY_MS = 4,		/* until the event base gets its turn */
+	IDLE_MS = 1000,		/* the same without anything to do: who owns us asks as often */
 };
 
 static const struct timeval tick_interval = { .tv_usec = WHEEL_TICK_MS * 1000 };
@@ -270,7 +271,7 @@ proxy_wait_ms(const struct proxy *p)
 		return STAY_MS;
 	if (!LIST_EMPTY(&p->lowats))
 		return LOWAT_MS;
-	return p->ticking ? WHEEL_TICK_MS : -1;
+	return p->ticking ? WHEEL_TICK_MS : IDLE_MS;
 }
 
 void
