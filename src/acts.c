@@ -103,17 +103,17 @@ on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (g != NULL && asker_settled(a->engine->asker, g)) {
-		act_wait_end(a);
-		act_run(a, g);
-	} else if (g == NULL) {
-		act_wait_end(a);
+	if (g != NULL && !asker_settled(a->engine->asker, g) &&
+	    now_mono() - a->since <= SETTLE_SECONDS * 1000000ull &&
+	    asker_trouble(a->engine->asker, g, a->since) == NULL)
+		return;
+	act_wait_end(a);
+	if (g == NULL)
 		act_done("the guest is gone", a);
-	} else if (now_mono() - a->since > SETTLE_SECONDS * 1000000ull ||
-	    asker_trouble(a->engine->asker, g, a->since) != NULL) {
-		act_wait_end(a);
+	else if (asker_settled(a->engine->asker, g))
+		act_run(a, g);
+	else
 		act_unsettled(a, g);
-	}
 }
 
 void

@@ -76,22 +76,41 @@ turn(unsigned ms)
 	event_base_dispatch(base);
 }
 
-/* Waits until that provider has been asked so often in all; its latest request. */
+/* Waits until that has been asked so often in all; its latest request. custom: of which
+ * provider of an operator's own, else 0. */
 static const struct msg_run *
-asked(uint32_t provider, size_t times)
+ran(enum inventory_command c, uint32_t custom, size_t times)
 {
 	for (int i = 0; i < 400; i++) {
 		size_t n = 0;
 
 		for (size_t k = 0; k < nrequests; k++) {
-			n += requests[k].custom == provider;
-			if (requests[k].custom == provider && n == times)
+			n += requests[k].command == c && requests[k].custom == custom;
+			if (requests[k].command == c && requests[k].custom == custom && n == times)
 				return &requests[k];
 		}
 		turn(25);
 	}
-	fail_msg("provider %u was not asked %zu times", (unsigned)provider, times);
+	fail_msg("command %u of %u was not run %zu times", (unsigned)c, (unsigned)custom, times);
 	return NULL;
+}
+
+static const struct msg_run *
+asked(uint32_t provider, size_t times)
+{
+	return ran(COMMAND_CUSTOM, provider, times);
+}
+
+/* The managers of this system, in place of an operator's own providers. */
+static void
+ask_managers(void)
+{
+	struct conf c;
+
+	conf_defaults(&c);
+	c.inventory_users = conf.inventory_users;
+	c.inventory_seconds = 1;
+	asker_reconf(asker, &c);
 }
 
 static void
@@ -270,56 +289,34 @@ who_has_no_manager_is_not_acted_on(void **state)
 	assert_int_equal(asker_command(&g, ACT_STOP), COMMAND_VIRSH_STOP);
 }
 
-/* The latest request of that command's; waits until it has been made so often. */
-static const struct msg_run *
-ran(enum inventory_command c, size_t times)
-{
-	for (int i = 0; i < 400; i++) {
-		size_t n = 0;
-
-		for (size_t k = 0; k < nrequests; k++) {
-			n += requests[k].command == c;
-			if (requests[k].command == c && n == times)
-				return &requests[k];
-		}
-		turn(25);
-	}
-	fail_msg("command %u was not run %zu times", (unsigned)c, times);
-	return NULL;
-}
-
 /* Another guest may have the old name by then. */
 static void
 a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is(void **state)
 {
 	const char *const nic = "vnet0 network default virtio 52:54:00:00:00:01\n";
 	struct guest g = { .name = "old", .key = "old", .manager = "virsh" };
-	struct conf c = conf;
 
-	conf_defaults(&c);
-	c.inventory_users = conf.inventory_users;
-	c.inventory_seconds = 1;
-	asker_reconf(asker, &c);
+	ask_managers();
 	assert_false(asker_settled(asker, &g));		/* not a word yet */
-	answer(ran(COMMAND_VIRSH_LIST, 1), RAN_EXITED, 0, " 1 old running\n", "");
+	answer(ran(COMMAND_VIRSH_LIST, 0, 1), RAN_EXITED, 0, " 1 old running\n", "");
 	assert_false(asker_settled(asker, &g));
-	answer(ran(COMMAND_VIRSH_NICS, 1), RAN_EXITED, 0, nic, "");
+	answer(ran(COMMAND_VIRSH_NICS, 0, 1), RAN_EXITED, 0, nic, "");
 	assert_true(asker_settled(asker, &g));
-	answer(ran(COMMAND_VIRSH_LIST, 2), RAN_EXITED, 0, " 2 new running\n", "");
+	answer(ran(COMMAND_VIRSH_LIST, 0, 2), RAN_EXITED, 0, " 2 new running\n", "");
 	assert_false(asker_settled(asker, &g));
 	copy_string(g.key, "new", sizeof(g.key));
 	assert_false(asker_settled(asker, &g));
-	answer(ran(COMMAND_VIRSH_NICS, 2), RAN_EXITED, 0, nic, "");
+	answer(ran(COMMAND_VIRSH_NICS, 0, 2), RAN_EXITED, 0, nic, "");
 	assert_true(asker_settled(asker, &g));
 	/* What one that does not answer said last may be an hour old. */
 	assert_null(asker_trouble(asker, &g, 0));
-	answer(ran(COMMAND_VIRSH_LIST, 3), RAN_EXITED, 1, "", "no daemon\n");
+	answer(ran(COMMAND_VIRSH_LIST, 0, 3), RAN_EXITED, 1, "", "no daemon\n");
 	assert_false(asker_settled(asker, &g));
 	assert_non_null(strstr(asker_trouble(asker, &g, 0), "no daemon"));
 	assert_null(asker_trouble(asker, &g, now_mono()));
 	/* It is left alone for some time, but not if somebody wants something of it. */
 	asker_ask(asker, &g);
-	answer(ran(COMMAND_VIRSH_LIST, 4), RAN_EXITED, 0, " 2 new running\n", "");
+	answer(ran(COMMAND_VIRSH_LIST, 0, 4), RAN_EXITED, 0, " 2 new running\n", "");
 	assert_true(asker_settled(asker, &g));
 }
 
@@ -327,22 +324,18 @@ static void
 a_detail_that_hangs_costs_its_guest_alone(void **state)
 {
 	const char *const two = " 1 a running\n 2 b running\n";
-	struct conf c = conf;
 	struct asker_state st;
 	size_t asked_a = 0;
 
-	conf_defaults(&c);
-	c.inventory_users = conf.inventory_users;
-	c.inventory_seconds = 1;
-	asker_reconf(asker, &c);
-	answer(ran(COMMAND_VIRSH_LIST, 1), RAN_EXITED, 0, two, "");
-	assert_string_equal(ran(COMMAND_VIRSH_NICS, 1)->key, "a");
-	answer(ran(COMMAND_VIRSH_NICS, 1), RAN_KILLED, 0, "", "");
-	assert_string_equal(ran(COMMAND_VIRSH_NICS, 2)->key, "b");
-	answer(ran(COMMAND_VIRSH_NICS, 2), RAN_EXITED, 0,
+	ask_managers();
+	answer(ran(COMMAND_VIRSH_LIST, 0, 1), RAN_EXITED, 0, two, "");
+	assert_string_equal(ran(COMMAND_VIRSH_NICS, 0, 1)->key, "a");
+	answer(ran(COMMAND_VIRSH_NICS, 0, 1), RAN_KILLED, 0, "", "");
+	assert_string_equal(ran(COMMAND_VIRSH_NICS, 0, 2)->key, "b");
+	answer(ran(COMMAND_VIRSH_NICS, 0, 2), RAN_EXITED, 0,
 	    "vnet0 network default virtio 52:54:00:00:00:02\n", "");
 	for (size_t i = 2; i < 5; i++)
-		answer(ran(COMMAND_VIRSH_LIST, i), RAN_EXITED, 0, two, "");
+		answer(ran(COMMAND_VIRSH_LIST, 0, i), RAN_EXITED, 0, two, "");
 	for (size_t i = 0; i < nrequests; i++)
 		asked_a += requests[i].command == COMMAND_VIRSH_NICS && strcmp(requests[i].key, "a") == 0;
 	assert_int_equal(asked_a, 1);
