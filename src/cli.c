@@ -443,9 +443,29 @@ void
 cli_help(FILE *f)
 {
 	fprintf(f, "usage: gatehouse [-b] [-f FILE] [COMMAND]\n"
-	    "  without a command: the console; -b prints its panes once, as text\n\n");
+	    "  without a command: the console; -b prints its panes once, as text\n"
+	    "  COMMAND --help: that command alone\n\n");
 	for (const struct command *c = command_table; c->name != NULL; c++)
 		fprintf(f, "  %-9s %s\n            %s\n", c->name, c->args, c->help);
+}
+
+bool
+cli_help_of(FILE *f, const char *name)
+{
+	const size_t len = strlen(name);
+	bool any = false;
+
+	for (const struct command *c = command_table; c->name != NULL; c++) {
+		/* "allow" is also "allow --learned". */
+		if (strncmp(c->name, name, len) != 0 || (c->name[len] != '\0' && c->name[len] != ' '))
+			continue;
+		char *usage = command_usage(c);
+
+		fprintf(f, "%s%s\n  %s\n", any ? "\n" : "", usage, c->help);
+		free(usage);
+		any = true;
+	}
+	return any;
 }
 
 /* Whether a script that asked should stop: refused, or something is wrong. */

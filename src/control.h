@@ -141,5 +141,7 @@ char				*command_danger(const json_t *status, const char *method,
 int	 cli_main(const struct conf *, int argc, char **argv);
 /* Every command, one a line. */
 void	 cli_help(FILE *);
+/* The usage of one, in all its forms; false if there is none of that name. */
+bool	 cli_help_of(FILE *, const char *name);
 
 #endif

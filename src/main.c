@@ -1,6 +1,7 @@
 /* Verbs and roles: what the words after "gatehouse" start. */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,12 @@ columns(void)
 	return ws.ws_col;
 }
 
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -122,8 +129,7 @@ main(int argc, char **argv)
 		printf("gatehouse %s\n", PACKAGE_VERSION);
 		return EXIT_DONE;
 	}
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)) {
+	if (argc == 2 && (is_help(argv[1]) || strcmp(argv[1], "help") == 0)) {
 		cli_help(stdout);
 		return EXIT_DONE;
 	}
@@ -139,6 +145,10 @@ main(int argc, char **argv)
 	}
 	argc -= optind;
 	argv += optind;
+	if (argc == 2 && is_help(argv[1]) && cli_help_of(stdout, argv[0]))
+		return EXIT_DONE;
+	if (argc == 2 && strcmp(argv[0], "help") == 0 && cli_help_of(stdout, argv[1]))
+		return EXIT_DONE;
 	if (argc > 0 && strcmp(argv[0], "daemon") == 0)
 		return batch ? usage() : daemon_verb(path, argc, argv);
 	if (argc > 0 && strcmp(argv[0], "demo") == 0)

@@ -216,14 +216,25 @@ rule_has_port(const struct question *q, const struct image_rule *r)
 	return (r->flags & IMAGE_DENY) != 0 || is_web(q->proto, q->port);
 }
 
+/* One whose name is not known yet may be any of those that are denied something,
+ * and none of those that are let through. */
+static bool
+rule_is_for(const struct question *q, const struct image_rule *r)
+{
+	if (r->vm == 0)
+		return true;
+	if (q->guest[0] == '\0')
+		return (r->flags & IMAGE_DENY) != 0;
+	return text_glob(q->im->vms + r->vm - 1, q->guest);
+}
+
 static void
 judge_rule(struct level *v, const struct question *q, const struct image_rule *r)
 {
 	const bool ended = r->until != 0 && r->until <= q->now;
 	uint8_t explains = REASON_NONE;
 
-	if (r->vm != 0 &&
-	    (q->guest[0] == '\0' || !text_glob(q->im->vms + r->vm - 1, q->guest)))
+	if (!rule_is_for(q, r))
 		return;
 	if (r->flags & IMAGE_OFF)
 		explains = REASON_DISABLED;

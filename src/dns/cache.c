@@ -10,13 +10,14 @@
 
 enum { BUCKETS = 4096 };
 
-/* An address takes four or sixteen bytes here, so most entries are small. */
+/* An address takes four or sixteen bytes here, so most entries are small; all of
+ * an entry are of one family. */
 struct entry {
 	LIST_ENTRY(entry)	 link;
 	TAILQ_ENTRY(entry)	 use;
 	uint64_t		 until;
 	uint16_t		 type;
-	uint8_t			 status, naddrs;
+	uint8_t			 status, naddrs, family;
 	bool			 refused;
 	char			*name;		/* behind the addresses */
 	uint8_t			 addrs[];
@@ -86,16 +87,15 @@ entry_find(struct dns_cache *c, const char *name, uint16_t type)
 }
 
 static size_t
-address_size(uint16_t type)
+address_size(uint8_t family)
 {
-	return type == DNS_TYPE_A ? 4 : 16;
+	return family == 4 ? 4 : 16;
 }
 
 bool
 dns_cache_get(struct dns_cache *c, const char *name, uint16_t type, uint64_t now,
     struct dns_answer *a)
 {
-	const size_t size = address_size(type);
 	struct entry *e = entry_find(c, name, type);
 
 	if (e == NULL)
@@ -112,8 +112,9 @@ dns_cache_get(struct dns_cache *c, const char *name, uint16_t type, uint64_t now
 	a->ttl = (uint32_t)((e->until - now + 999) / 1000);
 	a->naddrs = e->naddrs;
 	for (unsigned i = 0; i < a->naddrs; i++) {
-		a->addrs[i].family = type == DNS_TYPE_A ? 4 : 6;
-		memcpy(a->addrs[i].bytes, e->addrs + i * size, size);
+		a->addrs[i].family = e->family;
+		memcpy(a->addrs[i].bytes, e->addrs + i * address_size(e->family),
+		    address_size(e->family));
 	}
 	return true;
 }
@@ -122,7 +123,8 @@ void
 dns_cache_put(struct dns_cache *c, const char *name, uint16_t type, uint64_t now,
     const struct dns_answer *a)
 {
-	const size_t size = address_size(type), all = a->naddrs * size, len = strlen(name) + 1;
+	const uint8_t family = a->naddrs > 0 ? a->addrs[0].family : 0;
+	const size_t size = address_size(family), all = a->naddrs * size, len = strlen(name) + 1;
 	struct entry *e = entry_find(c, name, type);
 
 	if (e != NULL)
@@ -133,7 +135,8 @@ dns_cache_put(struct dns_cache *c, const char *name, uint16_t type, uint64_t now
 	if (e == NULL)
 		return;
 	*e = (struct entry){ .until = now + a->ttl * UINT64_C(1000), .type = type,
-		.status = (uint8_t)a->status, .naddrs = (uint8_t)a->naddrs, .refused = a->refused };
+		.status = (uint8_t)a->status, .naddrs = (uint8_t)a->naddrs, .family = family,
+		.refused = a->refused };
 	for (unsigned i = 0; i < a->naddrs; i++)
 		memcpy(e->addrs + i * size, a->addrs[i].bytes, size);
 	e->name = (char *)e->addrs + all;

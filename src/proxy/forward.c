@@ -2,9 +2,8 @@
  * What a server gets of a request to a proxy.
  *
  * The head was parsed and judged; here it only loses bytes.  What decided
- * about its framing and its host stays as it was judged: a client that calls
- * those fields the connection's own, so that the server would not see what
- * we saw, is refused.
+ * about its framing and its host stays as it was judged: a client that called
+ * those fields the connection's own was refused (http.c).
  */
 #include "config.h"
 
@@ -42,17 +41,11 @@ put_text(struct output *out, const char *s)
 static const char *
 read_connection(struct options *o, struct view value)
 {
-	static const char *const kept[] = { "Host", "Content-Length", "Transfer-Encoding" };
-
 	while (value.len > 0) {
 		struct view token = view_trim(view_until(value, ',', &value));
 
 		if (token.len == 0)
 			continue;
-		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-			if (view_is(token, kept[i]))
-				return "a Connection that would take away what the request was judged by";
-		}
 		if (o->n == OPTIONS_MAX)
 			return "a Connection with too many options";
 		o->name[o->n++] = token;

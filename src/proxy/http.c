@@ -27,6 +27,7 @@ enum {
 
 /* What the fields of one head add up to, before sense is made of it. */
 struct fields {
+	bool		 request;		/* what is read, or a response */
 	unsigned	 hosts, lengths, codings, upgrades;
 	bool		 chunked;
 	uint64_t	 length;
@@ -166,7 +167,8 @@ field_upgrade(struct fields *f, struct view value)
 	struct view token, rest = value;
 
 	f->upgrades++;
-	while (rest.len > 0) {
+	/* A server may say what it offers: nobody asked for it. */
+	while (f->request && rest.len > 0) {
 		token = view_trim(view_until(rest, ',', &rest));
 		if (view_starts(token, "h2c"))
 			return "an upgrade to HTTP/2, which could not be judged request by request";
@@ -175,16 +177,23 @@ field_upgrade(struct fields *f, struct view value)
 	return NULL;
 }
 
-static void
+static const char *
 field_connection(struct fields *f, struct view value)
 {
+	static const char *const judged[] = { "Host", "Content-Length", "Transfer-Encoding" };
 	struct view token, rest = value;
 
 	while (rest.len > 0) {
 		token = view_trim(view_until(rest, ',', &rest));
 		f->close |= view_is(token, "close");
 		f->keep_alive |= view_is(token, "keep-alive");
+		/* The next proxy on the way drops the headers that this one names. */
+		for (size_t i = 0; f->request && i < sizeof(judged) / sizeof(judged[0]); i++) {
+			if (view_is(token, judged[i]))
+				return "a Connection that would take away what the request was judged by";
+		}
 	}
+	return NULL;
 }
 
 static const char *
@@ -218,7 +227,7 @@ parse_field(struct fields *f, struct view line)
 	if (view_is(name, "Upgrade"))
 		return field_upgrade(f, value);
 	if (view_is(name, "Connection"))
-		field_connection(f, value);
+		return field_connection(f, value);
 	return NULL;
 }
 
@@ -386,7 +395,7 @@ const char *
 http_request_parse(const uint8_t *b, size_t len, struct http_request *r)
 {
 	struct view rest = { b, len };
-	struct fields f = { 0 };
+	struct fields f = { .request = true };
 	const char *bad;
 
 	memset(r, 0, sizeof(*r));

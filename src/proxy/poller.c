@@ -11,12 +11,17 @@
 #include "proxy/poller_kernel.h"
 #include "xmalloc.h"
 
+/* Takes the place of an item that is gone. */
+static char forgotten;
+
 struct poller {
 	int		 fd;
 	void		(*ready)(void *, unsigned, void *);
 	void		(*after)(void *);
 	void		*arg;
 	bool		 woken;
+	struct poller_news *news;	/* of the turn that runs, not served yet */
+	int		 nnews;
 };
 
 struct poller *
@@ -58,6 +63,15 @@ poller_move(struct poller *p, int fd, void *item)
 }
 
 void
+poller_forget(struct poller *p, const void *item)
+{
+	for (int i = 0; i < p->nnews; i++) {
+		if (p->news[i].item == item)
+			p->news[i].item = &forgotten;
+	}
+}
+
+void
 poller_wake(struct poller *p)
 {
 	p->woken = true;
@@ -71,11 +85,15 @@ poller_turn(struct poller *p, int wait_ms)
 	bool elsewhere = false;
 
 	p->woken = false;
-	for (int i = 0; i < n; i++) {
-		if (news[i].item == POLLER_ELSEWHERE)
+	p->news = news;
+	for (p->nnews = n; p->nnews > 0;) {
+		const struct poller_news *next = p->news++;
+
+		p->nnews--;
+		if (next->item == POLLER_ELSEWHERE)
 			elsewhere = true;
-		else
-			p->ready(news[i].item, news[i].what, p->arg);
+		else if (next->item != &forgotten)
+			p->ready(next->item, next->what, p->arg);
 	}
 	p->after(p->arg);
 	return !elsewhere && (n > 0 || p->woken);

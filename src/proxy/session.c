@@ -78,6 +78,8 @@ conn_close(struct proxy *p, struct conn *c, bool reset)
 		if (reset)
 			setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 		close(c->fd);
+		if (c->watched)
+			poller_forget(p->poller, c);
 	}
 	buf_put(&p->pool, c->in);
 	pipe_put(&p->pipes, c->pipe);

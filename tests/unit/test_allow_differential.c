@@ -70,11 +70,13 @@ glob_matches(const char *glob, const char *s)
 }
 
 /* "Only for guests whose name matches. A guest whose name is not known matches
- * no such entry." */
+ * every such entry that begins with ! and no other." */
 static bool
 is_for_guest(const struct made *m, const char *guest)
 {
-	return *m->glob == '\0' || (*guest != '\0' && glob_matches(m->glob, guest));
+	if (*m->glob == '\0')
+		return true;
+	return *guest == '\0' ? m->deny : glob_matches(m->glob, guest);
 }
 
 /* "That host and no other"; "the name itself and every name below it"; "every

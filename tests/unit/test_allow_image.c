@@ -143,7 +143,8 @@ the_most_specific_entry_decides(void **state)
 		{ "twice.example", 443, "b", VERDICT_ALLOW, REASON_LISTED, 23 },
 		{ "twice.example", 443, "c", VERDICT_DENY, REASON_DENY_ENTRY, 24 },
 		{ "twice.example", 443, "d", VERDICT_ALLOW, REASON_LISTED, 25 },
-		{ "twice.example", 443, "", VERDICT_DENY, REASON_NOT_LISTED, 0 },
+		/* Whoever it is may be the one it is denied to. */
+		{ "twice.example", 443, "", VERDICT_DENY, REASON_DENY_ENTRY, 24 },
 		/* states */
 		{ "crates.io", 443, "", VERDICT_ALLOW, REASON_LISTED, 6 },
 		{ "old.example", 443, "", VERDICT_DENY, REASON_EXPIRED, 9 },
@@ -399,7 +400,7 @@ naive(const struct allow_entry *list, size_t n, const char *name, uint16_t port,
 
 		if (e->kind > ALLOW_BELOW || rank < 0)
 			continue;
-		if (e->vm[0] != '\0' && (guest[0] == '\0' || !text_glob(e->vm, guest)))
+		if (e->vm[0] != '\0' && (guest[0] == '\0' ? !e->deny : !text_glob(e->vm, guest)))
 			continue;
 		if (e->state == ALLOW_OFF || (e->until != 0 && e->until <= NOW) || other_port) {
 			if (e->deny || best >= 0 || rank <= explained)

@@ -187,6 +187,24 @@ it_is_told_who_we_are(void **state)
 	close(upstream);
 }
 
+/* The second time its address comes from the cache. */
+static void
+it_may_be_known_by_its_name(void **state)
+{
+	struct rig *r = *state;
+
+	snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "proxy.example");
+	for (int i = 0; i < 2; i++) {
+		int guest = rig_connect(r), upstream;
+
+		rig_send_hello(r, guest, "a.example");
+		upstream = rig_accept(r);
+		rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
+		close(guest);
+		close(upstream);
+	}
+}
+
 /* Names are the upstream proxy's to resolve, except those that do without it. */
 static void
 names_are_not_resolved_here(void **state)
@@ -714,6 +732,7 @@ main(void)
 		rig_test(a_listed_port_is_asked_for_at_once),
 		rig_test(a_listed_address_is_chained_as_a_name_is),
 		rig_test(it_is_told_who_we_are),
+		rig_test(it_may_be_known_by_its_name),
 		rig_test(names_are_not_resolved_here),
 		rig_test(some_names_do_without_it),
 		cmocka_unit_test(which_names_do_without_it),

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "dns/cache.h"
 #include "dns/resolver.h"
 #include "dns/upstream.h"
@@ -489,7 +490,8 @@ too_many_at_once_are_told_so(void **state)
 static void
 the_cache_forgets_what_is_old_and_what_was_not_used(void **state)
 {
-	struct dns_answer a = { .status = ANSWER_FOUND, .ttl = 10, .naddrs = 1 }, got;
+	struct dns_answer a = { .status = ANSWER_FOUND, .ttl = 10, .naddrs = 1,
+		.addrs = { { .family = 4, .bytes = { 192, 0, 2, 7 } } } }, got;
 	struct dns_cache *c = dns_cache_new(2);
 
 	(void)state;
@@ -497,11 +499,12 @@ the_cache_forgets_what_is_old_and_what_was_not_used(void **state)
 	dns_cache_put(c, "b.example", DNS_TYPE_A, 1000, &a);
 	assert_true(dns_cache_get(c, "a.example", DNS_TYPE_A, 5000, &got));
 	assert_int_equal(got.ttl, 6);
+	a.addrs[0] = (struct addr){ .family = 6, .bytes = { 0x20, 1, [15] = 7 } };
 	dns_cache_put(c, "c.example", DNS_TYPE_AAAA, 5000, &a);
 	assert_false(dns_cache_get(c, "b.example", DNS_TYPE_A, 5000, &got));
 	assert_false(dns_cache_get(c, "c.example", DNS_TYPE_A, 5000, &got));
 	assert_true(dns_cache_get(c, "c.example", DNS_TYPE_AAAA, 5000, &got));
-	assert_int_equal(got.addrs[0].family, 6);
+	assert_true(addr_equal(&got.addrs[0], &a.addrs[0]));
 	assert_true(dns_cache_get(c, "a.example", DNS_TYPE_A, 10999, &got));
 	assert_false(dns_cache_get(c, "a.example", DNS_TYPE_A, 11000, &got));
 	dns_cache_free(c);
