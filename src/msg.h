@@ -43,7 +43,7 @@ enum frame {
 	FRAME_LOG_RULES,	/* struct msg_log_rules: a piece of the list of all */
 
 	/* engine and net -> priv */
-	FRAME_READY,		/* struct msg_empty: sandboxed, and does its work */
+	FRAME_READY,		/* struct msg_empty: sandboxed, and does its work; net says so each second */
 
 	/* engine -> priv */
 	FRAME_FW_REQUEST,		/* struct msg_fw_request */

@@ -297,6 +297,9 @@ on_second(int fd, short what, void *arg)
 		net_enforce(n, "its time is over");
 	n->tee_budget = TEE_PER_SECOND;
 	net_tell_state(n);
+	/* Not before all of the above was done, in which each worker had its part. If
+	 * priv does not read, it is its channel that breaks. */
+	msg_send(n->priv, FRAME_READY, &(struct msg_empty){ 0 }, -1);
 }
 
 /* ---- what the engine says ---- */

@@ -426,7 +426,6 @@ on_tick(int fd, short what, void *arg)
 	struct priv *p = arg;
 	const struct timeval next = { .tv_sec = p->conf.check_seconds };
 
-	roles_check(p->roles);
 	check(p);
 	event_add(p->tick, &next);
 }

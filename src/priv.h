@@ -74,8 +74,6 @@ void		 roles_punish(struct roles *, enum role, const char *why);
 bool		 roles_send(struct roles *, enum role, enum frame, const void *body);
 /* The same with a descriptor, which is duplicated. */
 bool		 roles_send_fd(struct roles *, enum role, enum frame, const void *body, int fd);
-/* Punishes a role that has not read for long; call it each second or so. */
-void		 roles_check(struct roles *);
 bool		 roles_up(const struct roles *, enum role);
 /* roles_stop() was called. */
 bool		 roles_stopping(const struct roles *);

@@ -35,6 +35,7 @@ enum {
 	GOOD_LIFE_US = 30 * 1000 * 1000,
 	SLOW_READER_US = 10 * 1000 * 1000,
 	END_SECONDS = 3,	/* to end after SIGTERM */
+	SILENT_SECONDS = 5,	/* without a word from net, which says one each second */
 };
 
 struct child {
@@ -44,6 +45,7 @@ struct child {
 	struct msg_channel	*channel;
 	struct event		*timer;		/* to the next start, or to a kill */
 	bool			 ready;
+	unsigned		 silent;	/* seconds of ours, which stand still as we do */
 	uint32_t		 generation;	/* of net's run */
 	uint32_t		 restarts, delay_ms;
 	uint64_t		 started;	/* mono */
@@ -56,7 +58,7 @@ struct roles {
 	const char		*exe, *conf_path;
 	bool			 foreground, stopping, was_ready;
 	struct roles_events	 events;
-	struct event		*sigchld;
+	struct event		*sigchld, *second;
 	struct child		 child[ROLE_COUNT];	/* [ROLE_PRIV] is unused */
 };
 
@@ -124,14 +126,22 @@ roles_send_fd(struct roles *r, enum role role, enum frame type, const void *body
 	return false;
 }
 
-void
-roles_check(struct roles *r)
+/* A net that hangs would go on by the allowlist that it has, whatever the operator
+ * closes: without it guests reach nothing, and the next one has the new list. */
+static void
+on_second(int fd, short what, void *arg)
 {
+	struct roles *r = arg;
+
+	(void)fd;
+	(void)what;
 	for (enum role i = ROLE_ENGINE; i < ROLE_COUNT; i++) {
-		const struct child *c = &r->child[i];
+		struct child *c = &r->child[i];
 
 		if (c->channel != NULL && msg_stuck(c->channel) > SLOW_READER_US)
 			roles_punish(r, i, "does not read what it is sent");
+		else if (i == ROLE_NET && c->ready && ++c->silent > SILENT_SECONDS)
+			roles_punish(r, i, "does nothing any more");
 	}
 }
 
@@ -164,6 +174,7 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 	if (!c->ready)
 		log_info("%s is ready", role_name(c->role));
 	c->ready = true;
+	c->silent = 0;
 	if (!r->was_ready && other(c)->ready) {
 		r->was_ready = true;
 		r->events.ready(r->events.arg);
@@ -391,6 +402,7 @@ struct roles *
 roles_new(struct event_base *base, const char *exe, const char *conf_path, bool foreground,
     const struct roles_events *events)
 {
+	static const struct timeval second = { .tv_sec = 1 };
 	struct roles *r = xcalloc(1, sizeof(*r));
 
 	r->base = base;
@@ -401,6 +413,9 @@ roles_new(struct event_base *base, const char *exe, const char *conf_path, bool 
 	r->sigchld = evsignal_new(base, SIGCHLD, on_sigchld, r);
 	if (r->sigchld == NULL || event_add(r->sigchld, NULL) == -1)
 		fatalx("cannot watch for children");
+	r->second = event_new(base, -1, EV_PERSIST, on_second, r);
+	if (r->second == NULL || event_add(r->second, &second) == -1)
+		fatalx("cannot start the clock of the roles");
 	for (enum role i = ROLE_ENGINE; i < ROLE_COUNT; i++) {
 		struct child *c = &r->child[i];
 
@@ -439,5 +454,6 @@ roles_free(struct roles *r)
 		event_free(c->timer);
 	}
 	event_free(r->sigchld);
+	event_free(r->second);
 	free(r);
 }

@@ -8,7 +8,8 @@
  * Each role reads the configuration itself, opens what needs privilege, and
  * calls sandbox_enter() before it handles a byte from anyone.  Then it sends
  * FRAME_READY: engine once the control socket takes connections, net once it
- * waits for its peer.  `gatehouse daemon` returns when both have.  The end of
+ * waits for its peer, and from then on each second: priv ends one that is
+ * silent for several.  `gatehouse daemon` returns when both have.  The end of
  * the channel is the end of the role: without priv it exits.
  */
 #ifndef ROLE_H

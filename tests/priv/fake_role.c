@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static const char *dir, *name;
 static enum role self;
 static struct msg_channel *channel;
 static struct event_base *base;
+static bool silent;
 
 static void __attribute__((format(printf, 1, 2)))
 note(const char *fmt, ...)
@@ -144,6 +146,8 @@ obey(const char *what)
 		raw(FRAME_FW_REQUEST, sizeof(wrong), &wrong, sizeof(wrong));
 	else if (strcmp(what, "ask-without-reading") == 0)
 		ask_without_reading();
+	else if (strcmp(what, "silent") == 0)
+		silent = true;
 	else if (strcmp(what, "exit") == 0)
 		exit(3);
 	else if (strcmp(what, "lockdown") == 0)
@@ -164,6 +168,16 @@ obey(const char *what)
 		msg_send(channel, FRAME_PROXY_SAVE, &save, -1);
 	else if (strcmp(what, "shutdown") == 0)
 		msg_send(channel, FRAME_SHUTDOWN, &nothing, -1);
+}
+
+static void
+on_second(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (!silent)
+		msg_send(channel, FRAME_READY, &(struct msg_empty){ 0 }, -1);
 }
 
 static void
@@ -250,7 +264,8 @@ int
 main(int argc, char **argv)
 {
 	static const struct msg_empty ready;
-	struct event *usr1;
+	static const struct timeval second = { .tv_sec = 1 };
+	struct event *usr1, *alive;
 
 	dir = getenv("FAKE_DIR");
 	if (argc < 5 || dir == NULL || strcmp(argv[1], "--role") != 0)
@@ -261,6 +276,8 @@ main(int argc, char **argv)
 	channel = msg_channel_new(base, ROLE_FD, self, ROLE_PRIV, on_frame, on_broken, NULL);
 	usr1 = evsignal_new(base, SIGUSR1, on_usr1, NULL);
 	event_add(usr1, NULL);
+	alive = event_new(base, -1, EV_PERSIST, on_second, NULL);
+	event_add(alive, &second);
 	note("started %ld", (long)getpid());
 	on_usr1(0, 0, NULL);
 	msg_send(channel, FRAME_READY, &ready, -1);

@@ -312,6 +312,15 @@ a_field_out_of_range_ends_the_engine(void **state)
 	assert_true(rules_loaded());
 }
 
+/* What hangs closes nothing that the operator closes. */
+static void
+a_net_that_says_nothing_any_more_is_killed(void **state)
+{
+	(void)state;
+	a_role_that_breaks_the_protocol_is_killed_and_started_again("net", "silent",
+	    "role net down restarts 1 killed: does nothing any more");
+}
+
 static void
 a_role_that_does_not_read_is_killed(void **state)
 {
@@ -864,6 +873,7 @@ main(void)
 		PRIV_TEST(a_verb_that_is_not_nets_to_ask_ends_it),
 		PRIV_TEST(an_unknown_frame_ends_the_engine),
 		PRIV_TEST(a_field_out_of_range_ends_the_engine),
+		PRIV_TEST(a_net_that_says_nothing_any_more_is_killed),
 		PRIV_TEST(a_role_that_does_not_read_is_killed),
 		PRIV_TEST(a_role_that_dies_is_told_about_and_hits_keep_their_numbers_apart),
 		PRIV_TEST(a_role_that_cannot_start_is_the_cause_that_start_gives),
