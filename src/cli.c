@@ -96,6 +96,23 @@ call(const struct conf *conf, const char *method, json_t *params, enum exit_code
 	return result;
 }
 
+/* The same for "why": a guest is told the id of its refusal a moment before the
+ * engine is, and who asks at once asks again. */
+static json_t *
+call_why(const struct conf *conf, json_t *params, enum exit_code *code, char **cause)
+{
+	const struct timespec moment = { .tv_nsec = 100 * 1000000L };
+	json_t *result = call(conf, "why", json_incref(params), code, cause);
+
+	if (result != NULL || *code != EXIT_NO) {
+		json_decref(params);
+		return result;
+	}
+	free(*cause);
+	nanosleep(&moment, NULL);
+	return call(conf, "why", params, code, cause);
+}
+
 /* ---- views ---- */
 
 /* All rows, or as many as --limit says, however many windows that takes. */
@@ -506,6 +523,7 @@ cli_main(const struct conf *conf, int argc, char **argv)
 	if (strcmp(c->name, "flush") == 0 && !flush_confirmed(conf, argc, argv, &code))
 		return code;
 	result = c->to_text == NULL ? view_call(conf, c->method, params, &code, &cause) :
+	    strcmp(c->name, "why") == 0 ? call_why(conf, params, &code, &cause) :
 	    call(conf, c->method, params, &code, &cause);
 	if (result == NULL)
 		return cli_fail(code, cause);

@@ -152,7 +152,7 @@ struct msg_net_state {
 	uint64_t	drops_folded;	/* seen, but counted into "others" */
 	uint64_t	packets_missed;	/* as in the latest msg_packet */
 	uint32_t	capture_up;
-	uint32_t	accept_paused;	/* out of descriptors */
+	uint32_t	accept_paused;	/* out of descriptors or memory */
 	uint32_t	allow_generation;	/* of the table in force, 0: none yet */
 	uint32_t	dns_up;		/* answering guests */
 	uint32_t	learning;	/* with the table in force */

@@ -15,6 +15,8 @@
 #include "text.h"
 #include "xmalloc.h"
 
+enum { PORT_DOT = 853 };
+
 struct list_index {
 	uint32_t	*head, *next;	/* 1 + item; a chain is in file order */
 	size_t		 mask;
@@ -358,6 +360,13 @@ preset_too_wide(const struct allowlist *l, const struct allow_entry *preset)
 	return NULL;
 }
 
+/* RFC 7858, 9250: the port on which nothing else is spoken. */
+static bool
+opens_dns(const struct allow_entry *e)
+{
+	return !e->deny && e->kind != ALLOW_PRESET && e->port == PORT_DOT;
+}
+
 char *
 allowlist_warning(const struct allowlist *l, const struct allow_entry *e)
 {
@@ -365,7 +374,9 @@ allowlist_warning(const struct allowlist *l, const struct allow_entry *e)
 
 	if (e->kind == ALLOW_PRESET ? preset_list(l, e) == NULL : !entry_in_force(e))
 		return not_in_force(l, e);
-	warning = e->kind == ALLOW_PRESET ? preset_too_wide(l, e) :
+	warning = opens_dns(e) ? xstrdup("opens DNS over TLS, where a guest can look up any name "
+	    "unseen; switch it off unless a guest must have it") :
+	    e->kind == ALLOW_PRESET ? preset_too_wide(l, e) :
 	    e->kind == ALLOW_PREFIX ? addresses_warning(e) : wide_warning(l, e);
 	if (warning != NULL || e->state != ALLOW_ON)
 		return warning;

@@ -21,6 +21,7 @@
 /* Well-known ones; for each, what a browser or a library has built in, and
  * what its operator documents. */
 static const char *const dns_names[] = {
+	"8888.google",
 	"1dot1dot1dot1.cloudflare-dns.com",
 	"anycast.dns.nextdns.io",
 	"anycast.uncensoreddns.org",
@@ -83,6 +84,13 @@ static const char *const dns_names[] = {
 	"sky.rethinkdns.com",
 	"unfiltered.adguard-dns.com",
 	"wikimedia-dns.org",
+};
+
+/* Relays for whole connections (MASQUE, RFC 9298), of which nobody sees where to. */
+static const char *const relay_names[] = {
+	"mask-api.icloud.com",
+	"mask-h2.icloud.com",
+	"mask.icloud.com",
 };
 
 /* Hosts of which every customer, or anyone at all, has a part that the name does
@@ -244,6 +252,11 @@ wide_warning(const struct allowlist *l, const struct allow_entry *e)
 		return xasprintf("%s is the outer name of all sites of Cloudflare that use "
 		    "ECH, so that a guest reaches any of them unseen; without it clients "
 		    "fall back to the names themselves, which can be listed", ech_name);
+	for (size_t i = 0; i < sizeof(relay_names) / sizeof(relay_names[0]); i++) {
+		if (covers_name(e, relay_names[i]) && !is_denied(l, e, relay_names[i]))
+			return xasprintf("%s relays to any host there is, unseen; switch it off, or "
+			    "add !%s", relay_names[i], relay_names[i]);
+	}
 	return answers_dns(l, e);
 }
 

@@ -326,6 +326,7 @@ resolve(struct filter *f, struct inquiry *q, struct dns_guest *g, struct dns_ans
 		return true;
 	}
 	q->waiter.answered = inquiry_answered;
+	q->waiter.guest = q->guest_id;
 	if (resolver_ask(f->resolver, q->name, q->query.question.type, &q->waiter, a))
 		return true;
 	inquiry_waits(q, g);

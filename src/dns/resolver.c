@@ -5,7 +5,9 @@
  * (the kernel chooses it at random); connected, so that only the server that
  * was asked is heard.  An answer cut short is asked for again over TCP.
  *
- * Look-ups for which there is no socket left wait in a queue.
+ * Look-ups for which there is no socket left wait in a queue.  Each guest has a
+ * share of sockets and of the queue, so that one that asks for names which nobody
+ * answers for does not make the others wait.
  */
 #include "config.h"
 
@@ -33,6 +35,9 @@
 enum {
 	LOOKUPS_MAX = 2048,	/* under way and in the queue */
 	SOCKETS_MAX = 128,	/* net's budget of descriptors counts on it */
+	SHARES = 256,		/* guests whose numbers meet in one have it together */
+	LOOKUPS_SHARE = 512,
+	SOCKETS_SHARE = 32,
 	CACHE_MAX = 8192,
 	BUCKETS = 512,
 	TRIES_MAX = 3,
@@ -60,6 +65,7 @@ struct lookup {
 	size_t			 have;
 	int			 fd;		/* -1: none */
 	uint16_t		 type, id;
+	uint8_t			 share;		/* whose it is: who asked first, or waits with room */
 	bool			 queued, edns;
 	uint8_t			 tries, errors, server;
 	char			 name[GH_NAME_SIZE];
@@ -76,6 +82,7 @@ struct resolver {
 	const struct resolver	*first;		/* the one that is told of changes */
 	struct hash_key		 key;
 	unsigned		 nlookups, nsockets;
+	uint16_t		 lookups_of[SHARES], sockets_of[SHARES];
 	void			(*opened)(int fd, bool out, void *);	/* NULL: nobody wants to know */
 	void			*opened_arg;
 	bool			 draining;
@@ -96,6 +103,7 @@ lookup_close(struct lookup *l)
 	if (l->fd != -1) {
 		close(l->fd);
 		l->resolver->nsockets--;
+		l->resolver->sockets_of[l->share]--;
 	}
 	l->fd = -1;
 	free(l->stream);
@@ -110,6 +118,7 @@ lookup_remove(struct lookup *l)
 		TAILQ_REMOVE(&l->resolver->queue, l, queue);
 	LIST_REMOVE(l, link);
 	l->resolver->nlookups--;
+	l->resolver->lookups_of[l->share]--;
 }
 
 static void
@@ -147,6 +156,32 @@ lookup_fail(struct lookup *l)
 	lookup_finish(l, &a);
 }
 
+static bool
+has_room(const struct resolver *r, uint8_t share)
+{
+	return r->nsockets < SOCKETS_MAX && r->sockets_of[share] < SOCKETS_SHARE;
+}
+
+static void
+queue_leave(struct lookup *l)
+{
+	TAILQ_REMOVE(&l->resolver->queue, l, queue);
+	l->queued = false;
+}
+
+/* The next that may have a socket. */
+static struct lookup *
+queue_next(const struct resolver *r)
+{
+	struct lookup *l;
+
+	TAILQ_FOREACH(l, &r->queue, queue) {
+		if (has_room(r, l->share))
+			return l;
+	}
+	return NULL;
+}
+
 /* Those that waited for a socket get theirs. */
 static void
 queue_run(struct resolver *r)
@@ -156,9 +191,8 @@ queue_run(struct resolver *r)
 	if (r->draining)
 		return;
 	r->draining = true;
-	while (r->nsockets < SOCKETS_MAX && (l = TAILQ_FIRST(&r->queue)) != NULL) {
-		TAILQ_REMOVE(&r->queue, l, queue);
-		l->queued = false;
+	while (r->nsockets < SOCKETS_MAX && (l = queue_next(r)) != NULL) {
+		queue_leave(l);
 		if (!lookup_try(l))
 			lookup_fail(l);
 	}
@@ -292,6 +326,7 @@ lookup_open(struct lookup *l, int type, short what, event_callback_fn cb)
 	if (l->fd == -1)
 		return false;
 	r->nsockets++;
+	r->sockets_of[l->share]++;
 	if ((connect(l->fd, sa, r->servers.at[l->server].len) == -1 && errno != EINPROGRESS) ||
 	    (l->io = event_new(r->base, l->fd, what | EV_PERSIST, cb, l)) == NULL ||
 	    event_add(l->io, NULL) == -1) {
@@ -417,7 +452,7 @@ lookup_find(struct resolver *r, const char *name, uint16_t type)
 }
 
 static struct lookup *
-lookup_new(struct resolver *r, const char *name, uint16_t type)
+lookup_new(struct resolver *r, const char *name, uint16_t type, uint8_t share)
 {
 	struct lookup *l = calloc(1, sizeof(*l));
 
@@ -428,11 +463,13 @@ lookup_new(struct resolver *r, const char *name, uint16_t type)
 	l->resolver = r;
 	l->fd = -1;
 	l->type = type;
+	l->share = share;
 	l->edns = true;
 	copy_string(l->name, name, sizeof(l->name));
 	TAILQ_INIT(&l->waiters);
 	LIST_INSERT_HEAD(&r->lookups[bucket_of(r, name)], l, link);
 	r->nlookups++;
+	r->lookups_of[share]++;
 	return l;
 }
 
@@ -441,7 +478,7 @@ lookup_start(struct lookup *l)
 {
 	struct resolver *r = l->resolver;
 
-	if (r->nsockets < SOCKETS_MAX)
+	if (has_room(r, l->share))
 		return lookup_try(l);
 	l->queued = true;
 	TAILQ_INSERT_TAIL(&r->queue, l, queue);
@@ -449,10 +486,29 @@ lookup_start(struct lookup *l)
 	return true;
 }
 
+/* It waits in the queue of who asked for it, and somebody else wants it too who need
+ * not wait. */
+static void
+lookup_hasten(struct lookup *l, uint8_t share)
+{
+	struct resolver *r = l->resolver;
+
+	if (!l->queued || !has_room(r, share))
+		return;
+	r->lookups_of[l->share]--;
+	r->lookups_of[share]++;
+	l->share = share;
+	queue_leave(l);
+	/* What fails is told when the caller waits for it. */
+	if (!lookup_try(l))
+		lookup_timer(l, 0);
+}
+
 bool
 resolver_ask(struct resolver *r, const char *name, uint16_t type, struct dns_waiter *w,
     struct dns_answer *a)
 {
+	const uint8_t share = (uint8_t)(w->guest % SHARES);
 	struct lookup *l;
 
 	w->lookup = NULL;
@@ -463,9 +519,12 @@ resolver_ask(struct resolver *r, const char *name, uint16_t type, struct dns_wai
 	if (dns_cache_get(r->cache, name, type, now_mono() / 1000, a))
 		return true;
 	l = lookup_find(r, name, type);
-	if (l == NULL) {
+	if (l != NULL)
+		lookup_hasten(l, share);
+	else {
 		*a = (struct dns_answer){ .status = ANSWER_BUSY };
-		if (r->nlookups >= LOOKUPS_MAX || (l = lookup_new(r, name, type)) == NULL)
+		if (r->nlookups >= LOOKUPS_MAX || r->lookups_of[share] >= LOOKUPS_SHARE ||
+		    (l = lookup_new(r, name, type, share)) == NULL)
 			return true;
 		if (!lookup_start(l)) {
 			*a = (struct dns_answer){ .status = ANSWER_FAILED, .ttl = TTL_FAILED };

@@ -36,6 +36,7 @@ struct dns_answer {
 struct dns_waiter {
 	TAILQ_ENTRY(dns_waiter)	 link;
 	struct lookup		*lookup;	/* NULL: does not wait */
+	uint32_t		 guest;		/* whose question it is, by its id; 0: a stranger's */
 	void			(*answered)(struct dns_waiter *, const struct dns_answer *);
 };
 

@@ -230,6 +230,7 @@ family_ask(struct dial *d, unsigned i, const char *name, uint16_t type)
 
 	f->dial = d;
 	f->waiter.answered = family_answered;
+	f->waiter.guest = source_guest(d->session->source);
 	f->pending = true;
 	if (resolver_ask(d->session->proxy->resolver, name, type, &f->waiter, &a))
 		family_take(f, &a);

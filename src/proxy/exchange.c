@@ -214,7 +214,12 @@ response_ended(struct session *s)
 		x->down_done = true;
 		return true;
 	}
-	exchange_broken(s, "a server that hung up before its answer was whole");
+	/* It may have hung up on an idle connection before it saw the request: clients
+	 * know that of servers, and ask again, but not after an answer. */
+	if (x->reuses && !x->answered && !has_unread(&s->upstream))
+		session_close(s, SESSION_END_BROKEN);
+	else
+		exchange_broken(s, "a server that hung up before its answer was whole");
 	return false;
 }
 

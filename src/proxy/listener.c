@@ -214,8 +214,12 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 		return;
 	}
 	p->stats.accepted++;
-	source = listener_who(p, fd, &guest, guest_port, &who) ? source_open(&p->sources, &who) : NULL;
-	if (source == NULL) {
+	if (!listener_who(p, fd, &guest, guest_port, &who)) {
+		close(fd);
+		return;
+	}
+	if ((source = source_open(&p->sources, &who)) == NULL) {
+		p->paused = true;
 		close(fd);
 		return;
 	}
@@ -227,6 +231,7 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 	}
 	if (session_new(p, fd, source, guest.family == 6, guest_port, wanted, port) == NULL) {
 		p->shared->nopen--;
+		p->paused = true;
 		source_close(source);
 		close(fd);
 	}

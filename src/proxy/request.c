@@ -81,6 +81,8 @@ request_judge(struct session *s, struct hit *h)
 		session_refuse(s, h, (enum reason)answer.reason, NULL);
 		return;
 	}
+	if (s->exchange != NULL)
+		s->exchange->reuses = may_reuse(s, h);
 	if (may_reuse(s, h)) {
 		h->dialled = s->exchange->dialled;
 		hit_tell(s, h, VERDICT_ALLOW, (enum reason)h->reason);

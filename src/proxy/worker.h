@@ -99,6 +99,7 @@ struct exchange {
 	bool		 to_head;	/* the request's method is HEAD */
 	bool		 websocket;
 	bool		 keep_alive;
+	bool		 reuses;	/* the server's connection is that of the request before */
 	bool		 pipelines;	/* a request came before the answer to the last */
 	uint32_t	 requests;	/* judged so far */
 	struct addr	 dialled;

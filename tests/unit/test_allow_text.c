@@ -1110,6 +1110,12 @@ names_that_answer_dns_over_https_are_warned_about(void **state)
 		{ "*.quad9.net", "covers dns.quad9.net and " },
 		{ ".opendns.com", "covers doh.familyshield.opendns.com and " },
 		{ "one.one.one.one", "one.one.one.one answers DNS over HTTPS" },
+		{ "8888.google", "8888.google answers DNS over HTTPS" },
+		{ "8.8.8.8:853", "opens DNS over TLS" },
+		{ "git.example.org:853/udp", "opens DNS over TLS" },
+		{ "!git.example.org:853", NULL },
+		{ ".icloud.com", "mask-api.icloud.com relays to any host there is, unseen" },
+		{ "mask.icloud.com", "mask.icloud.com relays to any host" },
 		{ "mozilla.cloudflare-dns.com", "mozilla.cloudflare-dns.com answers" },
 		{ ".nextdns.io", "covers " },
 		{ ".cleanbrowsing.org", "covers doh.cleanbrowsing.org, which answers DNS over HTTPS, "

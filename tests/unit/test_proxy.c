@@ -659,6 +659,34 @@ a_server_that_reset_an_idle_connection_is_dialled_afresh(void **state)
 	close(two);
 }
 
+/* Its end and the next request cross each other: whoever asks a server again when
+ * that hangs up must see it hang up. A server that was just dialled broke its word. */
+static void
+a_server_that_hangs_up_on_a_connection_used_before_is_no_bad_gateway(void **state)
+{
+	struct rig *r = *state;
+	int guest = rig_connect(r), origin;
+	bool reset;
+
+	rig_say(r, guest, GET("a.example"));
+	origin = rig_accept(r);
+	rig_hear(r, origin, GET("a.example"));
+	rig_say(r, origin, OK("", "0"));
+	rig_hear(r, guest, OK("", "0"));
+	rig_say(r, guest, GET("a.example"));
+	rig_hear(r, origin, GET("a.example"));
+	close(origin);
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+	close(guest);
+
+	guest = rig_connect(r);
+	rig_say(r, guest, GET("a.example"));
+	origin = rig_accept(r);
+	rig_hear(r, origin, GET("a.example"));
+	close(origin);
+	expect_page(r, guest, "502", "malformed");
+}
+
 static void
 a_server_that_answers_and_resets_while_the_guest_still_sends_is_heard(void **state)
 {
@@ -1329,6 +1357,7 @@ main(void)
 		rig_test(answers_that_break_the_rules_do_not_reach_the_guest),
 		rig_test(bytes_behind_a_response_end_its_connection),
 		rig_test(a_server_that_reset_an_idle_connection_is_dialled_afresh),
+		rig_test(a_server_that_hangs_up_on_a_connection_used_before_is_no_bad_gateway),
 		rig_test(a_server_that_answers_and_resets_while_the_guest_still_sends_is_heard),
 		rig_test(where_a_name_leads_decides_too),
 		rig_test(a_dead_address_and_a_private_one_are_passed_over),

@@ -475,6 +475,7 @@ too_many_at_once_are_told_so(void **state)
 
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "n%d.example", i);
+		k[i].waiter.guest = (uint32_t)i;
 		if (asks(r, &k[i], name, DNS_TYPE_A))
 			waiting++;
 		else
@@ -485,6 +486,47 @@ too_many_at_once_are_told_so(void **state)
 	for (int i = 0; i < MANY; i++)
 		resolver_cancel(&k[i].waiter);
 	free(k);
+}
+
+/* True once a server was asked for this name. */
+static bool
+asked_for(struct rig *r, const char *label)
+{
+	bool found = false;
+
+	while (asked(&r->servers[0]))
+		found = found || memmem(r->servers[0].query, r->servers[0].len, label,
+		    strlen(label)) != NULL;
+	return found;
+}
+
+static void
+a_guest_whose_names_nobody_answers_for_makes_no_other_wait(void **state)
+{
+	struct rig *r = *state;
+	struct asker *slow = calloc(MANY, sizeof(*slow));
+	struct asker good = { .waiter = { .guest = 2 } }, same = { .waiter = { .guest = 2 } };
+	unsigned waiting = 0;
+	char name[32];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "slow%d.example", i);
+		slow[i].waiter.guest = 1;
+		waiting += asks(r, &slow[i], name, DNS_TYPE_A);
+	}
+	assert_int_equal(waiting, 512);
+	turn(r);
+	assert_true(asked_for(r, "slow31"));
+	assert_true(asks(r, &good, "good.example", DNS_TYPE_A));
+	until(r, asked_for(r, "good"));
+	/* Nor does one that happens to want what waits there. */
+	assert_true(asks(r, &same, "slow511.example", DNS_TYPE_A));
+	until(r, asked_for(r, "slow511"));
+	for (int i = 0; i < MANY; i++)
+		resolver_cancel(&slow[i].waiter);
+	resolver_cancel(&good.waiter);
+	resolver_cancel(&same.waiter);
+	free(slow);
 }
 
 static void
@@ -550,6 +592,7 @@ main(void)
 		resolver_test(an_answer_cut_short_is_fetched_over_tcp),
 		resolver_test(a_connection_that_brings_nothing_makes_room_for_another_server),
 		resolver_test(too_many_at_once_are_told_so),
+		resolver_test(a_guest_whose_names_nobody_answers_for_makes_no_other_wait),
 		cmocka_unit_test(the_cache_forgets_what_is_old_and_what_was_not_used),
 		cmocka_unit_test(servers_are_read_from_resolv_conf),
 	};
