@@ -300,8 +300,10 @@ cli_drops(const struct conf *conf, int argc, char **argv, bool json, enum exit_c
 		else
 			*value = argv[++i];
 	}
-	if (cause == NULL && from == NULL && to == NULL)
+	if (cause == NULL && from == NULL && to == NULL && count == NULL)
 		return false;
+	if (cause == NULL && from == NULL && to == NULL)
+		cause = xstrdup("drops: -c goes with -w FILE; --limit says how many rows");
 	if (cause == NULL && from != NULL && (to != NULL || count != NULL))
 		cause = xasprintf("drops: -r takes no %s", to != NULL ? "-w" : "-c");
 	if (cause == NULL && count != NULL && !text_number(count, 1, UINT64_MAX, &max, &why))

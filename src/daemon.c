@@ -198,6 +198,7 @@ daemon_verb(const char *conf_path, int argc, char **argv)
 	int opt;
 
 	optind = 1;
+	opterr = 0;
 	while ((opt = getopt(argc, argv, "dnf:")) != -1) {
 		switch (opt) {
 		case 'd':
@@ -210,11 +211,14 @@ daemon_verb(const char *conf_path, int argc, char **argv)
 			options.conf_path = optarg;
 			break;
 		default:
+			fprintf(stderr, "gatehouse: daemon: %s cannot be understood\n", argv[optind - 1]);
 			return usage();
 		}
 	}
-	if (optind != argc)
+	if (optind != argc) {
+		fprintf(stderr, "gatehouse: daemon: one word too many: %s\n", argv[optind]);
 		return usage();
+	}
 	if (check_only)
 		return check(options.conf_path);
 	if (!foreground)

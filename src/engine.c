@@ -137,15 +137,35 @@ engine_proxy(struct engine *e, bool run, struct control_call *call)
 
 /* ---- net ---- */
 
+/* A net that is started again counts from nothing; what is told goes on. */
+static void
+totals_add(struct msg_net_state *to, const struct msg_net_state *from)
+{
+	to->accepted += from->accepted;
+	to->allowed += from->allowed;
+	to->denied += from->denied;
+	to->limited += from->limited;
+	to->bytes_up += from->bytes_up;
+	to->bytes_down += from->bytes_down;
+	to->hits_lost += from->hits_lost;
+	to->drops_seen += from->drops_seen;
+	to->drops_missed += from->drops_missed;
+	to->drops_folded += from->drops_folded;
+}
+
 static void
 net_forget(struct engine *e, const char *why)
 {
+	struct msg_net_state totals = { 0 };
+
+
 	if (e->net == NULL)
 		return;
 	log_warnx("net is gone: %s", why);
 	msg_channel_free(e->net);
 	e->net = NULL;
-	memset(&e->net_state, 0, sizeof(e->net_state));
+	totals_add(&totals, &e->net_state);
+	e->net_state = e->net_before = totals;
 	e->net_state_time = 0;
 	e->limited_last = 0;
 	e->rate = 0;
@@ -187,12 +207,13 @@ rate_measure(struct engine *e, uint64_t bytes, uint64_t now)
 static void
 net_state(struct engine *e, const struct msg_net_state *m)
 {
-	uint64_t now = now_mono();
+	const uint64_t now = now_mono(), limited = e->net_state.limited;
 
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
-	if (m->limited > e->net_state.limited)
-		e->limited_last = now;
 	e->net_state = *m;
+	totals_add(&e->net_state, &e->net_before);
+	if (e->net_state.limited > limited)
+		e->limited_last = now;
 	TERMINATE(e->net_state.cause);
 	TERMINATE(e->net_state.upstream_cause);
 	if (m->learn_lost != 0 && e->net_state_time == 0)

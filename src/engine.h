@@ -194,7 +194,8 @@ struct engine {
 	uint64_t		 proxy_asked;	/* mono, when that began */
 	uint64_t		 proxy_since;	/* wall, in its state of now */
 	uint64_t		 proxy_changed;	/* mono, the same */
-	struct msg_net_state	 net_state;
+	struct msg_net_state	 net_state;	/* its totals are of all nets so far */
+	struct msg_net_state	 net_before;	/* the totals of those that have ended */
 	uint64_t		 net_state_time;	/* mono, 0: none yet */
 	uint64_t		 limited_last;	/* mono: a limit refused someone, 0: never */
 	uint64_t		 rate;		/* bytes a second, both ways */

@@ -274,8 +274,8 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 		return;
 	}
 	if (learn_is_on(e))
-		alert_add(l, "learn", "the proxy is learning: guests reach every web site that no entry "
-		    "forbids, and can look up any name; \"gatehouse proxy enforce\" ends it");
+		alert_add(l, "learn", "learning: guests reach and look up every name that no entry forbids; "
+		    "\"gatehouse proxy enforce\" ends it");
 	if (strcmp(proxy, "stopped") == 0 && !life_resting(e))
 		alert_add(l, "proxy", "the proxy is stopped: guests reach no web site; "
 		    "\"gatehouse proxy start\" starts it");

@@ -356,7 +356,7 @@ method_proxy(struct engine *e, struct control_call *call, const json_t *params)
 	else if (cause == NULL && duration != NULL && goal != PROXY_LEARN)
 		cause = xasprintf("\"for\" goes with learn, not with %s", action);
 	else if (cause == NULL && duration != NULL && !text_duration(duration, &seconds))
-		cause = xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d", duration);
+		cause = xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d, of a year at most", duration);
 	if (cause != NULL)
 		bad_params(call, cause);
 	else

@@ -73,7 +73,7 @@ entry_compose(const json_t *params, char **entry)
 	    (cause = param_string(params, "for", &duration)) != NULL)
 		return cause;
 	if (duration != NULL && !text_duration(duration, &seconds))
-		return xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d", duration);
+		return xasprintf("\"%.32s\" is no duration: write 90s, 30m, 2h or 7d, of a year at most", duration);
 	if (strpbrk(text, "\r\n") != NULL)
 		return xstrdup("\"text\" must be one line");
 	/* The file knows whole seconds: no sooner than asked for. */

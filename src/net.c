@@ -61,7 +61,7 @@ struct net {
 	bool			 learning;
 	uint64_t		 learn_end;	/* mono, 0: when the engine says so */
 	bool			 learn_lost;	/* to be told to the next engine */
-	uint64_t		 hits_lost;
+	uint64_t		 hits_lost, dns_denied;
 	unsigned		 tee_budget;	/* packets until the next second */
 	uint64_t		 tee_refused;	/* since the tee began: no room for them */
 	uint64_t		 tee_missed, tee_missed_before;	/* by the device too; ever */
@@ -83,6 +83,8 @@ on_hit(const struct hit *hit, void *arg)
 {
 	struct net *n = arg;
 
+	if (hit->via == VIA_DNS && hit->verdict == VERDICT_DENY)
+		n->dns_denied += 1 + hit->folded;
 	if (net_tell(n, FRAME_HIT, hit))
 		return;
 	if (n->engine == NULL && n->nuntold < UNTOLD_MAX)
@@ -194,7 +196,7 @@ state_proxy(const struct net *n, struct msg_net_state *state)
 	state->connections = stats.connections;
 	state->accepted = stats.accepted;
 	state->allowed = stats.allowed;
-	state->denied = stats.denied;
+	state->denied = stats.denied + n->dns_denied;
 	state->limited = stats.limited;
 	state->bytes_up = stats.bytes_up;
 	state->bytes_down = stats.bytes_down;

@@ -45,7 +45,8 @@ sort_parse(enum view v, const json_t *j, struct window *w)
 			return NULL;
 	}
 	list = keys_list(ops);
-	cause = xasprintf("%s cannot be sorted by that; there is: %s", view_name(v), list);
+	cause = xasprintf("%s cannot be sorted by %s; there is: %s", view_name(v),
+	    json_string_value(j), list);
 	free(list);
 	return cause;
 }

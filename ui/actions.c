@@ -93,22 +93,46 @@ action_toggle(struct console *c)
 
 /* ---- other keys ---- */
 
+static void
+allow_prompt(struct console *c, const char *target)
+{
+	char line[PROMPT_SIZE];
+
+	/* An entry's options are one word with it. */
+	snprintf(line, sizeof(line), strchr(target, ' ') != NULL ? "allow '%s'" : "allow %s", target);
+	prompt_open(c, PROMPT_COMMAND, ":", line);
+}
+
+/* The engine has said which name an event of the timeline is about. */
+static void
+allow_answered(const json_t *result, const char *error, void *arg)
+{
+	char target[PANE_CELL_SIZE];
+	struct console *c = arg;
+
+	if (c->prompt.kind == PROMPT_NONE && !c->popup.open)
+		allow_prompt(c, draw_clean(target, sizeof(target), cell_string(result, "name")));
+}
+
 void
 action_allow(struct console *c)
 {
 	const struct view *v = console_focused(c);
 	const json_t *row = view_current(v);
-	char line[PROMPT_SIZE], target[PANE_CELL_SIZE] = "";
+	char target[PANE_CELL_SIZE] = "";
 
+	if (row != NULL && v->pane == &pane_timeline && cell_string(row, "hit_id")[0] != '\0') {
+		link_call(c->link, "why", json_pack("{s:s}", "id", cell_string(row, "hit_id")),
+		    allow_answered, c);
+		return;
+	}
 	if (row != NULL && v->pane == &pane_domains)
 		draw_clean(target, sizeof(target), cell_string(row, "name"));
 	else if (row != NULL && v->pane == &pane_allowlist)
 		draw_clean(target, sizeof(target), cell_string(row, "text"));
 	else if (row != NULL && v->pane == &pane_blocked && cell_number(row, "dport") > 0)
 		cell_target(row, target, sizeof(target));
-	/* An entry's options are one word with it. */
-	snprintf(line, sizeof(line), strchr(target, ' ') != NULL ? "allow '%s'" : "allow %s", target);
-	prompt_open(c, PROMPT_COMMAND, ":", line);
+	allow_prompt(c, target);
 }
 
 static const struct {

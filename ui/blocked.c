@@ -120,7 +120,9 @@ detail(const json_t *row, double now, struct lines *l)
 		lines_field(l, "from", cell_string(row, "src"));
 	cell_target(row, buf, sizeof(buf));
 	lines_field(l, "to", buf);
-	lines_field(l, "service", cell_string(row, "service"));
+	snprintf(buf, sizeof(buf), "%.0f", cell_number(row, "dport"));
+	if (strcmp(buf, cell_string(row, "service")) != 0)
+		lines_field(l, "service", cell_string(row, "service"));
 	lines_add(l, INK_NORMAL, "%-12s %s -> %s", "interfaces", cell_string(row, "in"),
 	    cell_string(row, "out")[0] != '\0' ? cell_string(row, "out") : "this host");
 	lines_field(l, "mac", cell_string(row, "mac"));

@@ -61,6 +61,10 @@ struct popup {
 	size_t		 item;		/* the one chosen now */
 	char		*about;		/* what the items are about, e.g. a name */
 	void		(*choose)(struct console *, const char *about, size_t item, int key);
+	/* A row told in full, kept as it is now: NULL if it is none. */
+	const struct view *of;
+	char		 identity[PANE_IDENTITY_SIZE];
+	size_t		 nrow;		/* the first so many lines are the row's own */
 };
 
 struct console {
@@ -148,6 +152,10 @@ void		 frame_draw(struct canvas *, const struct layout *, struct view *, size_t 
 void		 frame_tabs(struct canvas *, const struct layout *, size_t focus);
 /* The pane whose tab is at a point of a screen so many columns wide, or PANE_COUNT. */
 size_t		 frame_tab_at(const struct layout *, int cols, int y, int x);
+
+/* ---- detail.c ---- */
+/* The rows of a view have come: a row that is told in full is told anew. */
+void		 detail_refresh(struct console *, const struct view *);
 
 /* ---- prompt.c ---- */
 void		 prompt_open(struct console *, enum prompt_kind, const char *label,

@@ -69,6 +69,40 @@ why_answered(const json_t *result, const char *error, void *arg)
 	free(a);
 }
 
+/* The row's own lines take the place of those before; what was added stays. */
+void
+detail_refresh(struct console *c, const struct view *v)
+{
+	struct popup *p = &c->popup;
+	const json_t *row = p->open && p->of == v ? view_identified(v, p->identity) : NULL;
+	struct lines lines = { 0 };
+
+	if (row == NULL)
+		return;
+	v->pane->detail(row, console_now(c), &lines);
+	for (size_t i = 0; i < p->lines.n; i++) {
+		if (i >= p->nrow)
+			lines_add(&lines, p->lines.line[i].ink, "%s", p->lines.line[i].text);
+		else if (i + 1 == p->nrow)
+			p->nrow = lines.n;
+	}
+	lines_free(&p->lines);
+	p->lines = lines;
+	console_dirty(c);
+}
+
+static unsigned
+detail_open(struct console *c, const struct view *v, struct lines *lines)
+{
+	const size_t nrow = lines->n;
+	const unsigned serial = popup_open(c, v->pane->one, lines);
+
+	c->popup.of = v;
+	c->popup.nrow = nrow;
+	copy_string(c->popup.identity, v->identity, sizeof(c->popup.identity));
+	return serial;
+}
+
 void
 action_detail(struct console *c)
 {
@@ -83,11 +117,11 @@ action_detail(struct console *c)
 	hit = cell_string(row, v->pane == &pane_domains ? "last_id" : "hit_id");
 	v->pane->detail(row, console_now(c), &lines);
 	if (hit[0] == '\0') {
-		popup_open(c, v->pane->one, &lines);
+		detail_open(c, v, &lines);
 		return;
 	}
 	a = xcalloc(1, sizeof(*a));
-	*a = (struct asked) { c, popup_open(c, v->pane->one, &lines) };
+	*a = (struct asked) { c, detail_open(c, v, &lines) };
 	link_call(c->link, "why", json_pack("{s:s}", "id", hit), why_answered, a);
 }
 

@@ -79,6 +79,7 @@ take_views(struct console *c, const json_t *views)
 		if (c->asked == 0 && c->views[i].wait == VIEW_ASKED)
 			c->views[i].wait = VIEW_CURRENT;
 		view_take(&c->views[i], window, i == c->focus);
+		detail_refresh(c, &c->views[i]);
 	}
 	input_release(c);
 	console_dirty(c);

@@ -71,7 +71,7 @@ static void pane_6(struct console *c) { console_focus(c, 5); }
 static void
 filter(struct console *c)
 {
-	prompt_open(c, PROMPT_FILTER, "/", console_focused(c)->filter);
+	prompt_open(c, PROMPT_FILTER, "/", "");
 }
 
 static void

@@ -98,6 +98,8 @@ void		 view_take(struct view *, const json_t *window, bool focused);
 /* The row of that number, borrowed; NULL if it is not in the window. */
 const json_t	*view_row(const struct view *, size_t number);
 const json_t	*view_current(const struct view *);
+/* The row of that identity, borrowed; NULL if it is not in the window. */
+const json_t	*view_identified(const struct view *, const char *identity);
 void		 view_resize(struct view *, int height);
 void		 view_move(struct view *, long delta);
 void		 view_select(struct view *, size_t number);

@@ -106,6 +106,8 @@ popup_key(struct console *c, int key)
 	else if (key == UI_KEY_ESCAPE || key == UI_KEY_ENTER || key == 'q' || key == '?' ||
 	    key == UI_KEY_CLICK || key == ('C' & 0x1f))
 		popup_close(c);
+	else
+		console_tell(c, "keys are for what is shown above; q closes it");
 }
 
 static int

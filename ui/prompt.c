@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "control.h"
 #include "xmalloc.h"
 
 void
@@ -108,6 +109,17 @@ prompt_recall(struct prompt *p, int step)
 }
 
 static void
+prompt_filter(struct console *c, const char *text)
+{
+	struct view *v = console_focused(c);
+
+	if (strcmp(v->filter, text) == 0)
+		return;
+	copy_string(v->filter, text, sizeof(v->filter));
+	view_reset(v);
+}
+
+static void
 prompt_enter(struct console *c)
 {
 	struct prompt *p = &c->prompt;
@@ -126,6 +138,9 @@ prompt_enter(struct console *c)
 		}
 		return;
 	}
+	/* Typed nothing: all rows again. */
+	if (p->text[0] == '\0')
+		prompt_filter(c, "");
 	prompt_close(c);
 }
 
@@ -133,16 +148,13 @@ static void
 prompt_cancel(struct console *c)
 {
 	struct prompt *p = &c->prompt;
-	struct view *v = console_focused(c);
 
 	if (p->kind == PROMPT_QUESTION || p->kind == PROMPT_TYPED_QUESTION) {
 		prompt_answer(c, false);
 		return;
 	}
-	if (p->kind == PROMPT_FILTER && v->filter[0] != '\0') {
-		v->filter[0] = '\0';
-		view_reset(v);
-	}
+	if (p->kind == PROMPT_FILTER)
+		prompt_filter(c, "");
 	prompt_close(c);
 }
 
@@ -152,6 +164,36 @@ prompt_erase(struct prompt *p, size_t from, size_t to)
 	memmove(p->text + from, p->text + to, p->len - to + 1);
 	p->len -= to - from;
 	p->at = from;
+}
+
+/* As many letters as all commands have in common that begin like this. */
+static void
+prompt_complete(struct prompt *p)
+{
+	const char *found = NULL;
+	size_t common = 0, n = 0;
+
+	if (p->kind != PROMPT_COMMAND || p->at != p->len || strchr(p->text, ' ') != NULL)
+		return;
+	for (const struct command *k = command_table; k->name != NULL; k++) {
+		size_t same = 0;
+
+		if (k->method == NULL || strncmp(k->name, p->text, p->len) != 0 ||
+		    strchr(k->name, ' ') != NULL)
+			continue;
+		if (found == NULL)
+			common = strlen(k->name);
+		while (found != NULL && same < common && found[same] == k->name[same])
+			same++;
+		if (found != NULL)
+			common = same;
+		found = k->name;
+		n++;
+	}
+	if (found == NULL || common + 2 > sizeof(p->text))
+		return;
+	snprintf(p->text, sizeof(p->text), "%.*s%s", (int)common, found, n == 1 ? " " : "");
+	p->len = p->at = strlen(p->text);
 }
 
 /* Editing keys as readline has them. */
@@ -212,7 +254,6 @@ void
 prompt_key(struct console *c, int key)
 {
 	struct prompt *p = &c->prompt;
-	struct view *v = console_focused(c);
 
 	console_dirty(c);
 	if (key == UI_KEY_ESCAPE || key == ('C' & 0x1f) || key == ('G' & 0x1f)) {
@@ -231,12 +272,12 @@ prompt_key(struct console *c, int key)
 		prompt_recall(p, key == UI_KEY_UP ? -1 : 1);
 	else if (key == UI_KEY_BACKSPACE && p->len == 0 && p->kind != PROMPT_TYPED_QUESTION)
 		prompt_cancel(c);
+	else if (key == UI_KEY_TAB)
+		prompt_complete(p);
 	else
 		prompt_edit(p, key);
-	if (p->kind == PROMPT_FILTER && strcmp(v->filter, p->text) != 0) {
-		copy_string(v->filter, p->text, sizeof(v->filter));
-		view_reset(v);
-	}
+	if (p->kind == PROMPT_FILTER)
+		prompt_filter(c, p->text);
 }
 
 /* A question too long for the bottom line takes lines above it: it must be read

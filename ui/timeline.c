@@ -48,10 +48,18 @@ guest_cell(const json_t *row, double now, char *buf, size_t size)
 	return INK_NAME;
 }
 
+/* Texts begin with the guest they are about, who stands beside them here. */
 static enum ink
 text_cell(const json_t *row, double now, char *buf, size_t size)
 {
+	char guest[PANE_CELL_SIZE];
+	size_t len;
+
 	cell_text(row, "text", buf, size);
+	cell_text(row, "guest", guest, sizeof(guest));
+	len = strlen(guest);
+	if (len > 0 && strncmp(buf, guest, len) == 0 && buf[len] == ' ')
+		memmove(buf, buf + len + 1, strlen(buf + len + 1) + 1);
 	return severity_ink(row);
 }
 
@@ -60,12 +68,6 @@ hit_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "hit_id", buf, size);
 	return INK_DIM;
-}
-
-static void
-title(const json_t *status, char *buf, size_t size)
-{
-	snprintf(buf, size, "newest first");
 }
 
 static void
@@ -84,7 +86,7 @@ detail(const json_t *row, double now, struct lines *l)
 
 static const struct column columns[] = {
 	{ "TIME", "time", 11, 11, 2, false, time_cell },
-	{ "", "severity", 6, 8, 3, false, severity_cell },
+	{ "", NULL, 6, 8, 3, false, severity_cell },
 	{ "KIND", "kind", 6, 8, 4, false, kind_cell },
 	{ "GUEST", "guest", 7, 20, 3, false, guest_cell, CUT_MIDDLE },
 	{ "EVENT", NULL, 20, 200, 1, false, text_cell },
@@ -96,5 +98,5 @@ const struct pane pane_timeline = {
 	.name = "Timeline", .brief = "Time", .one = "Event", .view = "events", .identity = { "id" },
 	.columns = columns, .sort = "time", .desc = true, .live = true,
 	.empty = "nothing has happened yet",
-	.title = title, .detail = detail,
+	.detail = detail,
 };

@@ -98,6 +98,21 @@ view_remember(struct view *v)
 		row_identity(v->pane, row, v->identity);
 }
 
+const json_t *
+view_identified(const struct view *v, const char *identity)
+{
+	char other[PANE_IDENTITY_SIZE];
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(v->rows, i, row) {
+		row_identity(v->pane, row, other);
+		if (strcmp(other, identity) == 0)
+			return row;
+	}
+	return NULL;
+}
+
 /* Moves the cursor to where its row is now, and the rows around it along; but who
  * did not move it from the first goes on seeing what comes in before that. */
 static bool

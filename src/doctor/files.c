@@ -140,6 +140,17 @@ parent_look(struct modes *m, const char *path, bool of_roles, mode_t bits)
 	free(dir);
 }
 
+static bool
+same_parent(const char *a, const char *b)
+{
+	char *one = parent(a), *other = parent(b);
+	const bool same = strcmp(one, other) == 0;
+
+	free(one);
+	free(other);
+	return same;
+}
+
 static void
 rules_look(struct modes *m, const char *dir)
 {
@@ -165,7 +176,8 @@ modes_rows(json_t *rows, const struct conf *conf, const char *conf_path)
 	/* The engine saves the list by a new file beside it: its directory is the
 	 * roles' group's to write, with the sticky bit. */
 	mode_look(&m, conf->allowlist, true, 0022);
-	parent_look(&m, conf->allowlist, false, 0002);
+	if (!same_parent(conf->allowlist, conf_path))
+		parent_look(&m, conf->allowlist, false, 0002);
 	for (size_t i = 0; i < 2; i++) {
 		rules_look(&m, conf->rules[i]);
 		if (conf->presets[i][0] != '\0')

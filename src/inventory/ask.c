@@ -422,10 +422,8 @@ asker_act(struct asker *a, const struct guest *g, enum guest_act what,
 	struct act *act;
 
 	if (row == NULL || s == NULL || !command_key_ok(c, g->key))
-		return xasprintf("%s cannot be %s from here: %s", g->name,
-		    what == ACT_START ? "started" : "stopped", g->manager[0] == '\0' ?
-		    "no VM manager that could is known for it" : row == NULL ?
-		    "its VM manager has no command for that" :
+		return xstrdup(g->manager[0] == '\0' ? "no VM manager that could is known for it" :
+		    row == NULL ? "its VM manager has no command for that" :
 		    "its VM manager would take its name for something else; give it another");
 	m.uid = s->user.uid;
 	copy_string(m.key, g->key, sizeof(m.key));

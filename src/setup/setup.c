@@ -203,6 +203,7 @@ words_parse(int argc, char **argv, bool undo, struct words *w)
 
 	*w = (struct words){ .root = "", .system = GATEHOUSE_PLATFORM };
 	optind = 1;
+	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 'n')
 			w->dry = true;
@@ -212,9 +213,14 @@ words_parse(int argc, char **argv, bool undo, struct words *w)
 			w->root = optarg;
 		else if (opt == 'o')
 			w->system = optarg;
-		else
+		else {
+			fprintf(stderr, "gatehouse: %s: %s cannot be understood\n", argv[0],
+			    argv[optind - 1]);
 			return false;
+		}
 	}
+	if (optind != argc)
+		fprintf(stderr, "gatehouse: %s: one word too many: %s\n", argv[0], argv[optind]);
 	return optind == argc;
 }
 
