@@ -400,26 +400,30 @@ has_word(int argc, char **argv, const char *word)
 	return false;
 }
 
-/* Whether flushing is meant. Without --yes someone must be there to say so. */
+/* Whether it is meant, of what opens the way for every guest. Without --yes someone must
+ * be there to say so. */
 static bool
-flush_confirmed(const struct conf *conf, int argc, char **argv, enum exit_code *code)
+opening_confirmed(const struct conf *conf, const struct command *c, const json_t *params, int argc,
+    char **argv, enum exit_code *code)
 {
 	char answer[16], *cause = NULL, *question;
 	json_t *status;
 	bool typed;
 
-	if (has_word(argc, argv, "--yes"))
+	free(command_danger(NULL, c->method, params, &typed));
+	if (!typed || has_word(argc, argv, "--yes"))
 		return true;
 	if (!isatty(STDIN_FILENO)) {
-		*code = cli_fail(EXIT_USAGE, xstrdup("flush opens the way for every guest, and nobody is here "
-		    "to confirm it: use \"gatehouse flush --yes\""));
+		*code = cli_fail(EXIT_USAGE, xasprintf("this opens the way for every guest, and nobody is "
+		    "here to confirm it: use \"gatehouse %s%s%s --yes\"", c->name, argc > 1 ? " " : "",
+		    argc > 1 ? argv[1] : ""));
 		return false;
 	}
 	if ((status = call(conf, "status", NULL, code, &cause)) == NULL) {
 		*code = cli_fail(*code, cause);
 		return false;
 	}
-	question = command_danger(status, "flush", NULL, &typed);
+	question = command_danger(status, c->method, params, &typed);
 	fprintf(stderr, "%s\nType yes: ", question);
 	free(question);
 	json_decref(status);
@@ -520,8 +524,10 @@ cli_main(const struct conf *conf, int argc, char **argv)
 	}
 	if (o.follow)
 		return follow(conf, c, params, &o);
-	if (strcmp(c->name, "flush") == 0 && !flush_confirmed(conf, argc, argv, &code))
+	if (!opening_confirmed(conf, c, params, argc, argv, &code)) {
+		json_decref(params);
 		return code;
+	}
 	result = c->to_text == NULL ? view_call(conf, c->method, params, &code, &cause) :
 	    strcmp(c->name, "why") == 0 ? call_why(conf, params, &code, &cause) :
 	    call(conf, c->method, params, &code, &cause);

@@ -24,10 +24,10 @@ connect_cause(const char *path, int error, enum exit_code *code)
 	switch (error) {
 	case ENOENT:
 		return xasprintf("no daemon is running: there is no %s; start it as root with "
-		    "\"gatehouse daemon\"", path);
+		    "\"gatehouse daemon\"; until then rules stay as they are", path);
 	case ECONNREFUSED:
 		return xasprintf("no daemon is running: nobody answers at %s; start it as root with "
-		    "\"gatehouse daemon\"", path);
+		    "\"gatehouse daemon\"; until then rules stay as they are", path);
 	case EACCES:
 	case EPERM:
 		*code = EXIT_NOT_PERMITTED;

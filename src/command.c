@@ -142,9 +142,10 @@ static char *
 apply_request(int argc, char **argv, json_t **params)
 {
 	const char *profile = NULL;
-	bool dry = false;
+	bool dry = false, yes = false;
 	const struct arg args[] = {
 		{ NULL, &profile, NULL, NULL }, { "--dry-run", NULL, &dry, NULL },
+		{ "--yes", NULL, &yes, NULL },
 	};
 	char *cause = ARGS_PARSE(argc, argv, args);
 
@@ -394,7 +395,7 @@ const struct command command_table[] = {
 	{ "drops", VIEW_ARGS " | -r FILE | -w FILE [-c COUNT]", "what the firewall blocked; -r reads and -w "
 	    "writes a pcap file", "drops", view_request, NULL },
 	{ "events", VIEW_ARGS, "what happened", "events", view_request, NULL },
-	{ "apply", "[PROFILE] [--dry-run]", "load the rules of a profile: filtered, lockdown, observe",
+	{ "apply", "[PROFILE] [--dry-run] [--yes]", "load the rules of a profile: filtered, lockdown, observe",
 	    "apply", apply_request, apply_text },
 	{ "flush", "[--yes]", "remove all rules: guests reach everything", "flush", flush_request,
 	    flush_text },

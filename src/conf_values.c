@@ -217,6 +217,25 @@ check_interface(const char *name)
 	return NULL;
 }
 
+/* A manager that nobody knows would be none that is asked: one of those of the default,
+ * a pattern of them, or "none". */
+static char *
+check_manager(const struct option *o, const char *item)
+{
+	const size_t len = strlen(item);
+
+	if (strcmp(o->key, "managers") != 0 || strpbrk(item, "*?") != NULL ||
+	    strcmp(item, "none") == 0)
+		return NULL;
+	for (const char *known = o->def; known != NULL; known = strchr(known, ',')) {
+		known += strspn(known, ", ");
+		if (strcspn(known, ",") == len && strncmp(known, item, len) == 0)
+			return NULL;
+	}
+	return xasprintf("\"%s\" is no VM manager that is known here; there are: %s (libvirt is "
+	    "virsh); a section [provider NAME] adds one", item, o->def);
+}
+
 static char *
 read_names(struct conf *c, const struct option *o, char *value)
 {
@@ -227,7 +246,7 @@ read_names(struct conf *c, const struct option *o, char *value)
 	if (*value == '\0')
 		return NULL;
 	while ((item = item_next(&value)) != NULL) {
-		if ((cause = check_interface(item)) != NULL)
+		if ((cause = check_interface(item)) != NULL || (cause = check_manager(o, item)) != NULL)
 			return cause;
 		for (i = 0; i < names->n && strcmp(names->name[i], item) != 0; i++)
 			;

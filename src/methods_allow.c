@@ -84,11 +84,29 @@ entry_compose(const json_t *params, char **entry)
 	return NULL;
 }
 
+/* What is fit for a guest's name matches none: a slip, or for one that is to come. */
+static char *
+nobody_warning(const struct engine *e, const struct allow_entry *entry)
+{
+	if (entry->vm[0] == '\0')
+		return NULL;
+	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
+		if (text_glob(entry->vm, inventory_guest(e->inventory, i)->name))
+			return NULL;
+	}
+	return xasprintf("no guest that is known now is called %s; * and ? stand for other letters",
+	    entry->vm);
+}
+
 static json_t *
-entry_json(const struct allowlist *list, const struct allow_entry *entry)
+entry_json(const struct engine *e, const struct allowlist *list, const struct allow_entry *entry)
 {
 	char *text = allow_entry_text(entry), *explain = allowlist_explain(list, entry);
 	char *warning = allowlist_warning(list, entry);
+
+	if (warning == NULL)
+		warning = nobody_warning(e, entry);
+
 	json_t *j = json_pack("{s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)entry->id,
 	    "line", (json_int_t)entry->line, "text", json_plain(text), "explain",
 	    json_plain(explain), "state", entry_state_name(entry->state), "warning",
@@ -117,12 +135,12 @@ method_entry_add(struct engine *e, struct control_call *call, const json_t *para
 		if ((copy = policy_try(e, text, &entry, &cause)) == NULL)
 			control_fail(call, CONTROL_FAILED, cause);
 		else
-			control_reply(call, entry_json(copy, &entry));
+			control_reply(call, entry_json(e, copy, &entry));
 		allowlist_free(copy);
 	} else if ((cause = policy_add(e, call->peer.uid, text, &entry)) != NULL)
 		control_fail(call, CONTROL_FAILED, cause);
 	else
-		control_reply(call, entry_json(e->policy.list, &entry));
+		control_reply(call, entry_json(e, e->policy.list, &entry));
 	free(text);
 }
 
@@ -162,7 +180,7 @@ method_entry_set(struct engine *e, struct control_call *call, const json_t *para
 	    &entry)) != NULL)
 		control_fail(call, CONTROL_FAILED, cause);
 	else
-		control_reply(call, entry_json(e->policy.list, &entry));
+		control_reply(call, entry_json(e, e->policy.list, &entry));
 	free(named);
 }
 
@@ -322,12 +340,42 @@ last_json(struct engine *e, const char *name)
 	    "reason", reason_name(r->hit.reason), "dialled", addr_or_null(&r->hit.dialled));
 }
 
+/* What holds for every name, whatever the allowlist says of it. */
+struct overall {
+	enum verdict	 verdict;
+	const char	*reason, *advice;	/* NULL: nothing does */
+};
+
+static struct overall
+check_overall(const struct engine *e, const struct checked *c, const struct allow_answer *answer)
+{
+	const char *state = status_firewall(e);
+
+	if (strcmp(state, "open") == 0)
+		return (struct overall){ VERDICT_ALLOW, "open", "No rules are in force, so that every "
+		    "guest reaches everything: gatehouse apply closes." };
+	if (answer->reason == REASON_FROZEN)
+		return (struct overall){ .reason = NULL };
+	if (strcmp(state, "observing") == 0)
+		return (struct overall){ VERDICT_ALLOW, "observe", "The profile observe blocks nothing: "
+		    "gatehouse apply filtered does." };
+	if (e->fw.profile == PROFILE_LOCKDOWN)
+		return (struct overall){ VERDICT_DENY, "lockdown", "The profile lockdown lets nothing "
+		    "through, whatever is listed: gatehouse apply filtered ends it." };
+	if (answer->verdict == VERDICT_ALLOW && !answer->pinned && c->addr.family == 0 &&
+	    strcmp(status_proxy(e), "stopped") == 0)
+		return (struct overall){ VERDICT_DENY, "proxy-stopped", "The proxy is stopped, and lets "
+		    "no name through: gatehouse proxy start starts it." };
+	return (struct overall){ .reason = NULL };
+}
+
 void
 method_check(struct engine *e, struct control_call *call, const json_t *params)
 {
 	struct checked c = { .port = PORT_DEFAULT, .proto = IPPROTO_TCP };
 	char name[GH_NAME_SIZE], *cause;
 	struct allow_answer answer;
+	struct overall all;
 	const char *detail;
 	json_t *result;
 
@@ -341,6 +389,7 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 		c.vm = "";
 	allow_name_address(c.host, strlen(c.host), &c.addr);
 	answer = check_answer(e, &c, name, &detail);
+	all = check_overall(e, &c, &answer);
 	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:b, s:o}",
 	    "verdict", verdict_name(answer.verdict), "reason", reason_name(answer.reason),
 	    "advice", reason_advice(answer.reason), "detail", json_plain_or_null(detail),
@@ -352,6 +401,11 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	    pinned_json(e, name, c.proto, c.port, c.vm) : json_null());
 	set_entry(e, result, answer.entry, name, c.port);
 	json_object_set_new(result, "last", last_json(e, name));
+	if (all.reason != NULL) {
+		json_object_set_new(result, "verdict", json_string(verdict_name(all.verdict)));
+		json_object_set_new(result, "reason", json_string(all.reason));
+		json_object_set_new(result, "advice", json_string(all.advice));
+	}
 	control_reply(call, result);
 }
 

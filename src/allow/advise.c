@@ -324,6 +324,9 @@ addresses_warning(const struct allow_entry *e)
 
 	if (e->deny)
 		return NULL;
+	if (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443) && e->prefix_bits < 8)
+		return xstrdup("opens the web of the whole internet, past the proxy: no name is "
+		    "filtered any more");
 	if (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443))
 		return xstrdup("goes past the proxy: a guest has there whatever name it asks for");
 	if (addr_special_bits(&e->prefix) >= 0 &&

@@ -937,6 +937,7 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		{ "192.0.0.0/8:22\n", "holds addresses that are not the internet's, such as "
 		    "192.0.0.0/24; they stay closed without an entry of their own" },
 		{ "!0.0.0.0/0:22\n", NULL },
+		{ "0.0.0.0/0:443\n", "opens the web of the whole internet, past the proxy" },
 		{ "1.2.3.4:443\n", "goes past the proxy: a guest has there whatever name it asks "
 		    "for" },
 		{ "api.a.com\n.a.com\n", "changes nothing: .a.com on line 2 covers it" },
@@ -1298,7 +1299,8 @@ what_cannot_be_read_or_written_is_told(void **state)
 static void
 the_shipped_list_names_what_the_manual_promises(void **state)
 {
-	static const char *const names[] = { ".github.com", ".githubusercontent.com", ".npmjs.org",
+	static const char *const names[] = { ".github.com", "raw.githubusercontent.com",
+		"objects.githubusercontent.com", "release-assets.githubusercontent.com", ".npmjs.org",
 		".npmjs.com", ".yarnpkg.com", ".pypi.org", ".pythonhosted.org", ".docker.io",
 		".docker.com", ".anthropic.com", ".googleapis.com", ".ubuntu.com" };
 	const char *srcdir = getenv("abs_srcdir");
