@@ -294,11 +294,13 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 {
 	for (size_t i = 0; i < a->nseats; i++) {
 		const struct seat *s = &a->seats[i];
+		/* So that who tells of too many takes the place of nobody else's. */
+		const size_t end = *n + (max - *n) / (a->nseats - i);
 
 		for (size_t t = 0; t < s->ntold; t++) {
 			if (s->cause == NULL && !told_is_whole(s, &s->told[t]))
 				continue;
-			for (uint32_t r = 0; r < s->told[t].n && *n < max; r++) {
+			for (uint32_t r = 0; r < s->told[t].n && *n < end; r++) {
 				struct sighting *row = &list[(*n)++];
 
 				*row = s->told[t].rows[r];

@@ -14,6 +14,7 @@ struct told {
 	uint64_t	asked;		/* mono: when the last of them was asked */
 	uint64_t	rest;		/* mono: not to be asked of again before */
 	uint8_t		failures;	/* of details, in a row */
+	uint64_t	listed;		/* what the list said of it: a digest */
 	uint32_t	n;
 	struct sighting	rows[GUEST_NICS];
 };
@@ -51,7 +52,7 @@ struct asker {
 };
 
 enum {
-	ASK_ROWS_MAX = 4096,	/* of one list */
+	ASK_ROWS_MAX = 2048,	/* of one list */
 	REST = 20,		/* times as long as a command took nobody runs it again */
 };
 

@@ -1,6 +1,7 @@
 /* What a VM manager's answers make of what is known of its guests. */
 #include "config.h"
 
+#include "hash.h"
 #include "inventory/ask_seat.h"
 
 #include <stdlib.h>
@@ -90,6 +91,40 @@ told_find(struct told *told, size_t n, const char *key)
 	return NULL;
 }
 
+/* Of what the list says, except name and state, which may change by themselves. */
+static uint64_t
+listed_digest(const struct told *t)
+{
+	static const struct hash_key key;
+	uint64_t digest = t->n;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct sighting *s = &t->rows[i];
+		struct {
+			uint32_t	has_mac, mode, pid, uid, naddrs;
+			uint8_t		mac[6];
+			char		source[GH_IFNAME_SIZE], link[GH_IFNAME_SIZE];
+			struct addr	addrs[GUEST_ADDRS];
+		} said;
+
+		memset(&said, 0, sizeof(said));		/* what lies between, too */
+		said.has_mac = s->has_mac;
+		said.mode = s->mode;
+		said.pid = s->pid;
+		said.uid = s->uid;
+		said.naddrs = s->naddrs;
+		memcpy(said.mac, s->mac, sizeof(said.mac));
+		copy_string(said.source, s->source, sizeof(said.source));
+		copy_string(said.link, s->link, sizeof(said.link));
+		for (uint32_t a = 0; a < s->naddrs; a++) {
+			said.addrs[a].family = s->addrs[a].family;
+			memcpy(said.addrs[a].bytes, s->addrs[a].bytes, sizeof(said.addrs[a].bytes));
+		}
+		digest = digest * 31 + hash_bytes(&key, &said, sizeof(said));
+	}
+	return digest;
+}
+
 /* Keeps what details said, while the list says nothing else. */
 static void
 told_keep(struct told *t, const struct told *was)
@@ -125,8 +160,9 @@ seat_listed(struct seat *s, const struct sighting *rows, size_t n)
 	}
 	for (size_t i = 0; i < ntold; i++) {
 		t = &told[i];
+		t->listed = listed_digest(t);
 		was = t->key[0] != '\0' ? told_find(s->told, s->ntold, t->key) : NULL;
-		if (was != NULL && was->state == t->state && has_detail(s, 0))
+		if (was != NULL && was->state == t->state && was->listed == t->listed && has_detail(s, 0))
 			told_keep(t, was);
 	}
 	seat_forget(s);

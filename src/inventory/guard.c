@@ -17,52 +17,81 @@ uid_is_guarded(const struct guard_host *h, const struct guest *g)
 	return false;
 }
 
-/* The interface behind whose addresses one of the guest's is, or "". */
+static bool
+is_covered(const struct guard_host *h, const char *place)
+{
+	return conf_names_fit(&h->conf->bridges, place);
+}
+
+/* The interface behind whose addresses one of the guest's is, of those that our rules
+ * cover or of the others; or "".  An address that this host has itself is one of some
+ * network inside the guest that has the same numbers. */
 static const char *
-place_of_addrs(const struct guard_host *h, const struct guest *g)
+place_of_addrs(const struct guard_host *h, const struct guest *g, bool covered)
 {
 	for (uint32_t a = 0; a < g->naddrs; a++) {
 		for (size_t i = 0; i < h->nplaces; i++) {
 			const struct guard_place *p = &h->places[i];
 
 			if (p->addr.family == g->addrs[a].family && p->bits > 0 &&
-			    addr_in_prefix(&g->addrs[a], &p->addr, p->bits))
+			    addr_compare(&g->addrs[a], &p->addr) != 0 &&
+			    addr_in_prefix(&g->addrs[a], &p->addr, p->bits) &&
+			    is_covered(h, p->name) == covered)
 				return p->name;
 		}
 	}
 	return "";
 }
 
-/* Where a NIC is: where it was heard, what its end on this host belongs to, what its
- * manager says, or, of a guest's only one, what its addresses say.  "": not known. */
+/* What its end on this host, or the port that it was heard at, belongs to now. */
+static bool
+place_of_link(const struct guard_host *h, const struct guest_nic *nic, char buf[GH_IFNAME_SIZE])
+{
+	const char *link = nic->link[0] != '\0' ? nic->link : nic->heard ? nic->port : "";
+
+	return link[0] != '\0' && h->master != NULL && h->master(link, buf);
+}
+
+/*
+ * Where a NIC is, "" if that is not known.  What the kernel says comes first, then what
+ * its manager does: that it was heard behind a bridge is a guest's word, which can send
+ * frames with the hardware address of another NIC.  Addresses are the guest's word too,
+ * so of a guest's only NIC one on an interface that no rule covers counts against it,
+ * and one behind a guarded bridge for it only where its manager says that it is bridged.
+ */
 static const char *
 place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
     char buf[GH_IFNAME_SIZE])
 {
-	if (nic->heard)
-		return nic->bridge;
-	if (nic->link[0] != '\0' && h->master != NULL && h->master(nic->link, buf))
+	const char *other;
+
+	if (place_of_link(h, nic, buf))
 		return buf;
+	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false)) != '\0')
+		return other;
 	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
 		return nic->source;
-	return g->nnics <= 1 ? place_of_addrs(h, g) : "";
+	if (nic->heard)
+		return nic->bridge;
+	return g->nnics <= 1 && nic->mode == NIC_BRIDGE ? place_of_addrs(h, g, true) : "";
 }
 
 static enum nic_guard
 nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic)
 {
+	char buf[GH_IFNAME_SIZE];
+
 	if (g->kind == GUEST_UID)
-		return NIC_GUARDED;
-	/* Heard behind a bridge of ours it is there, whatever anybody says. */
-	if (nic->heard && conf_names_fit(&h->conf->bridges, nic->bridge))
 		return NIC_GUARDED;
 	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
-	if (nic->place[0] != '\0' && conf_names_fit(&h->conf->bridges, nic->place))
-		return NIC_GUARDED;
-	if (nic->mode == NIC_LAN || nic->place[0] != '\0')
-		return NIC_LEAKING;
-	return NIC_UNSEEN;
+	/* Of one that its manager bridges to the LAN only the kernel knows better. */
+	if (nic->mode == NIC_LAN)
+		return nic->link[0] != '\0' && place_of_link(h, nic, buf) && is_covered(h, buf) ?
+		    NIC_GUARDED : NIC_LEAKING;
+	if (nic->place[0] == '\0')
+		return NIC_UNSEEN;
+	return is_covered(h, nic->place) ? NIC_GUARDED : NIC_LEAKING;
 }
 
 void

@@ -420,14 +420,44 @@ id_compare(const void *a, const void *b)
 	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);
 }
 
-/* Of equally recent ones the newest go: a flood of them must not push out who
- * was there before. */
+/* Those of one VM manager and user together; in each the most recent first. */
+static int
+source_compare(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+	int c = strcmp((*x)->g.manager, (*y)->g.manager);
+
+	if (c == 0)
+		c = strcmp((*x)->g.user, (*y)->g.user);
+	return c != 0 ? c : recent_compare(a, b);
+}
+
+static int
+share_compare(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+
+	if ((*x)->share != (*y)->share)
+		return (*x)->share < (*y)->share ? -1 : 1;
+	return recent_compare(a, b);
+}
+
+/* Who tells of most guests loses most: a flood of one user's pushes out its own. Of
+ * equally recent ones the newest go, so that it does not push out who was there before. */
 static bool
 nodes_trim(struct join *j)
 {
 	if (j->n <= GUESTS_MAX)
 		return false;
-	qsort(j->nodes, j->n, sizeof(struct node *), recent_compare);
+	qsort(j->nodes, j->n, sizeof(struct node *), source_compare);
+	for (size_t i = 0; i < j->n; i++) {
+		const struct node *before = i > 0 ? j->nodes[i - 1] : NULL;
+
+		j->nodes[i]->share = before != NULL &&
+		    strcmp(before->g.manager, j->nodes[i]->g.manager) == 0 &&
+		    strcmp(before->g.user, j->nodes[i]->g.user) == 0 ? before->share + 1 : 0;
+	}
+	qsort(j->nodes, j->n, sizeof(struct node *), share_compare);
 	while (j->n > GUESTS_MAX)
 		free(j->nodes[--j->n]);
 	qsort(j->nodes, j->n, sizeof(struct node *), id_compare);

@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include "inventory/join.h"
+#include "inventory/manager.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,12 @@ struct group {
 	size_t			  n;
 };
 
+/* An address that a row tells of. */
+struct told_addr {
+	struct addr		 addr;
+	const struct sighting	*row;
+};
+
 /* What one pass knows of keys. */
 struct pass {
 	struct join		 *join;
@@ -32,6 +39,8 @@ struct pass {
 	struct key_holder	 *holders;	/* nodes by key, as they were before the pass */
 	size_t			  nholders;
 	const struct sighting	 *all;
+	struct told_addr	 *addrs;	/* of rows with a key, sorted */
+	size_t			  naddrs;
 	struct node		**of;
 	uint64_t		  now;
 };
@@ -286,13 +295,32 @@ key_is_told(const struct pass *p, const struct node_key *k)
 	return false;
 }
 
-/* It is another of the provider's guests. */
+/* A VM manager that we know runs its VMs itself; a provider of the operator's own may
+ * tell of another's. */
+static bool
+runs_guests(const char *provider)
+{
+	for (size_t i = 0; is_manager(provider) && managers_here[i] != NULL; i++) {
+		if (strcmp(managers_here[i]->name, provider) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Another guest: the provider has another key for it, or another manager runs it, or the
+ * same one as another user.  Hardware addresses can be copied, and some managers tell
+ * those that a guest says it has. */
 static bool
 is_anothers(const struct pass *p, const struct node *n, const struct sighting *s)
 {
+	const bool runs = runs_guests(s->provider);
+
 	for (uint32_t i = 0; i < n->nkeys; i++) {
-		if (is_beside(&n->keys[i], s) && strcmp(n->keys[i].key, s->key) != 0 &&
-		    key_is_told(p, &n->keys[i]))
+		const struct node_key *k = &n->keys[i];
+		const bool same = is_beside(k, s);
+
+		if ((same ? strcmp(k->key, s->key) != 0 : runs && runs_guests(k->provider)) &&
+		    key_is_told(p, k))
 			return true;
 	}
 	return false;
@@ -343,6 +371,49 @@ find_by_pid(const struct pass *p, const struct sighting *s)
 	return NULL;
 }
 
+static int
+told_compare(const void *a, const void *b)
+{
+	const struct told_addr *x = a, *y = b;
+
+	return addr_compare(&x->addr, &y->addr);
+}
+
+static void
+told_collect(struct pass *p)
+{
+	p->addrs = xcalloc(p->n * GUEST_ADDRS + 1, sizeof(*p->addrs));
+	for (size_t i = 0; i < p->n; i++) {
+		for (uint32_t a = 0; a < p->order[i]->naddrs && !p->order[i]->hint; a++)
+			p->addrs[p->naddrs++] = (struct told_addr){ p->order[i]->addrs[a], p->order[i] };
+	}
+	qsort(p->addrs, p->naddrs, sizeof(*p->addrs), told_compare);
+}
+
+/* The same provider tells of it for another guest too: which one has it, a guest that
+ * lies about itself must not decide. */
+static bool
+is_disputed(const struct pass *p, const struct addr *a, const struct sighting *s)
+{
+	size_t low = 0, high = p->naddrs;
+
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+
+		if (addr_compare(&p->addrs[mid].addr, a) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < p->naddrs && addr_compare(&p->addrs[low].addr, a) == 0; low++) {
+		const struct sighting *other = p->addrs[low].row;
+
+		if (strcmp(other->provider, s->provider) == 0 && key_compare(other, s) != 0)
+			return true;
+	}
+	return false;
+}
+
 static struct node *
 find_by_addr(const struct pass *p, const struct group *g)
 {
@@ -352,7 +423,8 @@ find_by_addr(const struct pass *p, const struct group *g)
 
 			/* Whose hardware address is another is another. */
 			if (n != NULL && !n->gone && !is_anothers(p, n, g->rows[i]) &&
-			    !(g->rows[i]->has_mac && n->g.has_mac))
+			    !(g->rows[i]->has_mac && n->g.has_mac) &&
+			    !is_disputed(p, &g->rows[i]->addrs[a], g->rows[i]))
 				return n;
 		}
 	}
@@ -387,6 +459,16 @@ is_process_alone(const struct node *n)
 	return n->g.manager[0] == '\0' && n->nkeys > 0 && (n->g.nnics == 0 || !n->g.nics[0].has_mac);
 }
 
+static bool
+has_mac(const struct node *n)
+{
+	for (uint32_t i = 0; i < n->g.nnics; i++) {
+		if (n->g.nics[i].has_mac)
+			return true;
+	}
+	return false;
+}
+
 static struct node *
 group_node(const struct pass *p, const struct group *g)
 {
@@ -404,6 +486,10 @@ group_node(const struct pass *p, const struct group *g)
 	if (node != NULL && is_manager(first->provider) &&
 	    (other = find_by_name(p, first, node)) != NULL && is_process_alone(other) &&
 	    !are_two(p, node, other))
+		node = node_merge(p->join, node, other);
+	/* Or its address, which its manager tells once it runs. */
+	if (node != NULL && !has_mac(node) && (other = find_by_addr(p, g)) != NULL &&
+	    other != node && other->nkeys == 0 && !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
 	if (node == NULL)
 		node = find_by_pid(p, first);
@@ -462,6 +548,7 @@ keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 		j->nodes[i]->g.pid = 0;
 	qsort(p.order, p.n, sizeof(struct sighting *), row_compare);
 	p.holders = holders_make(j, &p.nholders);
+	told_collect(&p);
 	for (size_t from = 0; from < p.n; from = to) {
 		for (to = from + 1; to < p.n && key_compare(p.order[to], p.order[from]) == 0; to++)
 			continue;
@@ -472,6 +559,7 @@ keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 		while (of[i] != NULL && of[i]->gone)
 			of[i] = of[i]->into;
 	}
+	free(p.addrs);
 	free(p.holders);
 	free(p.order);
 }

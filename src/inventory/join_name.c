@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
@@ -72,40 +73,82 @@ name_own(struct node *n)
 	copy_string(n->g.by, "neighbours", sizeof(n->g.by));
 }
 
-static bool
-name_taken(struct node *const *named, size_t n, const char *name)
+/* Names that are given out, in a table that is at most half full. */
+struct given {
+	struct hash_key	  key;
+	const char	**at;
+	unsigned	 *next;		/* the number to put behind it for who wants it too */
+	size_t		  mask;
+};
+
+static size_t
+given_place(const struct given *t, const char *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(named[i]->g.name, name) == 0)
-			return true;
-	}
-	return false;
+	size_t i = (size_t)hash_bytes(&t->key, name, strlen(name)) & t->mask;
+
+	while (t->at[i] != NULL && strcmp(t->at[i], name) != 0)
+		i = (i + 1) & t->mask;
+	return i;
 }
 
-/* The wanted name, or with -2, -3, ... behind it. */
-static void
-name_unique(struct node *n, struct node *const *named, size_t count)
+enum { SUFFIX = 8 };	/* "-123456" */
+
+/* What it wanted is another's, and it was given this instead. */
+static bool
+has_number(const struct node *n)
 {
-	enum { SUFFIX = 8 };
+	const char *name = n->before.name;
+	size_t len = strlen(n->wanted);
+
+	if (len > GH_GUEST_SIZE - SUFFIX)
+		len = GH_GUEST_SIZE - SUFFIX;
+	return strncmp(name, n->wanted, len) == 0 && name[len] == '-' && name[len + 1] != '\0' &&
+	    name[len + 1 + strspn(name + len + 1, "0123456789")] == '\0';
+}
+
+/* The wanted name, or with -2, -3, ... behind it: the same for as long as it is there. */
+static void
+name_unique(struct node *n, struct given *t)
+{
+	const size_t wanted = given_place(t, n->wanted);
+	size_t at = wanted;
 
 	copy_string(n->g.name, n->wanted, sizeof(n->g.name));
 	copy_string(n->g.by, n->wanted_by, sizeof(n->g.by));
-	for (unsigned k = 2; name_taken(named, count, n->g.name); k++)
+	if (t->at[at] != NULL && has_number(n)) {
+		copy_string(n->g.name, n->before.name, sizeof(n->g.name));
+		at = given_place(t, n->g.name);
+	}
+	while (t->at[at] != NULL) {
 		snprintf(n->g.name, sizeof(n->g.name), "%.*s-%u", GH_GUEST_SIZE - SUFFIX,
-		    n->wanted, k);
+		    n->wanted, 2 + t->next[wanted]++);
+		at = given_place(t, n->g.name);
+	}
+	t->at[at] = n->g.name;
 }
 
-/* Who is asked first: uids are ours, then who did not name itself, then whoever runs,
- * then who came first. */
+/* A VM that was made anew takes over the name of one that is no more. */
+static bool
+keeps_name(const struct node *n)
+{
+	return strcmp(n->before.name, n->wanted) == 0 &&
+	    (n->listed || n->g.state == GUEST_RUNNING);
+}
+
+/* Who is asked first: uids are ours, then who did not name itself, then who has the name
+ * already, then whoever runs, then who came first. */
 static int
 claim_compare(const void *a, const void *b)
 {
 	const struct node *const *x = a, *const *y = b;
+	const bool has = keeps_name(*x);
 
 	if ((*x)->g.kind != (*y)->g.kind)
 		return (*x)->g.kind == GUEST_UID ? -1 : 1;
 	if (name_is_guests(*x) != name_is_guests(*y))
 		return name_is_guests(*x) ? 1 : -1;
+	if (has != keeps_name(*y))
+		return has ? -1 : 1;
 	if ((*x)->g.state != (*y)->g.state)
 		return (*x)->g.state == GUEST_RUNNING ? -1 : 1;
 	return ((*x)->g.id > (*y)->g.id) - ((*x)->g.id < (*y)->g.id);
@@ -115,6 +158,7 @@ void
 names_settle(struct join *j)
 {
 	struct node **named = xcalloc(j->n + 1, sizeof(struct node *));
+	struct given given = { .mask = 1 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < j->n; i++) {
@@ -124,7 +168,14 @@ names_settle(struct join *j)
 			name_own(j->nodes[i]);
 	}
 	qsort(named, n, sizeof(struct node *), claim_compare);
+	while (given.mask < 2 * n)
+		given.mask = 2 * given.mask + 1;
+	hash_key_random(&given.key);
+	given.at = xcalloc(given.mask + 1, sizeof(*given.at));
+	given.next = xcalloc(given.mask + 1, sizeof(*given.next));
 	for (size_t i = 0; i < n; i++)
-		name_unique(named[i], named, i);
+		name_unique(named[i], &given);
+	free(given.next);
+	free(given.at);
 	free(named);
 }

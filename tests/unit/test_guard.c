@@ -93,6 +93,17 @@ only(void)
 	return inventory_guest(inv, 0);
 }
 
+static const struct guest *
+of_key(const char *key)
+{
+	for (size_t i = 0; i < inventory_count(inv); i++) {
+		if (strcmp(inventory_guest(inv, i)->key, key) == 0)
+			return inventory_guest(inv, i);
+	}
+	fail_msg("no guest has the key %s", key);
+	return NULL;
+}
+
 static void
 rows_of_one_key_are_one_guest_of_several_nics(void **state)
 {
@@ -204,8 +215,74 @@ guests_of_one_manager_are_never_taken_for_each_other(void **state)
 	assert_true(addr_parse("10.9.0.1", &told("multipass", "b", GUEST_RUNNING, 0)->addrs[0]));
 	rows[nrows - 1].naddrs = 1;
 	merge(1);
+	/* Who of them has it nobody knows, so neither is who was heard. */
+	assert_int_equal(inventory_count(inv), 3);
+	assert_string_equal(inventory_by_addr(inv, &inventory_guest(inv, 0)->addrs[0])->name, "10.9.0.1");
+}
+
+/* One of them, by what its agent says of it, would be taken for the other, and stopped
+ * in its place. */
+static void
+guests_of_two_managers_or_users_are_two_whatever_they_share(void **state)
+{
+	told("virsh", "victim", GUEST_RUNNING, 1);
+	merge(0);
+	told("virsh", "victim", GUEST_RUNNING, 1);
+	told("incus", "evil", GUEST_RUNNING, 2);
+	told("incus", "evil", GUEST_RUNNING, 1);
+	merge(1);
 	assert_int_equal(inventory_count(inv), 2);
-	assert_string_equal(inventory_by_addr(inv, &inventory_guest(inv, 0)->addrs[0])->name, "a");
+	assert_string_equal(of_key("victim")->manager, "virsh");
+	assert_string_equal(of_key("victim")->name, "victim");
+	assert_string_equal(of_key("evil")->manager, "incus");
+	told("tart", "agent", GUEST_RUNNING, 5);
+	copy_string(rows[nrows - 1].user, "alice", GUEST_USER_SIZE);
+	merge(2);
+	told("tart", "agent", GUEST_RUNNING, 5);
+	copy_string(rows[nrows - 1].user, "alice", GUEST_USER_SIZE);
+	told("lima", "mine", GUEST_RUNNING, 5);
+	copy_string(rows[nrows - 1].user, "bob", GUEST_USER_SIZE);
+	merge(3);
+	assert_string_equal(of_key("agent")->user, "alice");
+	assert_string_equal(of_key("mine")->user, "bob");
+}
+
+/* Multipass and UTM tell of a guest first, of its address when it runs, and never of its
+ * hardware address. */
+static void
+a_guest_that_was_listed_before_it_had_an_address_is_one(void **state)
+{
+	told("multipass", "agent", GUEST_STOPPED, 0);
+	merge(0);
+	told("multipass", "agent", GUEST_RUNNING, 0);
+	heard(7, "10.9.0.7", "virbr0");
+	merge(10);
+	told("multipass", "agent", GUEST_RUNNING, 0)->naddrs = 1;
+	assert_true(addr_parse("10.9.0.7", &rows[nrows - 1].addrs[0]));
+	heard(7, "10.9.0.7", "virbr0");
+	merge(20);
+	assert_string_equal(only()->name, "agent");
+	assert_int_equal(only()->guard, NIC_GUARDED);
+	assert_string_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 7 })->name, "agent");
+}
+
+static void
+a_name_stays_with_the_guest_that_has_it(void **state)
+{
+	static const struct {
+		enum guest_state alice, bob;
+	} days[] = { { GUEST_RUNNING, GUEST_RUNNING }, { GUEST_STOPPED, GUEST_RUNNING },
+		{ GUEST_RUNNING, GUEST_STOPPED } };
+
+	for (size_t i = 0; i < 3; i++) {
+		told("tart", "agent", days[i].alice, 1);
+		copy_string(rows[nrows - 1].user, "alice", GUEST_USER_SIZE);
+		told("tart", "agent", days[i].bob, 2);
+		copy_string(rows[nrows - 1].user, "bob", GUEST_USER_SIZE);
+		merge(10 * i);
+		assert_string_equal(inventory_by_name(inv, "agent")->user, "alice");
+		assert_string_equal(inventory_by_name(inv, "agent-2")->user, "bob");
+	}
 }
 
 static void
@@ -260,17 +337,6 @@ calls_itself(uint8_t mac, const char *name)
 	s->hint = true;
 }
 
-static const struct guest *
-of_key(const char *key)
-{
-	for (size_t i = 0; i < inventory_count(inv); i++) {
-		if (strcmp(inventory_guest(inv, i)->key, key) == 0)
-			return inventory_guest(inv, i);
-	}
-	fail_msg("no guest has the key %s", key);
-	return NULL;
-}
-
 static void
 guests_that_share_a_hardware_address_stay_two(void **state)
 {
@@ -317,17 +383,19 @@ a_process_with_the_nics_of_two_guests_makes_them_no_one(void **state)
 }
 
 static void
-a_process_makes_no_guarded_guest_look_unguardable(void **state)
+a_process_makes_no_managers_guest_look_unguardable(void **state)
 {
 	told("virsh", "a", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
 	process("qemu", 900, "x", 1)->mode = NIC_USER;
 	merge(0);
 	assert_int_equal(only()->nics[0].mode, NIC_BRIDGE);
+	/* Where no manager speaks, the worse of what a process and a frame say. */
 	heard(7, "10.9.0.7", "virbr0");
 	process("qemu", 901, "y", 7)->mode = NIC_USER;
 	told("virsh", "a", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
 	merge(1);
-	assert_int_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 7 })->guard, NIC_GUARDED);
+	assert_int_equal(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 7 })->guard,
+	    NIC_UNGUARDABLE);
 }
 
 /* As in the pass in which a guest that others still point at was taken in by another. */
@@ -485,9 +553,9 @@ static struct guard_place places[] = {
 static bool
 master_of(const char *link, char dst[GH_IFNAME_SIZE])
 {
-	if (strcmp(link, "vnet0") != 0)
+	if (strcmp(link, "vnet0") != 0 && strcmp(link, "vnet1") != 0)
 		return false;
-	copy_string(dst, "virbr0", GH_IFNAME_SIZE);
+	copy_string(dst, link[4] == '0' ? "virbr0" : "br-lan", GH_IFNAME_SIZE);
 	return true;
 }
 
@@ -529,8 +597,22 @@ each_nic_is_judged_by_where_it_is(void **state)
 	assert_nic((struct guest_nic){ .mode = NIC_USER }, "", "unguardable", "process 9",
 	    "\"uid\" in [guard]");
 	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "", "unseen", "not been heard", "");
-	/* Heard behind our bridge it is there, whatever its manager says. */
-	assert_nic((struct guest_nic){ .mode = NIC_LAN, .heard = true, .bridge = "virbr0" }, "", "guarded",
+	/* Any guest can send a frame with its hardware address behind our bridge. */
+	assert_nic((struct guest_nic){ .mode = NIC_LAN, .source = "eno1", .heard = true,
+	    .bridge = "virbr0" }, "", "leaking", "LAN by eno1", "type \"network\"");
+	assert_nic((struct guest_nic){ .mode = NIC_USER, .heard = true, .bridge = "virbr0" }, "",
+	    "unguardable", "process 9", "\"uid\" in [guard]");
+	/* The kernel knows better, and also where its port has been moved to since. */
+	assert_nic((struct guest_nic){ .mode = NIC_LAN, .link = "vnet0" }, "", "guarded", "virbr0", "");
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet1" }, "",
+	    "leaking", "on br-lan", "add br-lan");
+	/* What a guest says of its addresses counts against it alone. */
+	assert_nic((struct guest_nic){ .mode = NIC_UNKNOWN }, "10.9.0.77", "unseen", "not been heard",
+	    "");
+	assert_nic((struct guest_nic){ .mode = NIC_UNKNOWN }, "10.8.0.77", "leaking", "mpqemubr0", "");
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0" }, "10.8.0.77", "leaking",
+	    "mpqemubr0", "");
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0" }, "10.8.0.1", "guarded",
 	    "virbr0", "");
 }
 
@@ -712,7 +794,7 @@ main(void)
 		TEST(guests_that_share_a_hardware_address_stay_two),
 		TEST(a_guest_that_says_it_has_anothers_nic_does_not_become_that_one),
 		TEST(a_process_with_the_nics_of_two_guests_makes_them_no_one),
-		TEST(a_process_makes_no_guarded_guest_look_unguardable),
+		TEST(a_process_makes_no_managers_guest_look_unguardable),
 		TEST(what_was_merged_is_not_looked_at_again),
 		TEST(a_guest_that_moved_past_the_rules_is_not_guarded_by_where_it_was),
 		TEST(a_vm_that_is_started_again_and_again_is_one_guest),
@@ -720,6 +802,9 @@ main(void)
 		TEST(vms_of_one_name_of_two_users_are_two),
 		TEST(a_guest_that_runs_is_not_stopped_by_old_news),
 		TEST(a_guest_is_not_who_it_calls_itself),
+		TEST(guests_of_two_managers_or_users_are_two_whatever_they_share),
+		TEST(a_guest_that_was_listed_before_it_had_an_address_is_one),
+		TEST(a_name_stays_with_the_guest_that_has_it),
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
 		TEST(each_nic_is_judged_by_where_it_is),
