@@ -62,6 +62,20 @@ name_ok(const char *name)
 	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len && name[0] != '-';
 }
 
+/* What these are called decides what is made of their words. */
+static bool
+is_taken(const char *name)
+{
+	static const char *const names[] = { "neighbours", "uid", "leases", "libvirt", "dhcpd", "qemu",
+		"ps", "tart", "lima", "container", "utm", "multipass", "incus", "lxd", "virsh" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The section's, which is made where it is new; NULL and *cause. */
 static struct conf_provider *
 provider_of(struct conf *c, const char *name, char **cause)
@@ -76,6 +90,8 @@ provider_of(struct conf *c, const char *name, char **cause)
 	if (!name_ok(name))
 		*cause = xasprintf("[provider %s]: a provider's name has 1 to %zu small letters, digits "
 		    "and \"-\"", name, sizeof(p->name) - 1);
+	else if (is_taken(name))
+		*cause = xasprintf("[provider %s]: there is one of that name already; choose another", name);
 	else if (c->nproviders == CONF_PROVIDERS_MAX)
 		*cause = xasprintf("[provider %s]: there are %d already", name, CONF_PROVIDERS_MAX);
 	if (*cause != NULL)

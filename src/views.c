@@ -99,6 +99,9 @@ vm_guard(const struct engine *e, const struct guest *g)
 		return nic_guard_name((enum nic_guard)g->guard);
 	if (guest_frozen(e, g))
 		return "frozen";
+	/* Nor is it known to hold one of which nothing was heard. */
+	if (g->state == GUEST_RUNNING && g->guard == NIC_UNSEEN)
+		return nic_guard_name(NIC_UNSEEN);
 	if (strcmp(state, "enforcing") == 0)
 		return "full";
 	if (strcmp(state, "observing") == 0)

@@ -72,7 +72,7 @@ guard_cell(const json_t *row, double now, char *buf, size_t size)
 	cell_text(row, "guard", buf, size);
 	if (strcmp(buf, "full") == 0)
 		return INK_GOOD;
-	if (strcmp(buf, "frozen") == 0 || strcmp(buf, "observed") == 0)
+	if (strcmp(buf, "frozen") == 0 || strcmp(buf, "observed") == 0 || strcmp(buf, "unseen") == 0)
 		return INK_WARN;
 	return INK_BAD;
 }
@@ -185,6 +185,7 @@ detail(const json_t *row, double now, struct lines *l)
 		{ "observed", "its traffic is logged, not blocked" },
 		{ "leaking", "a NIC of it is past our rules" },
 		{ "unguardable", "a NIC of it leaves as a process of this host" },
+		{ "unseen", "a NIC of it was not heard of yet, so where that is is not known" },
 		{ "down", "our rules are not verified in the kernel now" },
 	};
 	const char *guard = cell_string(row, "guard"), *explain = "";

@@ -29,7 +29,7 @@ struct act {
 	void		*arg;
 };
 
-static void	 seat_go(struct seat *);
+static void	 seats_go(struct asker *, size_t from);
 
 static void
 on_said(const struct said *said, void *arg)
@@ -55,7 +55,8 @@ on_said(const struct said *said, void *arg)
 		seat_list_done(s, said->text, said->len);
 	else
 		seat_detail_said(s, said, now);
-	seat_go(s);
+	/* It comes last itself: whose commands hang keeps no turn from others. */
+	seats_go(s->asker, (size_t)(s - s->asker->seats) + 1);
 }
 
 /* ---- what to ask next ---- */
@@ -125,6 +126,14 @@ seat_go(struct seat *s)
 	    a->conf.providers[s->provider].command.word[0]);
 }
 
+/* All that have something to ask, from this one on. */
+static void
+seats_go(struct asker *a, size_t from)
+{
+	for (size_t i = 0; i < a->nseats; i++)
+		seat_go(&a->seats[(from + i) % a->nseats]);
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -138,8 +147,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 			seat_forget(s);
 			a->events.changed(a->events.arg);
 		}
-		seat_go(s);
 	}
+	seats_go(a, a->turn++);
 }
 
 void

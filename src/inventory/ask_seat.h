@@ -49,6 +49,7 @@ struct asker {
 	bool			 has_first;
 	struct sighting		*rows;		/* ASK_ROWS_MAX, for parsing */
 	unsigned		 running;
+	size_t			 turn;		/* who is asked first at the next tick, modulo */
 };
 
 enum {

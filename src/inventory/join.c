@@ -260,6 +260,8 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 
 		const bool heard = s[i].bridge[0] != '\0';
 
+		if (of[i] != NULL && s[i].key[0] != '\0' && !s[i].hint && !s[i].stale)
+			of[i]->tells_addrs |= s[i].naddrs > 0;
 		/* Who is heard without being a guest takes the address from whoever
 		 * had it: it is not that guest who uses it now. */
 		for (uint32_t a = 0; a < s[i].naddrs && a < GUEST_ADDRS; a++) {
@@ -342,6 +344,26 @@ index_mac(struct join *j, struct node *n, const uint8_t mac[6])
 	j->nmac++;
 }
 
+/* Of claims on one address the first, unless its manager tells of other addresses now, and
+ * another guest's of this one. */
+static struct holding *
+claim_best(struct holding *claims, size_t n)
+{
+	struct holding *other = NULL;
+
+	if (claims[0].weight != 1 || !claims[0].node->tells_addrs)
+		return &claims[0];
+	for (size_t i = 1; i < n; i++) {
+		if (claims[i].weight != 2)
+			continue;
+		if (claims[i].node == claims[0].node)
+			return &claims[0];
+		if (other == NULL)
+			other = &claims[i];
+	}
+	return other != NULL ? other : &claims[0];
+}
+
 static void
 addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 {
@@ -350,13 +372,17 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 		memset(j->nodes[i]->g.addrs, 0, sizeof(j->nodes[i]->g.addrs));
 		j->nodes[i]->g.naddrs = 0;
 	}
-	for (size_t i = 0; i < m; i++) {
-		if (claims[i].node == NULL ||
-		    (i > 0 && addr_compare(&claims[i].addr, &claims[i - 1].addr) == 0))
+	for (size_t i = 0, to; i < m; i = to) {
+		struct holding *best;
+
+		for (to = i + 1; to < m && addr_compare(&claims[to].addr, &claims[i].addr) == 0; to++)
 			continue;
-		if (claims[i].weight == 2)
-			claims[i].seen = now;
-		address_give(claims[i].node, &claims[i]);
+		best = claim_best(&claims[i], to - i);
+		if (best->node == NULL)
+			continue;
+		if (best->weight == 2)
+			best->seen = now;
+		address_give(best->node, best);
 	}
 	index_addresses(j);
 }
@@ -493,7 +519,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		struct node *k = j->nodes[i];
 
 		memcpy(&k->before, &k->g, sizeof(k->g));
-		k->seen = k->listed = false;
+		k->seen = k->listed = k->tells_addrs = false;
 		memset(k->placed, 0, sizeof(k->placed));
 		k->told = GUEST_UNKNOWN;
 		k->runs = false;

@@ -37,6 +37,7 @@ struct node {
 	bool		runs;		/* a process that runs it was seen */
 	bool		listed;		/* by a VM manager */
 	bool		tells_nics;	/* and so is a NIC of it */
+	bool		tells_addrs;	/* and so are addresses of it */
 	uint8_t		rank;		/* of what named it */
 	uint32_t	share;		/* so many more recent ones are of the same manager and user */
 	bool		gone;		/* its other half, into, has taken it in */

@@ -15,6 +15,19 @@
 #include "inventory/manager.h"
 #include "xmalloc.h"
 
+/* In "Starting", "Restarting", "Delayed Shutdown" and "Unknown" a guest may send. */
+static uint8_t
+state_of(const char *state)
+{
+	static const char *const stopped[] = { "Stopped", "Suspended", "Deleted" };
+
+	for (size_t i = 0; state != NULL && i < sizeof(stopped) / sizeof(stopped[0]); i++) {
+		if (strcmp(state, stopped[i]) == 0)
+			return GUEST_STOPPED;
+	}
+	return state != NULL && strcmp(state, "Running") == 0 ? GUEST_RUNNING : GUEST_UNKNOWN;
+}
+
 static void
 guest_take(const char *name, const json_t *vm, struct sighting *list, size_t *n, size_t max)
 {
@@ -26,8 +39,7 @@ guest_take(const char *name, const json_t *vm, struct sighting *list, size_t *n,
 	if (name == NULL || *name == '\0' ||
 	    (s = guest_row_add(list, n, max, name, strlen(name))) == NULL)
 		return;
-	/* "Starting", "Suspended", "Deleted", ... */
-	s->state = state != NULL && strcmp(state, "Running") == 0 ? GUEST_RUNNING : GUEST_STOPPED;
+	s->state = state_of(state);
 	json_array_foreach (json_object_get(vm, "ipv4"), i, addr) {
 		if (json_is_string(addr))
 			guest_row_addr(s, json_string_value(addr), json_string_length(addr));

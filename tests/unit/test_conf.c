@@ -203,6 +203,7 @@ slips_are_named_with_line_and_remedy(void **state)
 		{ "[proxy]\nupstream = http://proxy.example\n", "has no port" },
 		{ "[inventory]\nmanagers = tart, vmware\n", "\"vmware\" is no VM manager that is known" },
 		{ "[inventory]\nmanagers = libvirt\n", "libvirt is virsh" },
+		{ "[provider qemu]\ncommand = /bin/x\n", "there is one of that name already" },
 		{ "[proxy]\nupstream = http://proxy.example:0\n", "has no port" },
 		{ "[proxy]\nupstream = http://:3128\n", "neither an address nor a host name" },
 		{ "[proxy]\nupstream = http://a_b:3128\n", "neither an address nor a host name" },

@@ -267,6 +267,21 @@ a_guest_that_was_listed_before_it_had_an_address_is_one(void **state)
 }
 
 static void
+addresses_that_only_managers_tell_of_move_with_their_word(void **state)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		told("utm", "a", GUEST_RUNNING, 0)->naddrs = 1;
+		assert_true(addr_parse(i % 2 == 0 ? "10.9.0.1" : "10.9.0.2", &rows[nrows - 1].addrs[0]));
+		told("utm", "b", GUEST_RUNNING, 0)->naddrs = 1;
+		assert_true(addr_parse(i % 2 == 0 ? "10.9.0.2" : "10.9.0.1", &rows[nrows - 1].addrs[0]));
+		merge(i);
+		assert_int_equal(of_key("a")->naddrs, 1);
+		assert_int_equal(of_key("a")->addrs[0].bytes[3], i % 2 == 0 ? 1 : 2);
+		assert_int_equal(of_key("b")->addrs[0].bytes[3], i % 2 == 0 ? 2 : 1);
+	}
+}
+
+static void
 a_name_stays_with_the_guest_that_has_it(void **state)
 {
 	static const struct {
@@ -804,6 +819,7 @@ main(void)
 		TEST(a_guest_is_not_who_it_calls_itself),
 		TEST(guests_of_two_managers_or_users_are_two_whatever_they_share),
 		TEST(a_guest_that_was_listed_before_it_had_an_address_is_one),
+		TEST(addresses_that_only_managers_tell_of_move_with_their_word),
 		TEST(a_name_stays_with_the_guest_that_has_it),
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
