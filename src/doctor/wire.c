@@ -22,6 +22,7 @@
 #include "allow/allow.h"
 #include "control.h"
 #include "dns/message.h"
+#include "fds.h"
 #include "xmalloc.h"
 
 enum { PORT_MS = 2000, DNS_MS = 6000, CANARY_MS = 4000, CANARY_STEP_MS = 100, DISCARD_PORT = 9,
@@ -36,7 +37,7 @@ way_to(const struct sockaddr *dst, socklen_t len, char name[GH_IFNAME_SIZE], boo
 {
 	struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
 	socklen_t own_len = sizeof(own);
-	int fd = socket(dst->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = fds_socket(dst->sa_family, SOCK_DGRAM, 0);
 	struct ifaddrs *all = NULL;
 	struct addr mine, other;
 	uint16_t port;
@@ -102,7 +103,7 @@ port_open(uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
+	int fd = fds_socket_async(AF_INET, SOCK_STREAM, 0), error = 0;
 	socklen_t len = sizeof(error);
 
 	if (fd == -1)
@@ -162,7 +163,7 @@ ask(const struct conf *conf, const char *name, struct dns_reply *reply)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	uint8_t query[DNS_QUERY_MAX], answer[DNS_UDP_MAX];
 	const size_t len = dns_query_write(query, ID, name, DNS_TYPE_A, true);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = fds_socket(AF_INET, SOCK_DGRAM, 0);
 	char *cause = NULL;
 	ssize_t n = -1;
 
@@ -257,7 +258,7 @@ static int
 canary_send(const char *to)
 {
 	struct sockaddr_in dst = { .sin_family = AF_INET, .sin_port = htons(DISCARD_PORT) };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error = 0;
+	int fd = fds_socket(AF_INET, SOCK_DGRAM, 0), error = 0;
 
 	inet_pton(AF_INET, to, &dst.sin_addr);
 	if (fd == -1 || sendto(fd, "gatehouse doctor", 16, 0, (struct sockaddr *)&dst,

@@ -112,6 +112,7 @@ firewall_close(struct firewall *pf)
 	pins_free(pf->pins);
 	reach_free(&pf->reach);
 	free(pf->loaded);
+	free(pf->self);
 	free(pf->pins_loaded);
 	free(pf);
 }
@@ -336,9 +337,11 @@ firewall_commit(struct firewall *pf)
 char *
 pf_make_text(struct firewall *pf, enum profile profile, struct pf_text *t)
 {
-	const struct pf_render_options options = { .host = pf->host, .frozen = &pf->frozen,
+	struct pf_render_options options = { .host = pf->host, .frozen = &pf->frozen,
 		.members = &pf->members, .log_to_any = pf->log_to_any };
 
+	free(pf->self);
+	options.self = pf->self = pf_self_text(pf->host);
 	pf_members_read(pf->host, &pf->conf.bridges, &pf->members);
 	return pf_text_make(&pf->conf, profile, &options, t);
 }
@@ -424,15 +427,17 @@ pf_follow_members(struct firewall *pf)
 {
 	struct pf_names *now;
 	struct pf_text t;
-	char *cause = NULL;
+	char *cause = NULL, *self;
 	bool same;
 
-	if (!pf->host->members || pf->profile == PROFILE_NONE || pf->loaded == NULL)
+	if ((!pf->host->members && pf->host->self_follows) || pf->profile == PROFILE_NONE || pf->loaded == NULL)
 		return NULL;
 	now = xcalloc(1, sizeof(*now));
 	pf_members_read(pf->host, &pf->conf.bridges, now);
-	same = now->n == pf->members.n &&
+	self = pf_self_text(pf->host);
+	same = now->n == pf->members.n && pf->self != NULL && strcmp(self, pf->self) == 0 &&
 	    memcmp(now->name, pf->members.name, now->n * sizeof(now->name[0])) == 0;
+	free(self);
 	free(now);
 	if (same)
 		return NULL;

@@ -38,6 +38,7 @@ struct pf_host {
 	bool		 kills_labels;		/* pfctl -k label -k LABEL */
 	bool		 members;		/* what is for the host itself may come by those of a
 						 * bridge, past the bridge */
+	bool		 self_follows;		/* "(self)" is this host's addresses, whatever they are */
 	unsigned	 seconds;		/* that a run of either may take */
 };
 extern const struct pf_host pf_host_freebsd, pf_host_macos;
@@ -72,6 +73,7 @@ struct pf_render_options {
 	const struct pf_host	*host;
 	const struct frozen_set	*frozen;	/* NULL: nobody */
 	const struct pf_names	*members;	/* NULL: none */
+	const char		*self;		/* this host's addresses, in pf's words; NULL: (self) */
 	bool			 log_to_any;	/* pf can log to another interface than pflog0 */
 };
 /* NULL or a cause; then there is nothing to free. */
@@ -194,6 +196,9 @@ char	*pf_anchors_check(const struct pf_host *, const char *nat, const char *rule
 /* Calls back for each network behind a guarded interface: "10.77.0.0/24". */
 void	 pf_nets_each(const struct pf_host *, const struct conf_names *bridges,
 	    void (*cb)(const char *net, bool v6, void *), void *arg);
+/* This host's addresses as pf has words for them; caller frees. Where "(self)" does not
+ * follow them they are listed, but for link-local ones, which are on every interface. */
+char	*pf_self_text(const struct pf_host *);
 /* The members of guarded bridges that have no address of their own; none where the host
  * has no need of that. */
 void	 pf_members_read(const struct pf_host *, const struct conf_names *bridges,
@@ -229,6 +234,7 @@ struct firewall {
 	struct pins		*pins;
 	struct pf_keep		 keep;
 	struct pf_names		 members;	/* in the text in force */
+	char			*self;		/* the same; NULL before */
 	bool			 log_to_any;
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */

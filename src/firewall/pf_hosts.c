@@ -16,6 +16,7 @@ const struct pf_host pf_host_freebsd = {
 	.groups = true,
 	.kills_labels = true,
 	.members = true,
+	.self_follows = true,
 	.seconds = RUN_SECONDS,
 };
 

@@ -117,6 +117,46 @@ pf_members_read(const struct pf_host *host, const struct conf_names *bridges,
 	free(seen);
 }
 
+enum { SELF_MAX = 128 };	/* addresses; a host that has more is no host of guests */
+
+static int
+self_compare(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
+/* macOS keeps a table for "(self)", but puts nothing into it. */
+char *
+pf_self_text(const struct pf_host *host)
+{
+	struct addr addrs[SELF_MAX] = { { .family = 4, .bytes = { 127, 0, 0, 1 } } };
+	char base[ADDR_TEXT_SIZE], *text;
+	struct ifaddrs *all;
+	size_t n = 1, size;
+	uint16_t port;
+	FILE *f;
+
+	if (host->self_follows)
+		return xstrdup("(self)");
+	if (getifaddrs(&all) == -1)
+		all = NULL;
+	for (const struct ifaddrs *ifa = all; ifa != NULL && n < SELF_MAX; ifa = ifa->ifa_next) {
+		if (ifa->ifa_addr != NULL && addr_from_sockaddr(&addrs[n], &port, ifa->ifa_addr) &&
+		    !addr_is_link_local6(&addrs[n]))
+			n++;
+	}
+	if (all != NULL)
+		freeifaddrs(all);
+	qsort(addrs, n, sizeof(addrs[0]), self_compare);
+	f = xmemstream(&text, &size);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || addr_compare(&addrs[i], &addrs[i - 1]) != 0)
+			fprintf(f, "%s%s", i > 0 ? " " : "", addr_format(&addrs[i], base));
+	}
+	fclose(f);
+	return text;
+}
+
 char *
 pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 {

@@ -246,9 +246,9 @@ pf_bridge_check(bool (*get)(const char *, int *))
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (get(rows[i].name, &value) && value != rows[i].want)
-			return xasprintf("%s is %d, so %s: run \"sysctl %s=%d\" and put %s=%d into "
-			    "/etc/sysctl.conf and /boot/loader.conf", rows[i].name, value, rows[i].why,
-			    rows[i].name, rows[i].want, rows[i].name, rows[i].want);
+			return xasprintf("%s is %d, so %s: run \"sysctl %s=%d\"; gatehouse's rc.d script does "
+			    "so each time before it starts", rows[i].name, value, rows[i].why, rows[i].name,
+			    rows[i].want);
 	}
 	return NULL;
 }

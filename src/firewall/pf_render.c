@@ -29,14 +29,14 @@
 /* Macros of ours; those that are empty are not there. */
 enum macro {
 	MACRO_BRIDGES, MACRO_GUESTS, MACRO_PROXY_PORT, MACRO_DNS_PORT,
-	MACRO_EXPLICIT_PORT, MACRO_BLOCK_TCP, MACRO_BLOCK_UDP, MACRO_UIDS, MACRO_MEMBERS,
+	MACRO_EXPLICIT_PORT, MACRO_BLOCK_TCP, MACRO_BLOCK_UDP, MACRO_UIDS, MACRO_MEMBERS, MACRO_THIS_HOST,
 	MACRO_DEFINED,
 	/* One for each line that they make, so they are put in and not defined. */
 	MACRO_UID = MACRO_DEFINED, MACRO_UID_PORTS, MACRO_EGRESS, MACRO_BRIDGE,
 	MACRO_COUNT
 };
 static const char *const macro_names[MACRO_COUNT] = { "bridges", "guests",
-	"proxy_port", "dns_port", "explicit_port", "block_tcp", "block_udp", "uids", "members",
+	"proxy_port", "dns_port", "explicit_port", "block_tcp", "block_udp", "uids", "members", "this_host",
 	"uid",
 	"uid_ports", "egress", "bridge" };
 
@@ -110,6 +110,7 @@ values_make(struct rendering *r)
 	r->value[MACRO_UIDS] = uids_text(conf);
 	r->value[MACRO_MEMBERS] = r->options->members != NULL ?
 	    names_text(r->options->members, "", "") : xstrdup("");
+	r->value[MACRO_THIS_HOST] = xstrdup(r->options->self != NULL ? r->options->self : "(self)");
 }
 
 static int
@@ -524,14 +525,15 @@ char *
 pf_render(const struct conf *conf, enum profile profile, char **cause)
 {
 	struct pf_names *members = xcalloc(1, sizeof(*members));
+	char *self = pf_self_text(pf_host_here()), *text;
 	const struct pf_render_options options = { .host = pf_host_here(), .members = members,
-		.log_to_any = true };
+		.self = self, .log_to_any = true };
 	struct pf_text t;
-	char *text;
 
 	pf_members_read(options.host, &conf->bridges, members);
 	*cause = pf_text_make(conf, profile, &options, &t);
 	free(members);
+	free(self);
 	if (*cause != NULL)
 		return NULL;
 	text = t.text;

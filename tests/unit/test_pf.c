@@ -533,6 +533,19 @@ a_bridge_that_asks_pf_at_its_members_is_told(void **state)
 	assert_drift("sysctl net.link.bridge.pfil_bridge=1");
 }
 
+/* On macOS the table behind "(self)" stays empty: rules with it would match nothing. */
+static void
+where_self_follows_nothing_this_hosts_addresses_are_listed(void **state)
+{
+	host.self_follows = false;
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_non_null(strstr(get("anchors/gatehouse"), "\nthis_host = \"127.0.0.1"));
+	host.self_follows = true;
+	applied(PROFILE_FILTERED);
+	assert_non_null(strstr(get("anchors/gatehouse"), "\nthis_host = \"(self)\"\n"));
+}
+
 static void
 members_of_a_bridge_are_followed(void **state)
 {
@@ -1073,6 +1086,7 @@ main(void)
 		pf_test(without_a_hook_nothing_is_loaded),
 		pf_test(a_host_that_decides_first_is_told),
 		pf_test(a_skipped_interface_is_told),
+		pf_test(where_self_follows_nothing_this_hosts_addresses_are_listed),
 		pf_test(members_of_a_bridge_are_followed),
 		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),
