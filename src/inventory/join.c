@@ -333,11 +333,21 @@ index_macs(struct join *j)
 void
 index_mac(struct join *j, struct node *n, const uint8_t mac[6])
 {
-	size_t at = 0;
+	size_t at = 0, high = j->nmac;
 
+	while (at < high) {
+		const size_t mid = at + (high - at) / 2;
+
+		if (memcmp(j->by_mac[mid].mac, mac, 6) < 0)
+			at = mid + 1;
+		else
+			high = mid;
+	}
+	if (at < j->nmac && memcmp(j->by_mac[at].mac, mac, 6) == 0) {
+		j->by_mac[at].node = n;
+		return;
+	}
 	j->by_mac = xreallocarray(j->by_mac, j->nmac + 1, sizeof(*j->by_mac));
-	while (at < j->nmac && memcmp(j->by_mac[at].mac, mac, 6) < 0)
-		at++;
 	memmove(&j->by_mac[at + 1], &j->by_mac[at], (j->nmac - at) * sizeof(*j->by_mac));
 	memcpy(j->by_mac[at].mac, mac, 6);
 	j->by_mac[at].node = n;

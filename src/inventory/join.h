@@ -99,7 +99,7 @@ void		 nic_moved(struct node *, const struct guest_nic *, uint64_t now);
 /* Between the two files. */
 struct node	*node_new(struct join *, const struct sighting *, uint64_t now);
 void		 index_macs(struct join *);
-/* Adds one that is not in it. */
+/* From now on it is this guest's. */
 void		 index_mac(struct join *, struct node *, const uint8_t mac[6]);
 
 /* ---- join_state.c ---- */

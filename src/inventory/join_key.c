@@ -224,7 +224,7 @@ mac_holder(const struct join *j, const uint8_t mac[6])
 }
 
 static void
-nic_with_mac(const struct join *j, struct node *n, const struct sighting *s, uint64_t now)
+nic_with_mac(struct join *j, struct node *n, const struct sighting *s, uint64_t now)
 {
 	struct guest_nic *nic = node_nic(n, s->mac);
 
@@ -235,6 +235,7 @@ nic_with_mac(const struct join *j, struct node *n, const struct sighting *s, uin
 	if (!nic->has_mac) {
 		nic->has_mac = true;
 		memcpy(nic->mac, s->mac, sizeof(nic->mac));
+		index_mac(j, n, s->mac);
 	}
 	n->nic_seen[nic - n->g.nics] = now;
 	nic_say(n, nic, s, now);
@@ -527,8 +528,7 @@ group_find(const struct pass *p, const struct group *g)
 			continue;
 		nic_with_mac(p->join, node, g->rows[i], p->now);
 		/* So that the next provider's word for it finds it too. */
-		if (join_by_mac(p->join, g->rows[i]->mac) == NULL &&
-		    node_nic(node, g->rows[i]->mac) != NULL)
+		if (node_nic(node, g->rows[i]->mac) != NULL)
 			index_mac(p->join, node, g->rows[i]->mac);
 	}
 }

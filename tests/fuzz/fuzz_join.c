@@ -1,8 +1,9 @@
 /*
- * Whatever guests do with hardware addresses, addresses and names: names are
- * unique and never empty, an address has one holder, ids only grow, and every
- * look-up finds what the list shows.  Eight bytes of input are one sighting, of
- * few distinct ones, so that they meet; a zero byte ends a pass.
+ * Whatever guests and VM managers do with hardware addresses, addresses, names and
+ * keys: names are unique and never empty, an address and a hardware address have one
+ * holder, ids only grow, and every look-up finds what the list shows.  Eight bytes of
+ * input are one sighting, of few distinct ones, so that they meet; a zero byte ends a
+ * pass.
  */
 #include "config.h"
 
@@ -29,12 +30,15 @@ require(bool holds, const char *what)
 static void
 sighting_of(struct sighting *s, const uint8_t *b)
 {
-	static const char *const providers[] = { "neighbours", "leases", "libvirt", "uid" };
+	static const char *const providers[] = { "neighbours", "leases", "libvirt", "uid", "virsh",
+		"tart", "lima", "multipass", "qemu", "neighbours", "own", "ps", "neighbours", "virsh",
+		"lima", "neighbours" };
+	static const char *const keys[] = { "a", "b", "c", "d", "e", "1", "2", "3" };
 	static const char *const names[] = { "", "a", "a-2", "b", "a-2-2", "02:00:00:00:00:01", "",
 		"x123456789012345678901234567890123456789012345678901234567890ab" };
 
-	snprintf(s->provider, sizeof(s->provider), "%s", providers[b[0] % 4]);
-	s->kind = b[0] % 4 == 3 ? GUEST_UID : GUEST_VM;
+	snprintf(s->provider, sizeof(s->provider), "%s", providers[b[0] % 16]);
+	s->kind = b[0] % 16 == 3 ? GUEST_UID : GUEST_VM;
 	s->uid = b[1] % 4;
 	s->hint = b[0] & 0x10;
 	s->has_mac = s->kind == GUEST_VM && (b[0] & 0x20);
@@ -58,6 +62,22 @@ sighting_of(struct sighting *s, const uint8_t *b)
 		snprintf(s->bridge, sizeof(s->bridge), "br%d", b[6] >> 5 & 1);
 	if ((b[6] & 0x18) == 0x18)
 		snprintf(s->port, sizeof(s->port), "tap%d", b[6] >> 6);
+	if (b[0] % 16 < 4 || strcmp(s->provider, "neighbours") == 0)
+		return;
+	/* A manager's row, or a process's. */
+	memset(s->bridge, 0, sizeof(s->bridge));
+	memset(s->port, 0, sizeof(s->port));
+	snprintf(s->key, sizeof(s->key), "%s", keys[b[5] % 8]);
+	if (b[5] & 0x10)
+		snprintf(s->user, sizeof(s->user), "%s", b[5] & 0x20 ? "u" : "w");
+	s->mode = (b[5] >> 6) % NIC_MODE_COUNT;
+	s->pid = b[6] & 0x20 ? b[1] % 5 : 0;
+	s->stale = b[6] & 0x40;
+	s->age = 0;
+	if (b[6] & 0x80)
+		snprintf(s->source, sizeof(s->source), "%s", b[3] & 0x40 ? "eno1" : "br0");
+	if (b[7] & 1)
+		snprintf(s->link, sizeof(s->link), "vnet%d", b[7] >> 1 & 3);
 }
 
 static void
@@ -71,6 +91,10 @@ check_guest(const struct inventory *inv, size_t i)
 	require(inventory_by_name(inv, g->name) == g, "a name is used twice");
 	require(!g->has_mac || inventory_by_mac(inv, g->mac) == g, "by MAC");
 	require(g->naddrs <= GUEST_ADDRS && g->state < GUEST_STATE_COUNT, "bounds");
+	require(g->nnics <= GUEST_NICS, "NICs");
+	for (uint32_t k = 0; k < g->nnics; k++)
+		require(!g->nics[k].has_mac || inventory_by_mac(inv, g->nics[k].mac) == g,
+		    "a hardware address has two holders");
 	for (uint32_t a = 0; a < g->naddrs; a++)
 		require(inventory_by_addr(inv, &g->addrs[a]) == g, "an address has two holders");
 }
