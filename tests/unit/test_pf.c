@@ -549,6 +549,8 @@ where_self_follows_nothing_this_hosts_addresses_are_listed(void **state)
 static void
 members_of_a_bridge_are_followed(void **state)
 {
+	struct fw_status status;
+
 	host.members = true;
 	put("lo.members", "lo: flags=8843<UP> metric 0 mtu 1500\n\tmember: tap0 flags=143<LEARNING>\n"
 	    "\t        ifmaxaddr 0 port 5\n\tmember: bad;name flags=143<LEARNING>\n");
@@ -569,6 +571,10 @@ members_of_a_bridge_are_followed(void **state)
 	assert_well();
 	assert_null(strstr(get("anchors/gatehouse"), "\nmembers = "));
 	assert_null(strstr(get("anchors/gatehouse"), "\nblock drop in log (to pflog7) quick on { $members }"));
+	/* One with addresses takes in what is for them, and no rule is asked. */
+	put("lo.members", "\tmember: lo flags=143<LEARNING>\n");
+	firewall_check(fw, &status);
+	assert_non_null(strstr(status.cause, "lo, a member of a guarded bridge, has addresses of its own"));
 }
 
 /* ---- anchors of others ---- */
