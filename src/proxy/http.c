@@ -32,6 +32,7 @@ struct fields {
 	bool		 chunked;
 	uint64_t	 length;
 	bool		 close, keep_alive;	/* tokens of Connection */
+	bool		 takes_away;		/* so does it, what the message was judged by */
 	bool		 websocket;
 	struct view	 host;
 };
@@ -177,7 +178,7 @@ field_upgrade(struct fields *f, struct view value)
 	return NULL;
 }
 
-static const char *
+static void
 field_connection(struct fields *f, struct view value)
 {
 	static const char *const judged[] = { "Host", "Content-Length", "Transfer-Encoding" };
@@ -188,12 +189,9 @@ field_connection(struct fields *f, struct view value)
 		f->close |= view_is(token, "close");
 		f->keep_alive |= view_is(token, "keep-alive");
 		/* The next proxy on the way drops the headers that this one names. */
-		for (size_t i = 0; f->request && i < sizeof(judged) / sizeof(judged[0]); i++) {
-			if (view_is(token, judged[i]))
-				return "a Connection that would take away what the request was judged by";
-		}
+		for (size_t i = 0; i < sizeof(judged) / sizeof(judged[0]); i++)
+			f->takes_away |= view_is(token, judged[i]);
 	}
-	return NULL;
 }
 
 static const char *
@@ -227,7 +225,7 @@ parse_field(struct fields *f, struct view line)
 	if (view_is(name, "Upgrade"))
 		return field_upgrade(f, value);
 	if (view_is(name, "Connection"))
-		return field_connection(f, value);
+		field_connection(f, value);
 	return NULL;
 }
 
@@ -406,6 +404,8 @@ http_request_parse(const uint8_t *b, size_t len, struct http_request *r)
 		bad = "no Host";
 	if (bad == NULL && f.hosts > 0)
 		bad = parse_authority(f.host, &r->host, &r->host_port);
+	if (bad == NULL && f.takes_away)
+		bad = "a Connection that would take away what the request was judged by";
 	if (bad == NULL)
 		bad = parse_framing(&f, r->minor, &r->body);
 	if (bad == NULL)

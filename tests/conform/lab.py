@@ -80,7 +80,7 @@ class Control:
 
     def __init__(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(LAB + "/control.sock")
+        self.sock.connect(LAB + "/run/control.sock")
         self.file, self.serial = self.sock.makefile("rb"), 0
 
     def ask(self, method, **params):

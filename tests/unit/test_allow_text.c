@@ -937,7 +937,8 @@ warnings_say_what_an_entry_does_not_do(void **state)
 		{ "192.0.0.0/8:22\n", "holds addresses that are not the internet's, such as "
 		    "192.0.0.0/24; they stay closed without an entry of their own" },
 		{ "!0.0.0.0/0:22\n", NULL },
-		{ "0.0.0.0/0:443\n", "opens the web of the whole internet, past the proxy" },
+		{ "0.0.0.0/0:443\n", "opens the web of the whole internet, past the proxy: "
+		    "no name is filtered any more" },
 		{ "1.2.3.4:443\n", "goes past the proxy: a guest has there whatever name it asks "
 		    "for" },
 		{ "api.a.com\n.a.com\n", "changes nothing: .a.com on line 2 covers it" },
