@@ -342,7 +342,7 @@ pf_make_text(struct firewall *pf, enum profile profile, struct pf_text *t)
 
 	free(pf->self);
 	options.self = pf->self = pf_self_text(pf->host);
-	pf_members_read(pf->host, &pf->conf.bridges, &pf->members);
+	pf_members_read(pf->host, &pf->conf.bridges, &pf->members, pf->addressed);
 	return pf_text_make(&pf->conf, profile, &options, t);
 }
 
@@ -430,16 +430,14 @@ pf_follow_members(struct firewall *pf)
 	char *cause = NULL, *self;
 	bool same;
 
-	if ((!pf->host->members && pf->host->self_follows) || pf->profile == PROFILE_NONE || pf->loaded == NULL)
-		return NULL;
 	now = xcalloc(1, sizeof(*now));
-	pf_members_read(pf->host, &pf->conf.bridges, now);
+	pf_members_read(pf->host, &pf->conf.bridges, now, pf->addressed);
 	self = pf_self_text(pf->host);
-	same = now->n == pf->members.n && pf->self != NULL && strcmp(self, pf->self) == 0 &&
+	same = pf->self != NULL && strcmp(self, pf->self) == 0 && now->n == pf->members.n &&
 	    memcmp(now->name, pf->members.name, now->n * sizeof(now->name[0])) == 0;
 	free(self);
 	free(now);
-	if (same)
+	if (same || pf->profile == PROFILE_NONE || pf->loaded == NULL)
 		return NULL;
 	cause = pf_make_text(pf, pf->profile, &t);
 	if (cause != NULL)

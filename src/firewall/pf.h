@@ -199,10 +199,10 @@ void	 pf_nets_each(const struct pf_host *, const struct conf_names *bridges,
 /* This host's addresses as pf has words for them; caller frees. Where "(self)" does not
  * follow them they are listed, but for link-local ones, which are on every interface. */
 char	*pf_self_text(const struct pf_host *);
-/* The members of guarded bridges that have no address of their own; none where the host
- * has no need of that. */
+/* The members of guarded bridges that have no address of their own, and one that has, or
+ * ""; none where the host has no need of that. */
 void	 pf_members_read(const struct pf_host *, const struct conf_names *bridges,
-	    struct pf_names *);
+	    struct pf_names *, char addressed[GH_IFNAME_SIZE]);
 /* NULL, or which interface should be guarded and is not (caller frees). */
 char	*pf_nets_uncovered(const struct pf_host *, const struct conf_names *bridges);
 
@@ -234,7 +234,8 @@ struct firewall {
 	struct pins		*pins;
 	struct pf_keep		 keep;
 	struct pf_names		 members;	/* in the text in force */
-	char			*self;		/* the same; NULL before */
+	char			 addressed[GH_IFNAME_SIZE];	/* a member with addresses, or "" */
+	char			*self;		/* in the text in force too; NULL before */
 	bool			 log_to_any;
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */

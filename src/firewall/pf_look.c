@@ -216,6 +216,12 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 		}
 		if (cause == NULL)
 			cause = pf_nets_uncovered(pf->host, &pf->conf.bridges);
+		/* FreeBSD takes in what a guest sends to it there: neither at the bridge nor at
+		 * the guest's own member. */
+		if (cause == NULL && pf->addressed[0] != '\0')
+			cause = xasprintf("%s, a member of a guarded bridge, has addresses of its own: what "
+			    "guests send to them passes by our rules; give the addresses to the bridge",
+			    pf->addressed);
 	}
 	copy_string(status->cause, cause != NULL ? cause : "", sizeof(status->cause));
 	free(cause);

@@ -88,13 +88,19 @@ has_address(const struct ifaddrs *all, const char *name)
 	return false;
 }
 
-/* Those of every guarded bridge. */
-static void
-members_find(const struct pf_host *host, const struct conf_names *bridges,
-    const struct ifaddrs *all, struct pf_names *found)
+void
+pf_members_read(const struct pf_host *host, const struct conf_names *bridges,
+    struct pf_names *names, char addressed[GH_IFNAME_SIZE])
 {
-	struct pf_names *seen = xcalloc(1, sizeof(*seen));
+	struct pf_names *found, *seen;
+	struct ifaddrs *all;
 
+	names->n = 0;
+	addressed[0] = '\0';
+	if (!host->members || getifaddrs(&all) == -1)
+		return;
+	found = xcalloc(1, sizeof(*found));
+	seen = xcalloc(1, sizeof(*seen));
 	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
 		const size_t before = seen->n;
 
@@ -103,48 +109,15 @@ members_find(const struct pf_host *host, const struct conf_names *bridges,
 		if (seen->n > before)
 			members_of(host, ifa->ifa_name, found);
 	}
-	free(seen);
-}
-
-void
-pf_members_read(const struct pf_host *host, const struct conf_names *bridges,
-    struct pf_names *names)
-{
-	struct pf_names *found;
-	struct ifaddrs *all;
-
-	names->n = 0;
-	if (!host->members || getifaddrs(&all) == -1)
-		return;
-	found = xcalloc(1, sizeof(*found));
-	members_find(host, bridges, all, found);
 	for (size_t i = 0; i < found->n; i++) {
 		if (!has_address(all, found->name[i]))
 			pf_names_add(names, found->name[i]);
+		else if (addressed[0] == '\0')
+			copy_string(addressed, found->name[i], GH_IFNAME_SIZE);
 	}
 	freeifaddrs(all);
 	free(found);
-}
-
-/* What a guest sends to the hardware address of a member that has the host's addresses,
- * FreeBSD takes in there: neither at the bridge, nor at the guest's own member. */
-static char *
-member_with_address(const struct pf_host *host, const struct conf_names *bridges,
-    const struct ifaddrs *all)
-{
-	struct pf_names *found = xcalloc(1, sizeof(*found));
-	char *cause = NULL;
-
-	if (host->members)
-		members_find(host, bridges, all, found);
-	for (size_t i = 0; i < found->n && cause == NULL; i++) {
-		if (has_address(all, found->name[i]))
-			cause = xasprintf("%s, a member of a guarded bridge, has addresses of its own: what "
-			    "guests send to them passes by our rules; give the addresses to the bridge",
-			    found->name[i]);
-	}
-	free(found);
-	return cause;
+	free(seen);
 }
 
 enum { SELF_MAX = 128 };	/* addresses; a host that has more is no host of guests */
@@ -202,8 +175,6 @@ pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 			    "that kind ahead; name it in \"bridge\" of section [guard]",
 			    ifa->ifa_name);
 	}
-	if (cause == NULL)
-		cause = member_with_address(host, bridges, all);
 	freeifaddrs(all);
 	return cause;
 }

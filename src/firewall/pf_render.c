@@ -528,9 +528,10 @@ pf_render(const struct conf *conf, enum profile profile, char **cause)
 	char *self = pf_self_text(pf_host_here()), *text;
 	const struct pf_render_options options = { .host = pf_host_here(), .members = members,
 		.self = self, .log_to_any = true };
+	char addressed[GH_IFNAME_SIZE];
 	struct pf_text t;
 
-	pf_members_read(options.host, &conf->bridges, members);
+	pf_members_read(options.host, &conf->bridges, members, addressed);
 	*cause = pf_text_make(conf, profile, &options, &t);
 	free(members);
 	free(self);

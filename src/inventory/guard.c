@@ -43,11 +43,18 @@ place_of_addrs(const struct guard_host *h, const struct guest *g, bool covered)
 	return "";
 }
 
+/* Of one that its manager bridges to the LAN only the kernel knows better. */
+static bool
+heard_counts(const struct guest_nic *nic)
+{
+	return nic->heard && nic->mode != NIC_LAN;
+}
+
 /* What its end on this host, or the port that it was heard at, belongs to now. */
 static bool
 place_of_link(const struct guard_host *h, const struct guest_nic *nic, char buf[GH_IFNAME_SIZE])
 {
-	const char *link = nic->link[0] != '\0' ? nic->link : nic->heard ? nic->port : "";
+	const char *link = nic->link[0] != '\0' ? nic->link : heard_counts(nic) ? nic->port : "";
 
 	return link[0] != '\0' && h->master != NULL && h->master(link, buf);
 }
@@ -71,7 +78,7 @@ place_of(const struct guard_host *h, const struct guest *g, const struct guest_n
 		return other;
 	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
 		return nic->source;
-	if (nic->heard)
+	if (heard_counts(nic))
 		return nic->bridge;
 	return g->nnics <= 1 && nic->mode == NIC_BRIDGE ? place_of_addrs(h, g, true) : "";
 }
@@ -79,18 +86,12 @@ place_of(const struct guard_host *h, const struct guest *g, const struct guest_n
 static enum nic_guard
 nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic)
 {
-	char buf[GH_IFNAME_SIZE];
-
 	if (g->kind == GUEST_UID)
 		return NIC_GUARDED;
 	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
-	/* Of one that its manager bridges to the LAN only the kernel knows better. */
-	if (nic->mode == NIC_LAN)
-		return nic->link[0] != '\0' && place_of_link(h, nic, buf) && is_covered(h, buf) ?
-		    NIC_GUARDED : NIC_LEAKING;
 	if (nic->place[0] == '\0')
-		return NIC_UNSEEN;
+		return nic->mode == NIC_LAN ? NIC_LEAKING : NIC_UNSEEN;
 	return is_covered(h, nic->place) ? NIC_GUARDED : NIC_LEAKING;
 }
 

@@ -62,20 +62,34 @@ sighting_compare(const void *a, const void *b)
 	return c != 0 ? c : (*x > *y) - (*x < *y);
 }
 
-struct node *
-join_by_mac(const struct join *j, const uint8_t mac[6])
+/* Where it is in the index, or would be. */
+static size_t
+mac_place(const struct join *j, const uint8_t mac[6])
 {
 	size_t low = 0, high = j->nmac, mid;
-	int c;
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if ((c = memcmp(mac, j->by_mac[mid].mac, 6)) <= 0)
+		if (memcmp(mac, j->by_mac[mid].mac, 6) <= 0)
 			high = mid;
 		else
 			low = mid + 1;
 	}
-	return low < j->nmac && memcmp(mac, j->by_mac[low].mac, 6) == 0 ? j->by_mac[low].node : NULL;
+	return low;
+}
+
+static bool
+mac_is_at(const struct join *j, size_t at, const uint8_t mac[6])
+{
+	return at < j->nmac && memcmp(mac, j->by_mac[at].mac, 6) == 0;
+}
+
+struct node *
+join_by_mac(const struct join *j, const uint8_t mac[6])
+{
+	const size_t at = mac_place(j, mac);
+
+	return mac_is_at(j, at, mac) ? j->by_mac[at].node : NULL;
 }
 
 struct node *
@@ -124,6 +138,7 @@ node_new(struct join *j, const struct sighting *s, uint64_t now)
 		memcpy(n->g.nics[0].mac, s->mac, sizeof(s->mac));
 		n->nic_seen[0] = now;
 		n->g.nnics = 1;
+		index_mac(j, n, s->mac);
 	}
 	n->g.first_seen = now;
 	j->nodes[j->n++] = n;
@@ -333,17 +348,9 @@ index_macs(struct join *j)
 void
 index_mac(struct join *j, struct node *n, const uint8_t mac[6])
 {
-	size_t at = 0, high = j->nmac;
+	const size_t at = mac_place(j, mac);
 
-	while (at < high) {
-		const size_t mid = at + (high - at) / 2;
-
-		if (memcmp(j->by_mac[mid].mac, mac, 6) < 0)
-			at = mid + 1;
-		else
-			high = mid;
-	}
-	if (at < j->nmac && memcmp(j->by_mac[at].mac, mac, 6) == 0) {
+	if (mac_is_at(j, at, mac)) {
 		j->by_mac[at].node = n;
 		return;
 	}

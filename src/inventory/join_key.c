@@ -524,12 +524,8 @@ group_find(const struct pass *p, const struct group *g)
 	}
 	for (size_t i = 0; i < g->n; i++) {
 		p->of[g->rows[i] - p->all] = node;
-		if (!g->rows[i]->has_mac)
-			continue;
-		nic_with_mac(p->join, node, g->rows[i], p->now);
-		/* So that the next provider's word for it finds it too. */
-		if (node_nic(node, g->rows[i]->mac) != NULL)
-			index_mac(p->join, node, g->rows[i]->mac);
+		if (g->rows[i]->has_mac)
+			nic_with_mac(p->join, node, g->rows[i], p->now);
 	}
 }
 

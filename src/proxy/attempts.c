@@ -150,10 +150,8 @@ attempt_connect(struct session *s, struct attempt *a)
 		return false;
 	a->conn->fd = fd;
 	a->started = p->now;
-	if (a->conn == &a->spare) {
+	if (a->conn == &a->spare)
 		p->nspares++;
-		a->dial->raced = true;
-	}
 	/* What the guest sent goes out at once and takes the ACK along. */
 	tcp_late_ack(fd);
 	/* Watched only now: an unconnected socket would report itself as hung up. */
@@ -282,6 +280,7 @@ attempt_won(struct session *s, struct attempt *won)
 			attempt_close(p, a);
 	}
 	if (won->conn == &won->spare) {
+		poller_forget(p->poller, &won->spare);
 		s->upstream = won->spare;
 		s->upstream.kind = CONN_UPSTREAM;
 		conn_init(&won->spare, CONN_SPARE);

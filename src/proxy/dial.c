@@ -68,26 +68,9 @@ dial_abandon(struct dial *d)
 	p = d->session->proxy;
 	p->ndials--;
 	dial_settle(d);
-	if (!d->raced) {
-		free(d);
-		return;
-	}
-	/* The poller may still name one of its sockets in this batch. */
 	for (int i = 1; i < ATTEMPTS; i++)
 		attempt_close(p, &d->attempts[i]);
-	d->session = NULL;
-	SLIST_INSERT_HEAD(&p->dials, d, link);
-}
-
-void
-dials_reap(struct proxy *p)
-{
-	struct dial *d;
-
-	while ((d = SLIST_FIRST(&p->dials)) != NULL) {
-		SLIST_REMOVE_HEAD(&p->dials, link);
-		free(d);
-	}
+	free(d);
 }
 
 void

@@ -33,8 +33,7 @@ struct attempt {
 };
 
 struct dial {
-	struct session	*session;	/* NULL: over, freed after this batch */
-	SLIST_ENTRY(dial) link;		/* in proxy->dials */
+	struct session	*session;
 	struct hit	 hit;		/* told when we know how it ended */
 	struct family	 families[FAMILIES];	/* IPv4, IPv6 */
 	struct attempt	 attempts[ATTEMPTS];
@@ -50,7 +49,6 @@ struct dial {
 	uint64_t	 asked_at;	/* milliseconds */
 	struct chain_scan scan;		/* of its answer */
 	bool		 tried;		/* to connect, at least once */
-	bool		 raced;		/* had more sockets than the session's */
 	uint32_t	 generation;	/* of the resolver, when it was asked */
 	uint64_t	 deadline;	/* milliseconds */
 };

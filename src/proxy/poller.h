@@ -40,8 +40,8 @@ bool		 poller_add(struct poller *, int fd, void *item, bool out);
 /* From now on news of the descriptor, of writing too, is of this item; what
  * holds now is told again. */
 bool		 poller_move(struct poller *, int fd, void *item);
-/* The descriptor of this item is closed, and what this turn still has to tell of it
- * would be taken for news of the next one. */
+/* The descriptor of this item is closed, or another's: what this turn still has to tell
+ * would be taken for news of the next one, or is of an item that is no more. */
 void		 poller_forget(struct poller *, const void *item);
 /* The next turn, or the one that runs, does not wait. */
 void		 poller_wake(struct poller *);

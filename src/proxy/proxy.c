@@ -72,7 +72,6 @@ proxy_settle(struct proxy *p)
 	if (!STAILQ_EMPTY(&p->run))
 		poller_wake(p->poller);
 	session_reap(p);
-	dials_reap(p);
 	proxy_tick_needed(p);
 }
 
@@ -90,7 +89,6 @@ static void
 proxy_ready(void *item, unsigned what, void *arg)
 {
 	struct conn *c = item;
-	struct session *s;
 
 	proxy_enter(arg);
 	c->readable |= (what & POLLER_IN) != 0;
@@ -98,9 +96,7 @@ proxy_ready(void *item, unsigned what, void *arg)
 	c->ended |= (what & POLLER_END) != 0;
 	if (c->kind == CONN_LISTENER)
 		return;		/* proxy_settle() accepts */
-	s = conn_session(c);
-	if (s != NULL)
-		session_run(s);
+	session_run(conn_session(c));
 }
 
 static void

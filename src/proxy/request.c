@@ -74,6 +74,7 @@ void
 request_judge(struct session *s, struct hit *h)
 {
 	const struct allow_answer answer = session_lookup(s, h->name, h->port);
+	const bool reuses = may_reuse(s, h);
 
 	h->entry = answer.entry;
 	h->reason = answer.reason;
@@ -82,8 +83,8 @@ request_judge(struct session *s, struct hit *h)
 		return;
 	}
 	if (s->exchange != NULL)
-		s->exchange->reuses = may_reuse(s, h);
-	if (may_reuse(s, h)) {
+		s->exchange->reuses = reuses;
+	if (reuses) {
 		h->dialled = s->exchange->dialled;
 		hit_tell(s, h, VERDICT_ALLOW, (enum reason)h->reason);
 		exchange_start(s);

@@ -139,7 +139,6 @@ struct session {
 };
 
 LIST_HEAD(session_list, session);
-SLIST_HEAD(dial_list, dial);
 
 /* What all workers share. Nothing of it is locked on the way of a byte. */
 struct proxy_shared {
@@ -178,7 +177,6 @@ struct proxy {
 	uint32_t		 ndials;
 	uint32_t		 nspares;	/* sockets of dials beyond the sessions' own */
 	struct session_list	 sessions, dead, flows, lowats;
-	struct dial_list	 dials;		/* over, to be freed */
 	STAILQ_HEAD(, session)	 run;
 	uint64_t		 now;		/* of this batch: monotonic, milliseconds */
 	uint64_t		 flows_told;	/* when, milliseconds */
@@ -260,9 +258,7 @@ void		 tunnel_connected(struct session *);
 /* Takes the hit's details over; ends in session_connected() or a refusal. */
 void		 dial_start(struct session *, const struct hit *);
 void		 dial_abandon(struct dial *);
-/* Frees those that were abandoned. */
-void		 dials_reap(struct proxy *);
-/* Whose a socket of CONN_SPARE is; NULL: nobody's any more. */
+/* Whose a socket of CONN_SPARE is. */
 struct session	*dial_session(struct conn *);
 void		 dial_ready(struct session *);
 void		 dial_timeout(struct session *);

@@ -272,6 +272,18 @@ a_hello_that_never_ends_meets_a_limit(void **state)
 #define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
 #define OK(body, len) "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\n\r\n" body
 
+/* The guest asks, and its server hears it: that one's socket. */
+static int
+asked_origin(struct rig *r, int guest)
+{
+	int origin;
+
+	rig_say(r, guest, GET("a.example"));
+	origin = rig_accept(r);
+	rig_hear(r, origin, GET("a.example"));
+	return origin;
+}
+
 static void
 expect_page(struct rig *r, int guest, const char *status, const char *reason)
 {
@@ -292,9 +304,7 @@ every_request_of_a_connection_is_judged(void **state)
 	struct rig *r = *state;
 	int guest = rig_connect(r), one, two;
 
-	rig_say(r, guest, GET("a.example"));
-	one = rig_accept(r);
-	rig_hear(r, one, GET("a.example"));
+	one = asked_origin(r, guest);
 	rig_say(r, one, OK("first", "5"));
 	rig_hear(r, guest, OK("first", "5"));
 	/* The same host again: on the same connection. */
@@ -560,9 +570,7 @@ a_response_may_end_with_its_connection(void **state)
 	int guest = rig_connect(r), origin;
 	bool reset;
 
-	rig_say(r, guest, GET("a.example"));
-	origin = rig_accept(r);
-	rig_hear(r, origin, GET("a.example"));
+	origin = asked_origin(r, guest);
 	rig_say(r, origin, "HTTP/1.1 200 OK\r\n\r\nall of it");
 	close(origin);
 	rig_read_all(r, guest, got, sizeof(got), &reset);
@@ -643,16 +651,12 @@ a_server_that_reset_an_idle_connection_is_dialled_afresh(void **state)
 	struct rig *r = *state;
 	int guest = rig_connect(r), one, two;
 
-	rig_say(r, guest, GET("a.example"));
-	one = rig_accept(r);
-	rig_hear(r, one, GET("a.example"));
+	one = asked_origin(r, guest);
 	rig_say(r, one, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
 	assert_int_equal(setsockopt(one, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
 	close(one);
-	rig_say(r, guest, GET("a.example"));
-	two = rig_accept(r);
-	rig_hear(r, two, GET("a.example"));
+	two = asked_origin(r, guest);
 	rig_say(r, two, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
 	close(guest);
@@ -668,9 +672,7 @@ a_server_that_hangs_up_on_a_connection_used_before_is_no_bad_gateway(void **stat
 	int guest = rig_connect(r), origin;
 	bool reset;
 
-	rig_say(r, guest, GET("a.example"));
-	origin = rig_accept(r);
-	rig_hear(r, origin, GET("a.example"));
+	origin = asked_origin(r, guest);
 	rig_say(r, origin, OK("", "0"));
 	rig_hear(r, guest, OK("", "0"));
 	rig_say(r, guest, GET("a.example"));
@@ -680,9 +682,7 @@ a_server_that_hangs_up_on_a_connection_used_before_is_no_bad_gateway(void **stat
 	close(guest);
 
 	guest = rig_connect(r);
-	rig_say(r, guest, GET("a.example"));
-	origin = rig_accept(r);
-	rig_hear(r, origin, GET("a.example"));
+	origin = asked_origin(r, guest);
 	close(origin);
 	expect_page(r, guest, "502", "malformed");
 }
