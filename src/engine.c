@@ -236,7 +236,9 @@ net_hit(struct engine *e, const struct hit *from_net)
 	TERMINATE(h.alpn);
 	if (h.verdict >= VERDICT_COUNT || h.reason >= REASON_COUNT || h.via >= VIA_COUNT)
 		return;
-	g = guest_of_addr(e, &h.guest, h.guest_id);
+	/* That its address is its now the kernel said before the guest could ask. */
+	inventory_listen(e->inventory);
+	g = guest_of_addr(e, &h.guest, h.guest_id, h.time);
 	found = model_hit(e->model, &h, g != NULL ? g->id : 0,
 	    g != NULL ? g->name : addr_format(&h.guest, addr));
 	event_of_hit(e, &h, g, found);
@@ -245,12 +247,11 @@ net_hit(struct engine *e, const struct hit *from_net)
 static void
 net_flow(struct engine *e, const struct flow *from_net)
 {
-	static const struct addr none;
 	struct flow f = *from_net;
 	const struct guest *g;
 
 	TERMINATE(f.name);
-	g = guest_of_addr(e, &none, f.guest_id);
+	g = inventory_by_id(e->inventory, f.guest_id);
 	model_flow(e->model, &f, g != NULL ? g->id : 0);
 }
 
@@ -628,6 +629,7 @@ engine_new(struct event_base *base, const struct conf *conf, int priv_fd,
 	e->asker = asker_new(base, &e->conf, &asks);
 	inventory_asks(e->inventory, e->asker);
 	inventory_on_merge(e->inventory, guests_merged, e);
+	inventory_on_move(e->inventory, guest_moved, e);
 	e->control = control_new(base, &handler);
 	e->proxy_wanted = conf->proxy_run;
 	e->priv = msg_channel_new(base, priv_fd, ROLE_ENGINE, ROLE_PRIV, priv_frame, priv_lost, e);

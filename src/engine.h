@@ -311,8 +311,10 @@ bool	 learn_is_on(const struct engine *);
 void	 learn_json(const struct engine *, json_t *);
 
 /* ---- guests.c ---- */
-/* The guest behind a hit, a flow or a drop; NULL if none is known. */
-const struct guest	*guest_of_addr(struct engine *, const struct addr *, uint32_t hint);
+/* The guest behind a hit or a drop; NULL if none is known.  hint: net's word for it;
+ * when: it was, by the wall, in microseconds. */
+const struct guest	*guest_of_addr(struct engine *, const struct addr *, uint32_t hint,
+			    uint64_t when);
 const struct guest	*guest_of_drop(struct engine *, const struct drop *);
 /* By name; else a cause that lists names like it, caller frees. */
 char	*guest_named(struct engine *, const char *, const struct guest **);
@@ -323,6 +325,8 @@ void	 guests_stop_unguarded(struct engine *);
 const struct guest *guest_leak_news(struct engine *, enum nic_guard);
 /* After the inventory changed: tells net, freezes new addresses, notes events. */
 void	 guests_changed(void *engine);
+/* An address is another guest's now. */
+void	 guest_moved(const struct addr *, void *engine);
 /* Two guests have turned out to be one. */
 void	 guests_merged(uint32_t id, uint32_t from, void *engine);
 /* Tells net of every guest. */

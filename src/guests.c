@@ -47,17 +47,11 @@ guest_has_addr(const struct guest *g, const struct addr *a)
 }
 
 const struct guest *
-guest_of_addr(struct engine *e, const struct addr *a, uint32_t hint)
+guest_of_addr(struct engine *e, const struct addr *a, uint32_t hint, uint64_t when)
 {
-	const struct guest *hinted = hint != 0 ? inventory_by_id(e->inventory, hint) : NULL;
-	const struct guest *g;
-
-	/* net's word counts where it can be true: its ids may be those of an
-	 * engine that ran before this one. */
-	if (hinted != NULL && (a->family == 0 || guest_has_addr(hinted, a)))
-		return hinted;
-	g = a->family != 0 ? inventory_by_addr(e->inventory, a) : NULL;
-	return g != NULL ? g : hinted;
+	/* net's word counts where nobody else's does: it may not have heard yet that the
+	 * address is another's, and its ids may be those of an engine that ran before. */
+	return inventory_by_addr_at(e->inventory, a, when, hint);
 }
 
 const struct guest *
@@ -160,6 +154,15 @@ static void
 user_send(struct engine *e, const struct guest *g, uint32_t uid)
 {
 	guest_tell(e, g, (struct msg_guest){ .is_user = 1, .uid = uid });
+}
+
+/* Who has it may ask for something at once: net knows before the pass that judges all. */
+void
+guest_moved(const struct addr *a, void *arg)
+{
+	struct engine *e = arg;
+
+	guest_send(e, inventory_by_addr(e->inventory, a), a);
 }
 
 /* Its user, or every address of the guest that is not another's by now. */

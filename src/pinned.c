@@ -318,7 +318,8 @@ pinned_asked(struct engine *e, const struct msg_pin *m)
 
 	if (!asked_soundly(m))
 		return;
-	b.guest = guest_of_addr(e, &m->guest, m->guest_id);
+	inventory_listen(e->inventory);
+	b.guest = guest_of_addr(e, &m->guest, m->guest_id, now_wall());
 	guest = b.guest != NULL ? b.guest->name : "";
 	if (e->frozen_all || (b.guest != NULL && guest_frozen(e, b.guest))) {
 		answer_net(e, m->serial, false);

@@ -1,8 +1,9 @@
 /*
  * The inventory in time: a pass over all providers every [inventory] every, and
- * soon after the kernel says that a link or neighbour changed.  Changes come
- * in bursts, and a guest can cause as many as it likes, so the subscription
- * is not listened to between its first word and the pass that follows.
+ * soon after the kernel says that a link or neighbour changed.  Whose an address is
+ * from now on is taken from that word itself: the new holder's first connection may
+ * come before the pass.  A guest can cause as many changes as it likes, so that
+ * between two passes only so many are listened to.
  */
 #include "config.h"
 
@@ -28,7 +29,9 @@ enum {
 	SETTLE_US = 100 * 1000,		/* from the kernel's word to the pass */
 	QUIET_US = 500 * 1000,		/* between passes that changes cause, */
 	QUIET_TIMES = 10,		/* and so many times as long as a pass took */
-	DRAIN_SIZE = 16 << 10, DRAIN_MAX = 256,
+	NEWS_MAX = 4096,		/* between passes; a restart of 1,000 guests is less */
+	NEWS_AT_ONCE = 1024,
+	NEWS_LATE_US = 100 * 1000,	/* an address may have moved so long before we read of it */
 };
 
 static const struct provider providers[] = {
@@ -52,8 +55,11 @@ struct inventory {
 	void			*merged_arg;
 	size_t			 ports;			/* with a carrier */
 	char			*causes[PROVIDERS];	/* told already; NULL: fine */
-	int			 fd;			/* subscription, or -1 */
-	struct event		*tick, *soon, *word;
+	int			 fds[NEIGHBOURS_FDS];	/* subscriptions, or -1 */
+	struct event		*tick, *soon, *word[NEIGHBOURS_FDS];
+	size_t			 news;			/* since the latest pass */
+	void			(*moved)(const struct addr *, void *);
+	void			*moved_arg;
 	uint64_t		 last_pass;		/* now_mono() at its end */
 	uint64_t		 quiet;			/* microseconds after it */
 	void			(*changed)(void *);
@@ -82,6 +88,15 @@ ports_count(const struct sighting *s, size_t n)
 	return ports;
 }
 
+/* What was said until now the pass knows itself. */
+static void
+listen_anew(struct inventory *inv)
+{
+	for (int i = 0; inv->news >= NEWS_MAX && i < NEIGHBOURS_FDS; i++)
+		event_add(inv->word[i], NULL);
+	inv->news = 0;
+}
+
 static void
 pass(struct inventory *inv)
 {
@@ -95,6 +110,7 @@ pass(struct inventory *inv)
 		asker_sightings(inv->asker, inv->sightings, &n, SIGHTINGS_MAX);
 	guard_host_read(&inv->host);
 	inv->ports = ports_count(inv->sightings, n);
+	listen_anew(inv);
 	inventory_merge(inv, inv->sightings, n, now_wall());
 	inv->last_pass = now_mono();
 	inv->quiet = (inv->last_pass - began) * QUIET_TIMES;
@@ -108,26 +124,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	pass(arg);
 }
 
-/* Forgets what the kernel said: the pass asks for the whole. */
-static void
-drain(int fd)
-{
-	static char buf[DRAIN_SIZE];
-
-	for (int i = 0; i < DRAIN_MAX; i++) {
-		if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) <= 0)
-			break;
-	}
-}
-
 static void
 on_soon(evutil_socket_t fd, short what, void *arg)
 {
-	struct inventory *inv = arg;
-
-	drain(inv->fd);
-	pass(inv);
-	event_add(inv->word, NULL);
+	pass(arg);
 }
 
 void
@@ -143,9 +143,8 @@ inventory_hurry(struct inventory *inv)
 	uint64_t us = SETTLE_US;
 	struct timeval wait;
 
-	if (inv->base == NULL)
+	if (inv->base == NULL || event_pending(inv->soon, EV_TIMEOUT, NULL))
 		return;
-	event_del(inv->word);
 	if (since < inv->quiet && inv->quiet - since > us)
 		us = inv->quiet - since;
 	wait.tv_sec = (time_t)(us / 1000000);
@@ -153,15 +152,39 @@ inventory_hurry(struct inventory *inv)
 	event_add(inv->soon, &wait);
 }
 
-/* Links and neighbours are who a VM manager may have something new to say of. */
 static void
-on_word(evutil_socket_t fd, short what, void *arg)
+on_heard(const struct addr *a, const uint8_t mac[6], void *arg)
 {
 	struct inventory *inv = arg;
 
-	if (inv->asker != NULL)
+	if (join_hear(&inv->join, a, mac, now_wall()) && inv->moved != NULL)
+		inv->moved(a, inv->moved_arg);
+}
+
+/* Links and neighbours are who a VM manager may have something new to say of. */
+void
+inventory_listen(struct inventory *inv)
+{
+	const size_t before = inv->news;
+
+	for (int i = 0; inv->news < NEWS_MAX && i < NEIGHBOURS_FDS; i++) {
+		if (inv->fds[i] != -1)
+			inv->news += neighbours_news(inv->fds[i], &inv->conf.bridges, NEWS_AT_ONCE,
+			    on_heard, inv);
+	}
+	if (inv->news == before)
+		return;
+	for (int i = 0; inv->news >= NEWS_MAX && i < NEIGHBOURS_FDS; i++)
+		event_del(inv->word[i]);
+	if (inv->asker != NULL && !event_pending(inv->soon, EV_TIMEOUT, NULL))
 		asker_hurry(inv->asker);
 	inventory_hurry(inv);
+}
+
+static void
+on_word(evutil_socket_t fd, short what, void *arg)
+{
+	inventory_listen(arg);
 }
 
 static void
@@ -198,6 +221,13 @@ inventory_on_merge(struct inventory *inv, void (*fn)(uint32_t, uint32_t, void *)
 	inv->merged_arg = arg;
 }
 
+void
+inventory_on_move(struct inventory *inv, void (*fn)(const struct addr *, void *), void *arg)
+{
+	inv->moved = fn;
+	inv->moved_arg = arg;
+}
+
 const struct guard_host *
 inventory_host(const struct inventory *inv)
 {
@@ -214,7 +244,8 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 	inv->conf = *conf;
 	inv->changed = changed;
 	inv->arg = arg;
-	inv->fd = -1;
+	for (int i = 0; i < NEIGHBOURS_FDS; i++)
+		inv->fds[i] = -1;
 	inv->host.conf = &inv->conf;
 	inv->join.judge = judge;
 	inv->join.merged = merged;
@@ -223,13 +254,16 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 		return inv;
 	inv->host.master = link_master;
 	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
-	if ((inv->fd = neighbours_subscribe()) == -1)
+	if (!neighbours_subscribe(inv->fds))
 		log_warn("inventory: new guests show late, for the kernel does not tell of changes");
 	inv->tick = event_new(base, -1, EV_PERSIST, on_tick, inv);
 	inv->soon = event_new(base, -1, 0, on_soon, inv);
-	inv->word = event_new(base, inv->fd, EV_READ | EV_PERSIST, on_word, inv);
-	if (inv->tick == NULL || inv->soon == NULL || inv->word == NULL)
+	for (int i = 0; i < NEIGHBOURS_FDS; i++)
+		inv->word[i] = event_new(base, inv->fds[i], EV_READ | EV_PERSIST, on_word, inv);
+	if (inv->tick == NULL || inv->soon == NULL || inv->word[0] == NULL || inv->word[1] == NULL)
 		fatalx("inventory: out of memory");
+	for (int i = 0; i < NEIGHBOURS_FDS; i++)
+		event_add(inv->word[i], NULL);
 	tick_start(inv);
 	return inv;
 }
@@ -248,9 +282,11 @@ inventory_free(struct inventory *inv)
 		return;
 	event_end(inv->tick);
 	event_end(inv->soon);
-	event_end(inv->word);
-	if (inv->fd != -1)
-		close(inv->fd);
+	for (int i = 0; i < NEIGHBOURS_FDS; i++) {
+		event_end(inv->word[i]);
+		if (inv->fds[i] != -1)
+			close(inv->fds[i]);
+	}
 	for (size_t i = 0; i < PROVIDERS; i++)
 		free(inv->causes[i]);
 	join_free(&inv->join);
@@ -317,6 +353,17 @@ inventory_by_addr(const struct inventory *inv, const struct addr *a)
 	const struct node *n = join_by_addr(&inv->join, a);
 
 	return n != NULL ? &n->g : NULL;
+}
+
+const struct guest *
+inventory_by_addr_at(const struct inventory *inv, const struct addr *a, uint64_t when,
+    uint32_t before)
+{
+	const struct holding *h = join_holding(&inv->join, a);
+
+	if (h == NULL || when + NEWS_LATE_US < h->since)
+		return inventory_by_id(inv, before);
+	return h->node != NULL ? &h->node->g : NULL;
 }
 
 const struct guest *

@@ -125,6 +125,13 @@ const struct guard_host	*inventory_host(const struct inventory *);
 /* Two guests have turned out to be one: whoever counts by id adds up. */
 void			 inventory_on_merge(struct inventory *,
 			    void (*)(uint32_t id, uint32_t from, void *), void *arg);
+/* Between two passes an address is another guest's now, or nobody's that is known yet;
+ * what else has changed comes with the next. */
+void			 inventory_on_move(struct inventory *,
+			    void (*)(const struct addr *, void *), void *arg);
+/* Takes what the kernel has said until now: who had an address when something happened
+ * is known after it. */
+void			 inventory_listen(struct inventory *);
 /* Has it look soon. */
 void			 inventory_hurry(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);
@@ -134,6 +141,10 @@ size_t			 inventory_ports(const struct inventory *);
 const struct guest	*inventory_guest(const struct inventory *, size_t i);
 const struct guest	*inventory_by_id(const struct inventory *, uint32_t id);
 const struct guest	*inventory_by_addr(const struct inventory *, const struct addr *);
+/* Who had it at that time (wall, microseconds), if not for long: whoever has it since, or
+ * the guest of the id before. */
+const struct guest	*inventory_by_addr_at(const struct inventory *, const struct addr *,
+			    uint64_t when, uint32_t before);
 const struct guest	*inventory_by_mac(const struct inventory *, const uint8_t mac[6]);
 /* The guest behind a bridge's port, which a guest cannot forge as it can its MAC
  * and address. Of several the one with that mac (or NULL); none if that is not clear. */

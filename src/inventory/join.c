@@ -92,22 +92,35 @@ join_by_mac(const struct join *j, const uint8_t mac[6])
 	return mac_is_at(j, at, mac) ? j->by_mac[at].node : NULL;
 }
 
-struct node *
-join_by_addr(const struct join *j, const struct addr *a)
+static size_t
+addr_place(const struct join *j, const struct addr *a)
 {
 	size_t low = 0, high = j->naddr, mid;
-	int c;
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if ((c = addr_compare(a, &j->by_addr[mid].addr)) == 0)
-			return j->by_addr[mid].node;
-		if (c < 0)
+		if (addr_compare(a, &j->by_addr[mid].addr) <= 0)
 			high = mid;
 		else
 			low = mid + 1;
 	}
-	return NULL;
+	return low;
+}
+
+const struct holding *
+join_holding(const struct join *j, const struct addr *a)
+{
+	const size_t at = addr_place(j, a);
+
+	return at < j->naddr && addr_equal(&j->by_addr[at].addr, a) ? &j->by_addr[at] : NULL;
+}
+
+struct node *
+join_by_addr(const struct join *j, const struct addr *a)
+{
+	const struct holding *h = join_holding(j, a);
+
+	return h != NULL ? h->node : NULL;
 }
 
 void
@@ -267,7 +280,7 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 			if (now < k->addr_seen[a] ||
 			    now - k->addr_seen[a] <= GUEST_KEEP * second)
 				claims[m++] = (struct holding){ k->g.addrs[a], k,
-					k->addr_seen[a], 1 };
+					k->addr_seen[a], k->addr_since[a], 1 };
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -282,7 +295,8 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 		for (uint32_t a = 0; a < s[i].naddrs && a < GUEST_ADDRS; a++) {
 			if (of[i] != NULL || heard)
 				claims[m++] = (struct holding){ s[i].addrs[a], of[i],
-					age < now ? now - age : 0, heard || is_first_hand(&s[i]) ? 0 : 2 };
+					age < now ? now - age : 0, now,
+					heard || is_first_hand(&s[i]) ? 0 : 2 };
 		}
 	}
 	return m;
@@ -290,6 +304,17 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 
 /* Addresses arrive sorted, so they stand sorted: IPv4 first, link-local last.
  * A full guest loses the one not seen for longest. */
+static void
+address_take(struct node *n, uint32_t i)
+{
+	for (n->g.naddrs--; i < n->g.naddrs; i++) {
+		n->g.addrs[i] = n->g.addrs[i + 1];
+		n->addr_seen[i] = n->addr_seen[i + 1];
+		n->addr_since[i] = n->addr_since[i + 1];
+	}
+	memset(&n->g.addrs[n->g.naddrs], 0, sizeof(n->g.addrs[0]));
+}
+
 static void
 address_give(struct node *n, const struct holding *h)
 {
@@ -302,13 +327,10 @@ address_give(struct node *n, const struct holding *h)
 		}
 		if (h->seen <= n->addr_seen[oldest])
 			return;
-		n->g.naddrs--;
-		for (uint32_t i = oldest; i < n->g.naddrs; i++) {
-			n->g.addrs[i] = n->g.addrs[i + 1];
-			n->addr_seen[i] = n->addr_seen[i + 1];
-		}
+		address_take(n, oldest);
 	}
 	n->g.addrs[n->g.naddrs] = h->addr;
+	n->addr_since[n->g.naddrs] = h->since;
 	n->addr_seen[n->g.naddrs++] = h->seen;
 }
 
@@ -321,9 +343,48 @@ index_addresses(struct join *j)
 	for (size_t i = 0; i < j->n; i++) {
 		for (uint32_t a = 0; a < j->nodes[i]->g.naddrs; a++)
 			j->by_addr[j->naddr++] = (struct holding){ j->nodes[i]->g.addrs[a],
-				j->nodes[i], 0, 0 };
+				j->nodes[i], 0, j->nodes[i]->addr_since[a], 0 };
 	}
 	qsort(j->by_addr, j->naddr, sizeof(*j->by_addr), holding_compare);
+}
+
+/* The index's row for the address, a new one if need be. */
+static struct holding *
+holding_get(struct join *j, const struct addr *a)
+{
+	const size_t at = addr_place(j, a);
+
+	if (at == j->naddr || !addr_equal(&j->by_addr[at].addr, a)) {
+		j->by_addr = xreallocarray(j->by_addr, j->naddr + 1, sizeof(*j->by_addr));
+		memmove(&j->by_addr[at + 1], &j->by_addr[at], (j->naddr - at) * sizeof(*j->by_addr));
+		j->by_addr[at] = (struct holding){ .addr = *a };
+		j->naddr++;
+	}
+	return &j->by_addr[at];
+}
+
+bool
+join_hear(struct join *j, const struct addr *a, const uint8_t mac[6], uint64_t now)
+{
+	struct node *to = join_by_mac(j, mac), *from = join_by_addr(j, a);
+	struct holding *h;
+
+	/* One that nobody knows yet is the next pass's to make. */
+	if (from == to)
+		return false;
+	for (uint32_t i = 0; from != NULL && i < from->g.naddrs; i++) {
+		if (addr_equal(&from->g.addrs[i], a)) {
+			address_take(from, i);
+			break;
+		}
+	}
+	h = holding_get(j, a);
+	h->node = to;
+	h->seen = h->since = now;
+	j->heard = true;
+	if (to != NULL)
+		address_give(to, h);
+	return true;
 }
 
 void
@@ -399,6 +460,10 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 			continue;
 		if (best->weight == 2)
 			best->seen = now;
+		for (size_t k = i; k < to; k++) {
+			if (claims[k].node == best->node && claims[k].weight == 1)
+				best->since = claims[k].since;
+		}
 		address_give(best->node, best);
 	}
 	index_addresses(j);
@@ -547,6 +612,8 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	changed = nodes_remove(j, remove_merged, NULL);
 	if (changed)
 		index_addresses(j);
+	changed |= j->heard;
+	j->heard = false;
 	index_macs(j);
 	find_by_mac(j, s, n, of, now);
 	nics_settle(j, s, n, of, now);

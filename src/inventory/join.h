@@ -23,6 +23,7 @@ struct node {
 	struct node_key	keys[NODE_KEYS];
 	uint32_t	nkeys;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
+	uint64_t	addr_since[GUEST_ADDRS];	/* it has had it, the same */
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
 	uint64_t	nic_since[GUEST_NICS];	/* what was heard before is of another place */
 	bool		nic_listed[GUEST_NICS];	/* by a VM manager, once */
@@ -48,7 +49,7 @@ struct node {
 struct holding {
 	struct addr	addr;
 	struct node	*node;		/* NULL: somebody who is no guest */
-	uint64_t	seen;		/* wall, microseconds */
+	uint64_t	seen, since;	/* wall, microseconds */
 	uint8_t		weight;		/* 0 heard, 1 held before, 2 by hint */
 };
 
@@ -71,6 +72,7 @@ struct join {
 	void		*arg;
 	struct holding	*by_addr;	/* sorted */
 	size_t		 naddr;
+	bool		 heard;		/* an address moved since the latest pass */
 };
 
 /* Says only that a bridge or a port is there. */
@@ -82,6 +84,11 @@ bool		 join_pass(struct join *, const struct sighting *, size_t n, uint64_t now)
 bool		 join_forget(struct join *, const struct conf_names *bridges);
 struct node	*join_by_mac(const struct join *, const uint8_t mac[6]);
 struct node	*join_by_addr(const struct join *, const struct addr *);
+/* The same, and since when; NULL if nobody has had it. */
+const struct holding *join_holding(const struct join *, const struct addr *);
+/* Between two passes: that address was heard with that hardware address now.  True if
+ * another had it, or nobody. */
+bool		 join_hear(struct join *, const struct addr *, const uint8_t mac[6], uint64_t now);
 
 /* ---- join_key.c: VM managers' guests, and NICs ---- */
 /* Gives every sighting that has a key its guest, a new one if need be. */

@@ -180,8 +180,21 @@ neighbours_refresh(const struct conf *conf, struct sighting *list, size_t *n, si
 	return cause;
 }
 
-int
-neighbours_subscribe(void)
+bool
+neighbours_subscribe(int fds[NEIGHBOURS_FDS])
 {
-	return fds_socket_async(PF_ROUTE, SOCK_RAW, 0);
+	return (fds[0] = fds_socket_async(PF_ROUTE, SOCK_RAW, 0)) != -1;
+}
+
+/* The pass that follows asks for the whole. */
+size_t
+neighbours_news(int fd, const struct conf_names *bridges, size_t max,
+    void (*fn)(const struct addr *, const uint8_t mac[6], void *), void *arg)
+{
+	char word[2048];
+	size_t n = 0;
+
+	while (n < max && recv(fd, word, sizeof(word), MSG_DONTWAIT) > 0)
+		n++;
+	return n;
 }

@@ -16,6 +16,7 @@
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ enum {
 	DATAGRAM_SIZE = 64 << 10,
 	DEADLINE_US = 200 * 1000,	/* for one table */
 	RECEIVE_US = 50 * 1000,
+	NOTIFICATION_SIZE = 16 << 10,
+	NEWS_BUFFER = 4 << 20,
 };
 
 static int
@@ -109,6 +112,20 @@ route_socket(int flags, uint32_t groups)
 	return fd;
 }
 
+/* With a socket of its own: what a broken dump left unread is gone with it. */
+static char *
+dump_alone(struct nl_tables *t, uint16_t type, uint8_t family, uint8_t *buf)
+{
+	const int fd = route_socket(0, 0);
+	char *cause;
+
+	if (fd == -1)
+		return xasprintf("netlink: %s", strerror(errno));
+	cause = dump(fd, t, type, family, buf);
+	close(fd);
+	return cause;
+}
+
 char *
 neighbours_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
 {
@@ -124,21 +141,13 @@ neighbours_refresh(const struct conf *conf, struct sighting *list, size_t *n, si
 	struct nl_tables *t;
 	uint8_t *buf;
 	char *cause = NULL;
-	int fd;
 
 	if (conf->bridges.n == 0)
 		return NULL;
 	t = netlink_tables_new();
 	buf = xmalloc(DATAGRAM_SIZE);
-	for (size_t i = 0; cause == NULL && i < sizeof(dumps) / sizeof(dumps[0]); i++) {
-		/* A socket each: what a broken dump left unread is gone with it. */
-		if ((fd = route_socket(0, 0)) == -1) {
-			cause = xasprintf("netlink: %s", strerror(errno));
-			break;
-		}
-		cause = dump(fd, t, dumps[i].type, dumps[i].family, buf);
-		close(fd);
-	}
+	for (size_t i = 0; cause == NULL && i < sizeof(dumps) / sizeof(dumps[0]); i++)
+		cause = dump_alone(t, dumps[i].type, dumps[i].family, buf);
 	if (cause == NULL) {
 		netlink_sightings(t, &conf->bridges, list, n, max);
 		if (t->flooded[0] != '\0')
@@ -150,8 +159,88 @@ neighbours_refresh(const struct conf *conf, struct sighting *list, size_t *n, si
 	return cause;
 }
 
-int
-neighbours_subscribe(void)
+/* A change of a link is a long word, and there may be many: they must not crowd out
+ * who has which address. */
+bool
+neighbours_subscribe(int fds[NEIGHBOURS_FDS])
 {
-	return route_socket(SOCK_NONBLOCK, RTMGRP_NEIGH | RTMGRP_LINK);
+	const int most = NEWS_BUFFER;
+
+	fds[0] = route_socket(SOCK_NONBLOCK, RTMGRP_NEIGH);
+	fds[1] = route_socket(SOCK_NONBLOCK, RTMGRP_LINK);
+	/* What it allows is good too. */
+	if (fds[0] != -1)
+		setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &most, sizeof(most));
+	return fds[0] != -1 && fds[1] != -1;
+}
+
+struct news {
+	const struct conf_names	*bridges;
+	uint32_t		 link;		/* looked up last */
+	bool			 fits;
+	void			(*fn)(const struct addr *, const uint8_t mac[6], void *);
+	void			*arg;
+};
+
+static void
+on_news(const struct nl_neigh *row, void *arg)
+{
+	struct news *news = arg;
+	char name[IF_NAMESIZE];
+
+	if (row->link != news->link) {
+		news->link = row->link;
+		news->fits = if_indextoname(row->link, name) != NULL &&
+		    conf_names_fit(news->bridges, name);
+	}
+	if (news->fits)
+		news->fn(&row->addr, row->mac, news->arg);
+}
+
+/* Whose each address is now: some words were lost.  How many words that counts for. */
+static size_t
+neighbours_all(struct news *news)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	struct nl_tables *t = netlink_tables_new();
+	uint8_t *buf = xmalloc(DATAGRAM_SIZE);
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(families); i++)
+		free(dump_alone(t, RTM_GETNEIGH, families[i], buf));
+	for (size_t i = 0; i < t->nneighs; i++)
+		on_news(&t->neighs[i], news);
+	n = t->nneighs;
+	free(buf);
+	netlink_tables_free(t);
+	return n;
+}
+
+size_t
+neighbours_news(int fd, const struct conf_names *bridges, size_t max,
+    void (*fn)(const struct addr *, const uint8_t mac[6], void *), void *arg)
+{
+	struct news news = { .bridges = bridges, .fn = fn, .arg = arg };
+	struct sockaddr_nl from;
+	uint8_t word[NOTIFICATION_SIZE];
+	socklen_t len;
+	bool lost = false;
+	ssize_t got;
+	size_t n;
+
+	for (n = 0; n < max; n++) {
+		len = sizeof(from);
+		got = recvfrom(fd, word, sizeof(word), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+		if (got == -1 && errno == ENOBUFS) {
+			lost = true;
+			continue;
+		}
+		if (got == -1)
+			break;
+		if (len == sizeof(from) && from.nl_pid == 0)
+			netlink_news(word, (size_t)got, on_news, &news);
+	}
+	if (lost)
+		n += neighbours_all(&news);
+	return n;
 }

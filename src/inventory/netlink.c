@@ -211,6 +211,13 @@ addr_is_guest(const struct addr *a)
 	return a->family == 6 && a->bytes[0] != 0xff && memcmp(a->bytes, none, 15) != 0;
 }
 
+/* The address's holder was heard, or set by hand. */
+static bool
+neigh_holds(const struct nl_neigh *n)
+{
+	return (n->state & (STATE_HEARD | STATE_PERMANENT)) != 0 && addr_is_guest(&n->addr);
+}
+
 static void
 neigh_add(struct nl_tables *t, const struct nl_neigh *n)
 {
@@ -220,8 +227,7 @@ neigh_add(struct nl_tables *t, const struct nl_neigh *n)
 	if (n->fdb) {
 		if (n->master != 0 && (n->state & STATE_PERMANENT) == 0)
 			fdb_add(t, n);
-	} else if ((n->state & (STATE_HEARD | STATE_PERMANENT)) != 0 && addr_is_guest(&n->addr) &&
-	    t->nneighs < NETLINK_NEIGHS_MAX)
+	} else if (neigh_holds(n) && t->nneighs < NETLINK_NEIGHS_MAX)
 		t->neighs[t->nneighs++] = *n;
 }
 
@@ -236,43 +242,70 @@ netlink_add_neigh(struct nl_tables *t, const struct nl_neigh *n, bool fixed)
 	neigh_add(t, &row);
 }
 
-static void
-neigh_parse(struct nl_tables *t, struct bytes b)
+static bool
+neigh_parse(struct nl_neigh *n, struct bytes b)
 {
-	struct nl_neigh n = { 0 };
 	struct bytes value;
 	uint16_t type;
 	uint8_t family;
 
 	if (b.len < NEIGH_FIXED)
-		return;
+		return false;
 	family = b.p[0];
 	if (family != FAMILY_INET && family != FAMILY_INET6 && family != FAMILY_BRIDGE)
-		return;
-	n.fdb = family == FAMILY_BRIDGE;
-	n.link = get32(b.p + NEIGH_INDEX);
-	n.state = get16(b.p + NEIGH_STATE);
+		return false;
+	memset(n, 0, sizeof(*n));
+	n->fdb = family == FAMILY_BRIDGE;
+	n->link = get32(b.p + NEIGH_INDEX);
+	n->state = get16(b.p + NEIGH_STATE);
 	skip(&b, NEIGH_FIXED);
 	while (attr_next(&b, &type, &value))
-		neigh_attr(&n, family, type, &value);
-	neigh_add(t, &n);
+		neigh_attr(n, family, type, &value);
+	return true;
+}
+
+/* The next message; false at the end, and where lengths contradict. */
+static bool
+message_next(struct bytes *b, uint16_t *type, struct bytes *body)
+{
+	size_t size;
+
+	if (b->len < MSG_HEADER || (size = get32(b->p)) < MSG_HEADER || size > b->len)
+		return false;
+	*type = get16(b->p + 4);
+	body->p = b->p + MSG_HEADER;
+	body->len = size - MSG_HEADER;
+	skip(b, size);
+	return true;
+}
+
+void
+netlink_news(const uint8_t *data, size_t len, void (*fn)(const struct nl_neigh *, void *),
+    void *arg)
+{
+	struct bytes b = { data, len }, body;
+	struct nl_neigh n;
+	uint16_t type;
+
+	while (message_next(&b, &type, &body)) {
+		if (type == MSG_NEWNEIGH && neigh_parse(&n, body) && !n.fdb && neigh_holds(&n) &&
+		    mac_is_guest(n.mac))
+			fn(&n, arg);
+	}
 }
 
 enum nl_result
 netlink_parse(struct nl_tables *t, const uint8_t *data, size_t len, const char **why)
 {
 	struct bytes b = { data, len }, body;
+	struct nl_neigh n;
 	uint16_t type;
-	size_t size;
 
 	while (b.len > 0) {
-		if (b.len < MSG_HEADER || (size = get32(b.p)) < MSG_HEADER || size > b.len) {
+		if (!message_next(&b, &type, &body)) {
 			*why = "a netlink message contradicts its length";
 			return NL_BROKEN;
 		}
-		type = get16(b.p + 4);
-		body.p = b.p + MSG_HEADER;
-		body.len = size - MSG_HEADER;
 		if (type == MSG_DONE)
 			return NL_DONE;
 		if (type == MSG_ERROR) {
@@ -281,9 +314,8 @@ netlink_parse(struct nl_tables *t, const uint8_t *data, size_t len, const char *
 		}
 		if (type == MSG_NEWLINK)
 			link_parse(t, body);
-		else if (type == MSG_NEWNEIGH)
-			neigh_parse(t, body);
-		skip(&b, size);
+		else if (type == MSG_NEWNEIGH && neigh_parse(&n, body))
+			neigh_add(t, &n);
 	}
 	return NL_MORE;
 }

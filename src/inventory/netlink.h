@@ -56,6 +56,10 @@ void			 netlink_tables_clear(struct nl_tables *);
 /* Adds what one datagram says. NL_BROKEN sets *why to a static phrase. What is
  * beyond the tables' size is left out. */
 enum nl_result		 netlink_parse(struct nl_tables *, const uint8_t *, size_t, const char **why);
+/* Calls fn for each address that a notification's datagram gives to a hardware address,
+ * on whatever link. */
+void			 netlink_news(const uint8_t *, size_t, void (*fn)(const struct nl_neigh *, void *),
+			    void *arg);
 /* The same rows from a system without netlink. fixed: set by hand, so it does not
  * say when it was heard. */
 void			 netlink_add_link(struct nl_tables *, const struct nl_link *);

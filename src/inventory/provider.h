@@ -57,7 +57,14 @@ char		*libvirt_refresh(const struct conf *, struct sighting *, size_t *n, size_t
 char		*bootpd_leases_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 char		*qemu_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 
-/* A descriptor that becomes readable when links or neighbours change, or -1. */
-int		 neighbours_subscribe(void);
+/* Descriptors that become readable when links or neighbours change, -1 where one does
+ * for both; false if none does. */
+enum { NEIGHBOURS_FDS = 2 };
+bool		 neighbours_subscribe(int fds[NEIGHBOURS_FDS]);
+/* Takes what one of them has to say, at most that many words; how many it took.  Calls
+ * fn for each address that was heard with a hardware address behind one of the bridges,
+ * where the system tells that. */
+size_t		 neighbours_news(int fd, const struct conf_names *bridges, size_t max,
+		    void (*fn)(const struct addr *, const uint8_t mac[6], void *), void *arg);
 
 #endif

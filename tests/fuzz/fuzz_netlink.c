@@ -10,6 +10,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+static void
+on_news(const struct nl_neigh *n, void *arg)
+{
+	if (!mac_is_guest(n->mac) || (n->addr.family != 4 && n->addr.family != 6))
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -25,6 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (netlink_parse(t, data, len, &why) == NL_BROKEN && why == NULL)
 		abort();
 	netlink_sightings(t, &names, list, &n, 256);
+	netlink_news(data, len, on_news, NULL);
 	for (size_t i = 0; i < n; i++) {
 		if ((list[i].has_mac && !mac_is_guest(list[i].mac)) ||
 		    memchr(list[i].bridge, '\0', GH_IFNAME_SIZE) == NULL ||

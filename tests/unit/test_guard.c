@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "inventory/guard.h"
+#include "inventory/join.h"
 #include "inventory/listeners.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
@@ -687,6 +688,87 @@ a_user_mode_nic_beside_a_guarded_one_is_told(void **state)
 	assert_int_equal(only()->nnics, 2);
 }
 
+static struct addr
+an_address(const char *text)
+{
+	struct addr a;
+
+	assert_true(addr_parse(text, &a));
+	return a;
+}
+
+/* Between two passes, by the kernel's word alone: when they may use it already. */
+static void
+an_address_is_its_new_holders_at_once(void **state)
+{
+	const uint8_t first[6] = { 2, 0, 0, 0, 0, 1 }, second_mac[6] = { 2, 0, 0, 0, 0, 2 };
+	const uint8_t stranger[6] = { 2, 0, 0, 0, 0, 9 };
+	const struct addr a = an_address("10.9.0.1"), b = an_address("10.9.0.2");
+	const struct addr fresh = an_address("10.9.0.3"), nobodys = an_address("10.9.0.4");
+	struct join j = { 0 };
+
+	heard(1, "10.9.0.1", "virbr0");
+	heard(2, "10.9.0.2", "virbr0");
+	join_pass(&j, rows, nrows, start);
+	assert_int_equal(join_holding(&j, &a)->since, start);
+	assert_false(join_hear(&j, &a, first, start + second));
+	assert_int_equal(join_holding(&j, &a)->since, start);
+	assert_false(join_hear(&j, &nobodys, stranger, start + second));
+
+	/* They swap. */
+	assert_true(join_hear(&j, &a, second_mac, start + 2 * second));
+	assert_true(join_hear(&j, &b, first, start + 2 * second));
+	assert_ptr_equal(join_by_addr(&j, &a), join_by_mac(&j, second_mac));
+	assert_ptr_equal(join_by_addr(&j, &b), join_by_mac(&j, first));
+	assert_int_equal(join_holding(&j, &a)->since, start + 2 * second);
+	assert_int_equal(join_by_mac(&j, first)->g.naddrs, 1);
+	/* One more, and one that a guest takes that nobody knows yet. */
+	assert_true(join_hear(&j, &fresh, first, start + 3 * second));
+	assert_true(join_hear(&j, &a, stranger, start + 3 * second));
+	assert_null(join_by_addr(&j, &a));
+	assert_int_equal(join_by_mac(&j, second_mac)->g.naddrs, 0);
+
+	/* The pass that follows says the same, and that something changed. */
+	nrows = 0;
+	heard(1, "10.9.0.2", "virbr0");
+	heard(1, "10.9.0.3", "virbr0");
+	heard(9, "10.9.0.1", "virbr0");
+	assert_true(join_pass(&j, rows, nrows, start + 4 * second));
+	assert_int_equal(join_holding(&j, &b)->since, start + 2 * second);
+	assert_ptr_equal(join_by_addr(&j, &a), join_by_mac(&j, stranger));
+	/* Back where it was heard first: since now. */
+	assert_true(join_hear(&j, &b, stranger, start + 5 * second));
+	assert_true(join_pass(&j, rows, nrows, start + 6 * second));
+	assert_int_equal(join_holding(&j, &b)->since, start + 6 * second);
+	join_free(&j);
+	nrows = 0;
+}
+
+/* A guest has so many addresses and no more, of which it loses the oldest. */
+static void
+an_address_too_many_is_heard_too(void **state)
+{
+	const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+	struct join j = { 0 };
+	char text[32];
+
+	heard(1, "10.9.0.1", "virbr0");
+	join_pass(&j, rows, nrows, start);
+	for (unsigned i = 2; i < 4 * GUEST_ADDRS; i++) {
+		struct addr a;
+
+		snprintf(text, sizeof(text), "10.9.0.%u", i);
+		a = an_address(text);
+		assert_true(join_hear(&j, &a, mac, start + i * second));
+		assert_ptr_equal(join_by_addr(&j, &a), join_by_mac(&j, mac));
+	}
+	assert_int_equal(join_by_mac(&j, mac)->g.naddrs, GUEST_ADDRS);
+	join_pass(&j, rows, nrows, start + 100 * second);
+	assert_int_equal(join_by_mac(&j, mac)->g.naddrs, GUEST_ADDRS);
+	join_free(&j);
+	nrows = 0;
+}
+
 /* 200 guests come, go and swap addresses for a minute: whoever had an address when
  * it was heard is who it is found by. */
 static void
@@ -828,6 +910,8 @@ main(void)
 		TEST(the_worst_nic_counts),
 		TEST(a_row_without_hardware_address_completes_the_only_nic),
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
+		TEST(an_address_is_its_new_holders_at_once),
+		TEST(an_address_too_many_is_heard_too),
 		TEST(attribution_holds_through_churn),
 		TEST(ports_of_this_host_are_read_but_those_of_the_loopback),
 		TEST(netstat_tells_which_ports_a_guest_could_reach),

@@ -376,6 +376,41 @@ a_neigh(uint8_t family, uint32_t link, uint16_t state, const char *address, cons
 
 static const struct conf_names bridges = { 1, { "virbr*" } };
 
+static char news[512];
+
+static void
+on_news(const struct nl_neigh *n, void *arg)
+{
+	char address[ADDR_TEXT_SIZE];
+	const size_t len = strlen(news);
+
+	snprintf(news + len, sizeof(news) - len, "%u %s %02x;", (unsigned)n->link,
+	    addr_format(&n->addr, address), n->mac[5]);
+}
+
+/* What tells of no holder of an address is no news: a forwarding row, one that was never
+ * answered, a bridge's own address, a link. */
+static void
+news_of_neighbours_are_who_holds_an_address(void **state)
+{
+	news[0] = '\0';
+	a_link(4, "virbr0", 0, true);
+	a_neigh(2, 4, 0x02, "10.9.0.2", "52:54:00:00:00:02", 0);
+	a_neigh(10, 5, 0x04, "fd00::3", "52:54:00:00:00:03", 5000);
+	a_neigh(7, 6, 0x02, "", "52:54:00:00:00:04", 0);
+	a_neigh(2, 4, 0x20, "10.9.0.5", "52:54:00:00:00:05", 0);
+	a_neigh(2, 4, 0x02, "10.9.0.6", "01:00:5e:00:00:06", 0);
+	netlink_news(dgram, dlen, on_news, NULL);
+	assert_string_equal(news, "4 10.9.0.2 02;5 fd00::3 03;");
+	/* Cut anywhere it tells less. */
+	for (size_t n = 0; n < dlen; n++) {
+		news[0] = '\0';
+		netlink_news(dgram, n, on_news, NULL);
+		assert_true(strncmp(news, "4 10.9.0.2 02;5 fd00::3 03;", strlen(news)) == 0);
+	}
+	dlen = 0;
+}
+
 static enum nl_result
 listed(void)
 {
@@ -587,6 +622,7 @@ main(void)
 		cmocka_unit_test_setup(what_is_not_a_guest_is_left_out, setup),
 		cmocka_unit_test_setup(a_flood_of_hardware_addresses_makes_no_guests, setup),
 		cmocka_unit_test_setup(a_datagram_that_lies_is_refused_or_cut, setup),
+		cmocka_unit_test_setup(news_of_neighbours_are_who_holds_an_address, setup),
 		cmocka_unit_test_setup(this_hosts_tables_can_be_listed, setup),
 		cmocka_unit_test_setup(a_guarded_uid_runs_while_it_has_a_process, setup),
 	};
