@@ -173,9 +173,15 @@ const struct option option_table[] = {
 	    "Whose VMs are asked for: commands of VM managers run as them, never as root.\n"
 	    "None: everyone who can log in here and has VMs." },
 	{ "inventory", "managers", TYPE_NAMES, AT(managers), 0, 0,
-	    "tart, lima, container, utm, multipass, incus, lxd, virsh, ps", "names",
+	    "tart, lima, colima, container, utm, multipass, incus, lxd, virsh, ps", "names",
 	    "Which VM managers are asked, where they are installed. Providers of your own, in\n"
 	    "sections [provider NAME], are asked besides." },
+	{ "inventory", "tart-home", TYPE_HOME, AT(tart_home), 0, 0, "~/.tart", "path",
+	    "Where tart keeps a user's VMs, as TART_HOME says; ~/ is that user's home." },
+	{ "inventory", "lima-home", TYPE_HOME, AT(lima_home), 0, 0, "~/.lima", "path",
+	    "Where Lima does, as LIMA_HOME says." },
+	{ "inventory", "colima-home", TYPE_HOME, AT(colima_home), 0, 0, "~/.colima/_lima", "path",
+	    "Where Colima does: _lima in its own directory." },
 	{ "inventory", "path", TYPE_GLOBS, AT(command_path), 0, 0,
 	    "/opt/homebrew/bin, /usr/local/bin, /usr/bin, /bin, /usr/sbin, /sbin, /snap/bin, "
 	    "/Applications/UTM.app/Contents/MacOS", "directories",

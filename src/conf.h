@@ -132,6 +132,9 @@ struct conf {
 	uint32_t		inventory_seconds;
 	struct conf_accounts	inventory_users;	/* whose VMs; none: found out */
 	struct conf_names	managers;	/* asked for guests; globs */
+	/* Where a user's VMs are kept; "~/" is that user's home. */
+	char			tart_home[CONF_PATH_SIZE], lima_home[CONF_PATH_SIZE],
+				colima_home[CONF_PATH_SIZE];
 	char			command_path[CONF_PATH_SIZE];	/* directories, ", " between */
 	/* [provider NAME] */
 	struct conf_provider	providers[CONF_PROVIDERS_MAX];

@@ -15,6 +15,7 @@ enum option_type {
 	TYPE_BOOL,
 	TYPE_ACCOUNT,		/* char[32]: a user or group name */
 	TYPE_PATH,		/* char[CONF_PATH_SIZE], absolute */
+	TYPE_HOME,		/* the same, or "~/" and a path below a user's home */
 	TYPE_GLOBS,		/* the same, several with ", " between, or none */
 	TYPE_DIRS,		/* char[2][CONF_PATH_SIZE] */
 	TYPE_NUMBER,		/* uint32_t */

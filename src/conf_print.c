@@ -48,6 +48,7 @@ list_length(const struct conf *c, const struct option *o)
 	case TYPE_CHAIN:
 		return c->chain_host[0] != '\0';
 	case TYPE_PATH:
+	case TYPE_HOME:
 		return *(const char *)const_field(c, o) != '\0';
 	default:
 		return 1;
@@ -76,6 +77,7 @@ value_print(const struct conf *c, const struct option *o, uint32_t i, FILE *f)
 		break;
 	case TYPE_ACCOUNT:
 	case TYPE_PATH:
+	case TYPE_HOME:
 	case TYPE_GLOBS:
 		fputs(const_field(c, o), f);
 		break;

@@ -96,6 +96,19 @@ read_path(struct conf *c, const struct option *o, char *value)
 	return cause;
 }
 
+/* Without ":", which would be two places. */
+static char *
+read_home(struct conf *c, const struct option *o, char *value)
+{
+	const bool below = strncmp(value, "~/", 2) == 0 && value[2] != '\0';
+	char *cause = strchr(value, ':') != NULL ? xasprintf("\"%s\" has a \":\" in it", value) :
+	    check_path(below ? value + 1 : value);
+
+	if (cause == NULL)
+		copy_string(field(c, o), value, CONF_PATH_SIZE);
+	return cause;
+}
+
 static char *
 read_globs(struct conf *c, const struct option *o, char *value)
 {
@@ -560,6 +573,7 @@ static const struct {
 	[TYPE_BOOL] = { read_bool, false },
 	[TYPE_ACCOUNT] = { read_account, false },
 	[TYPE_PATH] = { read_path, false },
+	[TYPE_HOME] = { read_home, false },
 	[TYPE_GLOBS] = { read_globs, true },
 	[TYPE_DIRS] = { read_dirs, true },
 	[TYPE_NUMBER] = { read_number, false },

@@ -66,12 +66,12 @@ user_find(const struct priv_run *r, uid_t uid)
 
 static bool
 line_make(struct command_line *line, const struct conf *conf, const struct msg_run *m,
-    const struct inventory_user *u)
+    const struct command_place *place)
 {
 	const struct conf_command *c;
 
 	if (m->command != COMMAND_CUSTOM)
-		return command_fill(line, (enum inventory_command)m->command, m->key, u->home);
+		return command_fill(line, (enum inventory_command)m->command, m->key, place->path);
 	if (m->custom >= conf->nproviders)
 		return false;
 	c = &conf->providers[m->custom].command;
@@ -84,7 +84,7 @@ line_make(struct command_line *line, const struct conf *conf, const struct msg_r
 /* NULL or a cause. */
 static char *
 command_start(struct priv_run *r, const struct msg_run *m, const struct inventory_user *u,
-    const struct command_line *line, int fd[2])
+    const struct command_line *line, const struct command_place *place, int fd[2])
 {
 	const struct manager_command *row = command_row((enum inventory_command)m->command);
 	char path[CONF_PATH_SIZE];
@@ -96,7 +96,8 @@ command_start(struct priv_run *r, const struct msg_run *m, const struct inventor
 
 	command_path(r->conf, path);
 	if (row != NULL) {
-		job.marker = row->marker;
+		job.marker = row->home != NULL ? place->path : row->marker;
+		job.env = row->home != NULL ? place->env : NULL;
 		job.seconds = row->seconds;
 		job.lasting = row->lasting;
 	}
@@ -110,15 +111,18 @@ priv_run_frame(struct priv_run *r, const struct msg_run *m)
 {
 	struct msg_output output = { .serial = m->serial };
 	struct command_line line;
+	struct command_place place;
 	const struct inventory_user *u = user_find(r, (uid_t)m->uid);
 	char *cause;
 	int fd[2];
 
+	if (u != NULL)
+		command_home(r->conf, (enum inventory_command)m->command, u->home, &place);
 	if (u == NULL)
 		refuse(r, m->serial, "asked to run a command as somebody who is no inventory user");
-	else if (!line_make(&line, r->conf, m, u))
+	else if (!line_make(&line, r->conf, m, &place))
 		refuse(r, m->serial, "asked to run a command that does not fit");
-	else if ((cause = command_start(r, m, u, &line, fd)) != NULL) {
+	else if ((cause = command_start(r, m, u, &line, &place, fd)) != NULL) {
 		refuse(r, m->serial, cause);
 		free(cause);
 	} else {

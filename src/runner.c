@@ -83,16 +83,21 @@ become(const struct runner_user *u)
 }
 
 static void
-set_env(const struct runner_user *u, const char *path, char *env[], char space[][PATH_SIZE])
+set_env(const struct runner_job *job, char *env[], char space[][PATH_SIZE])
 {
+	const struct runner_user *u = &job->user;
+
 	snprintf(space[0], PATH_SIZE, "HOME=%s", u->home);
 	snprintf(space[1], PATH_SIZE, "USER=%s", u->name);
 	snprintf(space[2], PATH_SIZE, "LOGNAME=%s", u->name);
-	snprintf(space[3], PATH_SIZE, "PATH=%s", path);
+	snprintf(space[3], PATH_SIZE, "PATH=%s", job->path);
 	snprintf(space[4], PATH_SIZE, "LANG=C.UTF-8");
 	for (int i = 0; i < 5; i++)
 		env[i] = space[i];
-	env[5] = NULL;
+	env[5] = job->env != NULL ? space[5] : NULL;
+	env[6] = NULL;
+	if (job->env != NULL)
+		snprintf(space[5], PATH_SIZE, "%s", job->env);
 }
 
 /* Tries each directory; errno of the first that is more than "not there". */
@@ -200,9 +205,9 @@ marker_is_there(const struct runner_job *job)
 static void __attribute__((noreturn))
 child(const struct runner_job *job, const int theirs[STREAMS], int report)
 {
-	static char space[5][PATH_SIZE];
+	static char space[6][PATH_SIZE];
 	const struct rlimit none = { 0, 0 };
-	char *env[6];
+	char *env[7];
 	sigset_t empty;
 
 	setsid();
@@ -229,7 +234,7 @@ child(const struct runner_job *job, const int theirs[STREAMS], int report)
 		give_up(report, STEP_BECOME);
 	if (job->lasting && !drain_start(report))
 		give_up(report, STEP_STREAMS);
-	set_env(&job->user, job->path, env, space);
+	set_env(job, env, space);
 	exec_on_path(job, env);
 	give_up(report, STEP_EXEC);
 }

@@ -28,6 +28,7 @@ struct runner_job {
 	const char		*path;		/* "/usr/local/bin:/usr/bin" */
 	const char		*marker;	/* must exist: below the home, or one of some
 						 * absolute paths with ":" between; NULL: none */
+	const char		*env;		/* one more variable, "NAME=value", or NULL */
 	const char		*input;		/* for its stdin, at most RUNNER_INPUT_MAX, or NULL */
 	unsigned		 seconds;	/* it may take; then its session is killed */
 	bool			 lasting;	/* or, of those, it is left alone */

@@ -7,31 +7,45 @@
 
 #include "inventory/inventory.h"
 #include "text.h"
+#include "xmalloc.h"
 
 enum { LIST_SECONDS = 15, ACT_SECONDS = 120, LASTING_SECONDS = 5 };
 
 #define LIST(...)	{ __VA_ARGS__, NULL }
 #define SYSTEM	"qemu:///system"
 
-static const struct manager_command table[COMMAND_COUNT] = {
-	[COMMAND_TART_LIST] = { "tart list", LIST("tart", "list", "--format", "json"), ".tart",
-	    LIST_SECONDS, false, false },
-	[COMMAND_TART_IP] = { "tart ip", LIST("tart", "ip", "%k"), ".tart", LIST_SECONDS, true, false },
-	[COMMAND_TART_CONFIG] = { "cat config.json", LIST("/bin/cat", "%h/.tart/vms/%k/config.json"),
-	    ".tart", LIST_SECONDS, true, false },
-	[COMMAND_TART_START] = { "tart run", LIST("tart", "run", "--no-graphics", "%k"), ".tart",
-	    LASTING_SECONDS, true, true },
-	[COMMAND_TART_STOP] = { "tart stop", LIST("tart", "stop", "%k"), ".tart", ACT_SECONDS, true,
-	    false },
+static const struct command_home
+	tart_home = { "TART_HOME", offsetof(struct conf, tart_home) },
+	lima_home = { "LIMA_HOME", offsetof(struct conf, lima_home) },
+	colima_home = { "LIMA_HOME", offsetof(struct conf, colima_home) };
 
-	[COMMAND_LIMA_LIST] = { "limactl list", LIST("limactl", "list", "--json"), ".lima",
-	    LIST_SECONDS, false, false },
-	[COMMAND_LIMA_NETWORKS] = { "limactl network list", LIST("limactl", "network", "list",
-	    "--json"), ".lima", LIST_SECONDS, false, false },
-	[COMMAND_LIMA_START] = { "limactl start", LIST("limactl", "start", "--tty=false", "%k"), ".lima",
-	    ACT_SECONDS, true, false },
-	[COMMAND_LIMA_STOP] = { "limactl stop", LIST("limactl", "stop", "%k"), ".lima", ACT_SECONDS,
-	    true, false },
+#define LIMA(name, home)									\
+	[COMMAND_##name##_LIST] = { "limactl list", LIST("limactl", "list", "--json"), NULL,	\
+	    LIST_SECONDS, false, false, &home },						\
+	[COMMAND_##name##_NETWORKS] = { "limactl network list", LIST("limactl", "network",	\
+	    "list", "--json"), NULL, LIST_SECONDS, false, false, &home },			\
+	[COMMAND_##name##_START] = { "limactl start", LIST("limactl", "start", "--tty=false",	\
+	    "%k"), NULL, ACT_SECONDS, true, false, &home },					\
+	[COMMAND_##name##_STOP] = { "limactl stop", LIST("limactl", "stop", "%k"), NULL,	\
+	    ACT_SECONDS, true, false, &home },							\
+	[COMMAND_##name##_OFF] = { "limactl stop --force", LIST("limactl", "stop", "--force",	\
+	    "%k"), NULL, ACT_SECONDS, true, false, &home }
+
+static const struct manager_command table[COMMAND_COUNT] = {
+	[COMMAND_TART_LIST] = { "tart list", LIST("tart", "list", "--format", "json"), NULL,
+	    LIST_SECONDS, false, false, &tart_home },
+	[COMMAND_TART_IP] = { "tart ip", LIST("tart", "ip", "%k"), NULL, LIST_SECONDS, true, false,
+	    &tart_home },
+	[COMMAND_TART_CONFIG] = { "cat config.json", LIST("/bin/cat", "%h/vms/%k/config.json"), NULL,
+	    LIST_SECONDS, true, false, &tart_home },
+	[COMMAND_TART_START] = { "tart run", LIST("tart", "run", "--no-graphics", "%k"), NULL,
+	    LASTING_SECONDS, true, true, &tart_home },
+	[COMMAND_TART_STOP] = { "tart stop", LIST("tart", "stop", "%k"), NULL, ACT_SECONDS, true,
+	    false, &tart_home },
+
+	LIMA(LIMA, lima_home),
+	/* Colima's VMs are Lima's, in a home of their own. */
+	LIMA(COLIMA, colima_home),
 
 	[COMMAND_CONTAINER_LIST] = { "container list", LIST("container", "list", "--all", "--format",
 	    "json"), "Library/Application Support/com.apple.container", LIST_SECONDS, false, false },
@@ -80,8 +94,6 @@ static const struct manager_command table[COMMAND_COUNT] = {
 	[COMMAND_VIRSH_STOP] = { "virsh shutdown", LIST("virsh", "-q", "-c", SYSTEM, "shutdown", "%k"),
 	    NULL, ACT_SECONDS, true, false },
 
-	[COMMAND_LIMA_OFF] = { "limactl stop --force", LIST("limactl", "stop", "--force", "%k"), ".lima",
-	    ACT_SECONDS, true, false },
 	[COMMAND_INCUS_OFF] = { "incus stop --force", LIST("incus", "stop", "--force", "--project", "%p",
 	    "%n"), NULL, ACT_SECONDS, true, false },
 	[COMMAND_LXD_OFF] = { "lxc stop --force", LIST("lxc", "stop", "--force", "--project", "%p", "%n"),
@@ -98,6 +110,27 @@ const struct manager_command *
 command_row(enum inventory_command c)
 {
 	return c > COMMAND_NONE && c < COMMAND_COUNT && table[c].name != NULL ? &table[c] : NULL;
+}
+
+bool
+command_home(const struct conf *conf, enum inventory_command c, const char *user_home,
+    struct command_place *place)
+{
+	const struct manager_command *row = command_row(c);
+	const char *path;
+
+	if (row == NULL || row->home == NULL) {
+		copy_string(place->path, user_home, sizeof(place->path));
+		place->env[0] = '\0';
+		return false;
+	}
+	path = (const char *)conf + row->home->offset;
+	if (strncmp(path, "~/", 2) == 0)
+		snprintf(place->path, sizeof(place->path), "%s/%s", user_home, path + 2);
+	else
+		copy_string(place->path, path, sizeof(place->path));
+	snprintf(place->env, sizeof(place->env), "%s=%s", row->home->variable, place->path);
+	return true;
 }
 
 const char *

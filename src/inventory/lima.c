@@ -162,3 +162,13 @@ const struct manager lima_manager = {
 	.stop = COMMAND_LIMA_STOP,
 	.off = COMMAND_LIMA_OFF,
 };
+
+const struct manager colima_manager = {
+	.name = "colima",
+	.list = COMMAND_COLIMA_LIST,
+	.list_parse = list_parse,
+	.detail = { { COMMAND_COLIMA_NETWORKS, .running_only = false, .parse = networks_parse } },
+	.start = COMMAND_COLIMA_START,
+	.stop = COMMAND_COLIMA_STOP,
+	.off = COMMAND_COLIMA_OFF,
+};

@@ -41,7 +41,7 @@ struct manager {
 /* Those that are asked on this kind of system, NULL behind them. managers_*.c */
 enum { MANAGERS_MAX = 12 };
 extern const struct manager *const managers_here[MANAGERS_MAX];
-extern const struct manager tart_manager, lima_manager, container_manager, utm_manager,
-    multipass_manager, incus_manager, lxd_manager, virsh_manager, ps_manager;
+extern const struct manager tart_manager, lima_manager, colima_manager, container_manager,
+    utm_manager, multipass_manager, incus_manager, lxd_manager, virsh_manager, ps_manager;
 
 #endif

@@ -4,6 +4,7 @@
 
 /* QEMU's processes are read from /proc: processes_linux.c. */
 const struct manager *const managers_here[MANAGERS_MAX] = {
-	&tart_manager, &lima_manager, &container_manager, &utm_manager, &multipass_manager,
+	&tart_manager, &lima_manager, &colima_manager, &container_manager, &utm_manager,
+	&multipass_manager,
 	&incus_manager, &lxd_manager, &virsh_manager, NULL
 };

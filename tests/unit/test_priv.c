@@ -798,13 +798,18 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 	} rows[] = {
 		{ COMMAND_TART_LIST, "", "tart|list|--format|json" },
 		{ COMMAND_TART_IP, "a", "tart|ip|a" },
-		{ COMMAND_TART_CONFIG, "a b", "/bin/cat|/home/w/.tart/vms/a b/config.json" },
+		{ COMMAND_TART_CONFIG, "a b", "/bin/cat|/home/w/vms/a b/config.json" },
 		{ COMMAND_TART_START, "a", "tart|run|--no-graphics|a" },
 		{ COMMAND_TART_STOP, "a", "tart|stop|a" },
 		{ COMMAND_LIMA_LIST, "", "limactl|list|--json" },
 		{ COMMAND_LIMA_NETWORKS, "", "limactl|network|list|--json" },
 		{ COMMAND_LIMA_START, "a", "limactl|start|--tty=false|a" },
 		{ COMMAND_LIMA_STOP, "a", "limactl|stop|a" },
+		{ COMMAND_COLIMA_LIST, "", "limactl|list|--json" },
+		{ COMMAND_COLIMA_NETWORKS, "", "limactl|network|list|--json" },
+		{ COMMAND_COLIMA_START, "a", "limactl|start|--tty=false|a" },
+		{ COMMAND_COLIMA_STOP, "a", "limactl|stop|a" },
+		{ COMMAND_COLIMA_OFF, "a", "limactl|stop|--force|a" },
 		{ COMMAND_CONTAINER_LIST, "", "container|list|--all|--format|json" },
 		{ COMMAND_CONTAINER_START, "a", "container|start|a" },
 		{ COMMAND_CONTAINER_STOP, "a", "container|stop|a" },
@@ -856,10 +861,31 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 		assert_false(command_fill(&line, COMMAND_LXD_STOP, no_two_words[i], "/home/w"));
 }
 
+static void
+a_managers_home_is_the_users_or_where_the_configuration_says(void **state)
+{
+	struct command_place place;
+	struct conf conf;
+
+	conf_defaults(&conf);
+	assert_true(command_home(&conf, COMMAND_TART_CONFIG, "/home/w", &place));
+	assert_string_equal(place.path, "/home/w/.tart");
+	assert_string_equal(place.env, "TART_HOME=/home/w/.tart");
+	assert_true(command_home(&conf, COMMAND_COLIMA_LIST, "/home/w", &place));
+	assert_string_equal(place.env, "LIMA_HOME=/home/w/.colima/_lima");
+	copy_string(conf.lima_home, "/srv/lima", sizeof(conf.lima_home));
+	assert_true(command_home(&conf, COMMAND_LIMA_STOP, "/home/w", &place));
+	assert_string_equal(place.env, "LIMA_HOME=/srv/lima");
+	assert_false(command_home(&conf, COMMAND_VIRSH_LIST, "/home/w", &place));
+	assert_string_equal(place.path, "/home/w");
+	assert_false(command_home(&conf, COMMAND_CUSTOM, "/home/w", &place));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_managers_home_is_the_users_or_where_the_configuration_says),
 		cmocka_unit_test(the_commands_of_vm_managers_are_a_closed_list),
 		cmocka_unit_test(fields_of_requests_are_checked),
 		cmocka_unit_test(fields_of_pins_are_checked),
