@@ -284,6 +284,9 @@ check_answer(struct engine *e, const struct checked *c, char name[GH_NAME_SIZE],
 		answer = allow_lookup_addr(e->policy.image, &c->addr, c->proto, c->port, c->vm, now);
 		if (answer.entry == 0)
 			answer.reason = REASON_IP_LITERAL;
+		else if (answer.verdict == VERDICT_ALLOW && reach_is_barred(&e->reach, &c->addr))
+			answer = (struct allow_answer){ .verdict = VERDICT_DENY,
+			    .reason = REASON_PRIVATE_ADDRESS, .entry = answer.entry };
 		*detail = NULL;
 		addr_format(&c->addr, name);
 	} else if (*detail != NULL)

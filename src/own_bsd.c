@@ -14,6 +14,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <net/route.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,4 +114,42 @@ own_has(const struct own *o, const struct addr *a)
 		    is_same(&plain, i->ifa_broadaddr));
 	freeifaddrs(all);
 	return has;
+}
+
+/* By the bits that the netmask has. */
+static bool
+is_within(const struct addr *a, const struct ifaddrs *i)
+{
+	struct addr net, mask;
+	uint16_t port;
+
+	if (i->ifa_addr == NULL || i->ifa_netmask == NULL ||
+	    !addr_from_sockaddr(&net, &port, i->ifa_addr) || net.family != a->family)
+		return false;
+	/* A netmask may come without its family. */
+	memset(&mask, 0, sizeof(mask));
+	if (net.family == 4)
+		memcpy(mask.bytes, &((const struct sockaddr_in *)(const void *)i->ifa_netmask)->sin_addr, 4);
+	else
+		memcpy(mask.bytes, &((const struct sockaddr_in6 *)(const void *)i->ifa_netmask)->sin6_addr,
+		    16);
+	for (int k = 0; k < (net.family == 4 ? 4 : 16); k++) {
+		if (((a->bytes[k] ^ net.bytes[k]) & mask.bytes[k]) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+own_is_behind(const struct own *o, const struct addr *a, const struct conf_names *interfaces)
+{
+	struct ifaddrs *all;
+	bool is = false;
+
+	if (o == NULL || getifaddrs(&all) == -1)
+		return true;
+	for (const struct ifaddrs *i = all; i != NULL && !is; i = i->ifa_next)
+		is = conf_names_fit(interfaces, i->ifa_name) && is_within(a, i);
+	freeifaddrs(all);
+	return is || own_has(o, a);
 }

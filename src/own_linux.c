@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +30,20 @@ struct own {
 
 struct question {
 	struct nlmsghdr	head;
-	struct rtmsg	route;
-	struct rtattr	attr;
+	union {
+		struct rtmsg		route;
+		struct ifinfomsg	link;
+	} of;
+	struct rtattr	attr;		/* of a route */
 	uint8_t		dst[16];
+};
+
+/* What the kernel says of an address, or of an interface by its index. */
+struct answer {
+	bool		own;		/* true also where it cannot be told */
+	bool		gateway;	/* behind another router */
+	uint32_t	link;		/* which it is behind, 0: none */
+	char		name[IF_NAMESIZE];	/* of the interface, or "" */
 };
 
 static int
@@ -99,18 +111,32 @@ own_drain(const struct own *o)
 
 /* Nothing is asked about two addresses at once, but an answer may be a late one. */
 static bool
-own_ask(const struct own *o, const struct addr *a, uint32_t seq)
+ask_route(const struct own *o, const struct addr *a, uint32_t seq)
 {
 	const size_t len = a->family == 4 ? 4 : 16;
 	struct question q = {
 		.head = { .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = seq },
-		.route = { .rtm_family = a->family == 4 ? AF_INET : AF_INET6,
+		.of.route = { .rtm_family = a->family == 4 ? AF_INET : AF_INET6,
 		    .rtm_dst_len = (uint8_t)(len * 8) },
-		.attr = { .rta_type = RTA_DST, .rta_len = (uint16_t)(RTA_LENGTH(0) + len) },
+	};
+	const struct rtattr dst = { .rta_type = RTA_DST, .rta_len = (uint16_t)(RTA_LENGTH(0) + len) };
+	uint8_t *at = (uint8_t *)&q + NLMSG_LENGTH(sizeof(q.of.route));
+
+	memcpy(at, &dst, sizeof(dst));
+	memcpy(at + sizeof(dst), a->bytes, len);
+	q.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof(q.of.route)) + sizeof(dst) + len);
+	return send(o->ask, &q, q.head.nlmsg_len, 0) == (ssize_t)q.head.nlmsg_len;
+}
+
+static bool
+ask_link(const struct own *o, uint32_t link, uint32_t seq)
+{
+	struct question q = {
+		.head = { .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = seq,
+		    .nlmsg_len = NLMSG_LENGTH(sizeof(q.of.link)) },
+		.of.link = { .ifi_family = AF_UNSPEC, .ifi_index = (int)link },
 	};
 
-	q.head.nlmsg_len = (uint32_t)(offsetof(struct question, dst) + len);
-	memcpy(q.dst, a->bytes, len);
 	return send(o->ask, &q, q.head.nlmsg_len, 0) == (ssize_t)q.head.nlmsg_len;
 }
 
@@ -129,59 +155,120 @@ error_is_own(int error)
 	    error != EAFNOSUPPORT && error != EOPNOTSUPP && error != EACCES;
 }
 
+/* One attribute of an answer. */
+static void
+read_attr(struct answer *r, bool of_link, const struct rtattr *attr, const uint8_t *value)
+{
+	const size_t len = attr->rta_len - RTA_LENGTH(0);
+
+	if (of_link && attr->rta_type == IFLA_IFNAME && len > 0 && len <= sizeof(r->name)) {
+		memcpy(r->name, value, len);
+		r->name[len - 1] = '\0';
+	} else if (!of_link && attr->rta_type == RTA_OIF && len == sizeof(r->link))
+		memcpy(&r->link, value, sizeof(r->link));
+	else if (!of_link && (attr->rta_type == RTA_GATEWAY || attr->rta_type == RTA_VIA))
+		r->gateway = true;
+}
+
+static void
+read_attrs(struct answer *r, bool of_link, const uint8_t *at, size_t len)
+{
+	struct rtattr attr;
+
+	while (len >= sizeof(attr)) {
+		size_t step;
+
+		memcpy(&attr, at, sizeof(attr));
+		if (attr.rta_len < sizeof(attr) || attr.rta_len > len)
+			return;
+		read_attr(r, of_link, &attr, at + RTA_LENGTH(0));
+		step = RTA_ALIGN(attr.rta_len) < len ? RTA_ALIGN(attr.rta_len) : len;
+		at += step;
+		len -= step;
+	}
+}
+
 /* The one message of an answer. */
-static bool
-answer_is_own(const uint8_t *buf, size_t len)
+static void
+read_answer(struct answer *r, const uint8_t *buf, size_t len)
 {
 	struct nlmsghdr head;
 	struct rtmsg route;
 	int error;
 
 	memcpy(&head, buf, sizeof(head));
+	if (head.nlmsg_len < len)
+		len = head.nlmsg_len;
 	if (head.nlmsg_type == RTM_NEWROUTE && len >= NLMSG_LENGTH(sizeof(route))) {
 		memcpy(&route, buf + NLMSG_HDRLEN, sizeof(route));
-		return type_is_own(route.rtm_type);
-	}
-	if (head.nlmsg_type == NLMSG_ERROR && len >= NLMSG_LENGTH(sizeof(error))) {
+		r->own = type_is_own(route.rtm_type);
+		read_attrs(r, false, buf + NLMSG_LENGTH(sizeof(route)), len - NLMSG_LENGTH(sizeof(route)));
+	} else if (head.nlmsg_type == RTM_NEWLINK && len >= NLMSG_LENGTH(sizeof(struct ifinfomsg))) {
+		read_attrs(r, true, buf + NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+		    len - NLMSG_LENGTH(sizeof(struct ifinfomsg)));
+	} else if (head.nlmsg_type == NLMSG_ERROR && len >= NLMSG_LENGTH(sizeof(error))) {
 		memcpy(&error, buf + NLMSG_HDRLEN, sizeof(error));
-		return error_is_own(-error);
+		r->own = error_is_own(-error);
 	}
-	return true;
 }
 
+/* False: there is none. */
 static bool
-own_look(const struct own *o, const struct addr *a, uint32_t seq)
+take_answer(const struct own *o, uint32_t seq, struct answer *r)
 {
 	_Alignas(8) uint8_t buf[ANSWER_SIZE];
 	struct nlmsghdr head;
 	ssize_t n;
 
-	if (!own_ask(o, a, seq))
-		return true;
 	for (int i = 0; i < ANSWERS_MAX; i++) {
 		n = recv(o->ask, buf, sizeof(buf), 0);
 		if (n < (ssize_t)sizeof(head))
-			return true;
+			return false;
 		memcpy(&head, buf, sizeof(head));
-		if (head.nlmsg_seq == seq)
-			return answer_is_own(buf, (size_t)n);
+		if (head.nlmsg_seq != seq)
+			continue;
+		read_answer(r, buf, (size_t)n);
+		return true;
 	}
-	return true;
+	return false;
 }
 
-bool
-own_has(const struct own *o, const struct addr *a)
+/* names: also what the interface is called. */
+static void
+look(const struct own *o, const struct addr *a, bool names, struct answer *r)
 {
 	/* Workers share the socket, and an answer must reach who asked. It takes
 	 * microseconds, and nothing is asked for each connection. */
 	static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 	static uint32_t seq;
-	bool has;
 
+	*r = (struct answer){ .own = true };
 	if (o == NULL)
-		return true;
+		return;
 	pthread_mutex_lock(&asking);
-	has = own_look(o, a, ++seq);
+	if (!ask_route(o, a, ++seq) || !take_answer(o, seq, r))
+		r->own = true;
+	else if (names && r->link != 0 && ask_link(o, r->link, ++seq))
+		take_answer(o, seq, r);
 	pthread_mutex_unlock(&asking);
-	return has;
+}
+
+bool
+own_has(const struct own *o, const struct addr *a)
+{
+	struct answer r;
+
+	look(o, a, false, &r);
+	return r.own;
+}
+
+bool
+own_is_behind(const struct own *o, const struct addr *a, const struct conf_names *interfaces)
+{
+	struct answer r;
+
+	look(o, a, true, &r);
+	/* What there is no way to is behind none. */
+	return r.own || (r.link != 0 && !r.gateway &&
+	    (r.name[0] == '\0' || conf_names_fit(interfaces, r.name)));
 }

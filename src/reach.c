@@ -34,6 +34,7 @@ prefix_parse(const char *s, struct addr *net, unsigned *bits)
 char *
 reach_reconf(struct reach *r, const struct conf *conf)
 {
+	r->bridges = conf->bridges;
 	for (r->n = 0; r->n < conf->nreach; r->n++) {
 		if (!prefix_parse(conf->reach[r->n], &r->prefixes[r->n].net,
 		    &r->prefixes[r->n].bits))
@@ -60,11 +61,15 @@ reach_free(struct reach *r)
 	r->own = NULL;
 }
 
+/* By itself: only as the one address that it is. */
 static bool
-is_listed(const struct reach *r, const struct addr *a)
+is_listed(const struct reach *r, const struct addr *a, bool by_itself)
 {
+	const unsigned all = a->family == 4 ? 32 : 128;
+
 	for (unsigned i = 0; i < r->n; i++) {
-		if (addr_in_prefix(a, &r->prefixes[i].net, r->prefixes[i].bits))
+		if (addr_in_prefix(a, &r->prefixes[i].net, r->prefixes[i].bits) &&
+		    (!by_itself || r->prefixes[i].bits == all))
 			return true;
 	}
 	return false;
@@ -83,14 +88,24 @@ reach_is_host(const struct reach *r, const struct addr *a)
 	return addr_embedded(a, &v4) && own_has(r->own, &v4);
 }
 
-bool
-reach_is_own(const struct reach *r, const struct addr *a)
+/* A guest, seen from the host. */
+static bool
+is_guest(const struct reach *r, const struct addr *a)
 {
-	return !is_listed(r, a) && reach_is_host(r, a);
+	struct addr v4;
+
+	return own_is_behind(r->own, a, &r->bridges) ||
+	    (addr_embedded(a, &v4) && own_is_behind(r->own, &v4, &r->bridges));
+}
+
+bool
+reach_is_barred(const struct reach *r, const struct addr *a)
+{
+	return !is_listed(r, a, true) && (reach_is_host(r, a) || is_guest(r, a));
 }
 
 bool
 reach_allows(const struct reach *r, const struct addr *a)
 {
-	return is_listed(r, a) || (addr_special(a) == NULL && !reach_is_host(r, a));
+	return (is_listed(r, a, false) || addr_special(a) == NULL) && !reach_is_barred(r, a);
 }

@@ -1,6 +1,7 @@
 /*
- * Which addresses names may lead to: those of the public internet, but none of
- * this host's own, and what [proxy] reach lists.
+ * Which addresses names may lead to: those of the public internet and what [proxy]
+ * reach lists, but none of this host's own and of guests behind its guarded bridges,
+ * unless it lists the very address.
  */
 #ifndef REACH_H
 #define REACH_H
@@ -12,6 +13,7 @@ struct own;
 
 struct reach {
 	struct own	*own;
+	struct conf_names bridges;
 	unsigned	n;
 	struct {
 		struct addr	net;
@@ -30,7 +32,7 @@ char	*reach_reconf(struct reach *, const struct conf *);
 bool	 reach_allows(const struct reach *, const struct addr *);
 /* The address, or one that it wraps up, is this host's. */
 bool	 reach_is_host(const struct reach *, const struct addr *);
-/* It is, and not listed in [proxy] reach. */
-bool	 reach_is_own(const struct reach *, const struct addr *);
+/* It is, or is one of a guest of this host's, and [proxy] reach does not list it by itself. */
+bool	 reach_is_barred(const struct reach *, const struct addr *);
 
 #endif

@@ -549,9 +549,9 @@ resolver_cancel(struct dns_waiter *w)
 }
 
 bool
-resolver_is_own(const struct resolver *r, const struct addr *a)
+resolver_is_barred(const struct resolver *r, const struct addr *a)
 {
-	return reach_is_own(&r->reach, a);
+	return reach_is_barred(&r->reach, a);
 }
 
 uint32_t

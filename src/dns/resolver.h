@@ -67,8 +67,8 @@ enum { RESOLVE_OPERATORS = 0x8000 };
 bool		 resolver_ask(struct resolver *, const char *name, uint16_t type, struct dns_waiter *,
 		    struct dns_answer *);
 void		 resolver_cancel(struct dns_waiter *);
-/* reach_is_own(), for addresses that no name led to. */
-bool		 resolver_is_own(const struct resolver *, const struct addr *);
+/* reach_is_barred(), for addresses that no name led to. */
+bool		 resolver_is_barred(const struct resolver *, const struct addr *);
 /* No look-up is under way. */
 bool		 resolver_idle(const struct resolver *);
 

@@ -162,10 +162,6 @@ conn_shutdown(struct conn *c)
 void
 relay_start(struct session *s)
 {
-	if (s->client.in != NULL)
-		s->client.in->pass = s->client.in->end;
-	if (s->upstream.in != NULL)
-		s->upstream.in->pass = s->upstream.in->end;
 	s->state = SESSION_RELAY;
 	/* A server of TLS owes the next word; of anything else, who knows. */
 	s->heard = s->protocol != PROTOCOL_TLS;
@@ -173,6 +169,12 @@ relay_start(struct session *s)
 		session_touch(s);
 	else
 		session_deadline(s, s->proxy->conf->handshake_seconds);
+	if (s->client.in != NULL)
+		s->client.in->pass = s->client.in->end;
+	retry_start(s);
+	/* An upstream proxy may have sent it along with its own answer. */
+	if (s->upstream.in != NULL)
+		retry_look(s, &s->upstream);
 }
 
 static enum io
@@ -238,7 +240,7 @@ relay_fill(struct session *s, struct conn *from, size_t *moved)
 {
 	enum io io;
 
-	if (from->pipe == NULL && from->bulk >= BULK_READS) {
+	if (from->pipe == NULL && from->bulk >= BULK_READS && s->gate == GATE_OPEN) {
 		from->pipe = pipe_get(&s->proxy->pipes);
 		from->bulk = 0;
 	}
@@ -246,9 +248,9 @@ relay_fill(struct session *s, struct conn *from, size_t *moved)
 		return relay_pipe_fill(s, from, moved);
 	io = conn_fill(s, from, BUF_LARGE);
 	if (io == IO_DONE) {
-		from->in->pass = from->in->end;
 		from->bulk = from->in->end == from->in->size ? from->bulk + 1 : 0;
 		*moved += from->in->end;
+		retry_look(s, from);
 	}
 	return io;
 }
@@ -274,8 +276,14 @@ relay_way(struct session *s, struct conn *from, struct conn *to, bool *again)
 
 	while (io == IO_DONE) {
 		io = relay_flush(s, from, to);
-		if (io != IO_DONE)
+		if (io != IO_DONE || !retry_reads(s, from))
 			break;
+		if (from->eof && from->in != NULL) {
+			retry_ended(s, from);
+			if (s->state != SESSION_RELAY)
+				return true;
+			continue;
+		}
 		if (from->eof)
 			return relay_end(to);
 		if (moved >= RELAY_BUDGET) {
@@ -283,13 +291,15 @@ relay_way(struct session *s, struct conn *from, struct conn *to, bool *again)
 			break;
 		}
 		io = relay_fill(s, from, &moved);
+		if (s->state != SESSION_RELAY)
+			return true;
 		if (io == IO_EOF)
 			io = IO_DONE;	/* once more round, to pass the end on */
 	}
 	if (moved > 0 && from == &s->upstream)
 		s->heard = true;
 	if (moved > 0) {
-		if (s->heard)
+		if (s->heard && s->gate == GATE_OPEN)
 			session_touch(s);
 		lowat_moved(s, from, moved);
 	}
@@ -301,11 +311,13 @@ relay_run(struct session *s)
 {
 	bool again = false;
 
-	if (!relay_way(s, &s->client, &s->upstream, &again) ||
-	    !relay_way(s, &s->upstream, &s->client, &again)) {
+	if (!relay_way(s, &s->client, &s->upstream, &again) || (s->state == SESSION_RELAY &&
+	    !relay_way(s, &s->upstream, &s->client, &again))) {
 		session_close(s, SESSION_END_ERROR);
 		return;
 	}
+	if (s->state != SESSION_RELAY)
+		return;
 	if (s->client.shut && s->upstream.shut) {
 		session_close(s, SESSION_END_DONE);
 		return;

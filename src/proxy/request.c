@@ -142,11 +142,37 @@ read_tls(struct session *s)
 	h.tls_version = hello.version;
 	h.ech = hello.ech;
 	tls_alpn_text(&hello, h.alpn, sizeof(h.alpn));
+	s->gate = hello.version >= TLS_VERSION_1_3 ? GATE_ANSWER : GATE_OPEN;
 	if (!hello.has_name)
 		session_refuse(s, &h, REASON_NO_NAME, NULL);
 	else if (request_name(s, &h, hello.name, hello.name_len))
 		request_judge(s, &h);
 	return true;
+}
+
+bool
+request_names_again(struct session *s, const struct tls_hello *hello)
+{
+	enum reason bad = REASON_NO_NAME;
+	struct hit h;
+
+	request_hit(&h, s, VIA_TLS);
+	if (hello->has_name)
+		bad = read_name(hello->name, hello->name_len, h.name);
+	if (bad == REASON_NONE && strcmp(h.name, s->name) == 0)
+		return true;
+	session_refuse(s, &h, bad != REASON_NONE ? bad : REASON_NAME_MISMATCH, NULL);
+	return false;
+}
+
+void
+request_refuse_again(struct session *s, enum reason why, const char *what)
+{
+	struct hit h;
+
+	request_hit(&h, s, VIA_TLS);
+	copy_string(h.name, s->name, sizeof(h.name));
+	session_refuse(s, &h, why, what);
 }
 
 static void

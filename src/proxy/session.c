@@ -265,7 +265,7 @@ session_lookup_addr(const struct session *s, const struct addr *a, uint16_t port
 
 	if (answer.entry == 0)
 		answer.reason = REASON_IP_LITERAL;
-	else if (answer.verdict == VERDICT_ALLOW && resolver_is_own(s->proxy->resolver, a))
+	else if (answer.verdict == VERDICT_ALLOW && resolver_is_barred(s->proxy->resolver, a))
 		answer = (struct allow_answer){ .verdict = VERDICT_DENY,
 			.reason = REASON_PRIVATE_ADDRESS, .entry = answer.entry };
 	return answer;

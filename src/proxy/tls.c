@@ -21,10 +21,9 @@
 #include "text.h"
 
 enum {
-	RECORD_HEADER = 5,
 	RECORD_MAX = 1 << 14,		/* RFC 8446 section 5.1 */
 	HANDSHAKE_HEADER = 4,
-	CLIENT_HELLO = 1,
+	CLIENT_HELLO = 1, SERVER_HELLO = 2,
 	RANDOM_SIZE = 32,
 	SESSION_ID_MAX = 32,
 	NAME_TYPE_HOST = 0,
@@ -34,8 +33,7 @@ enum {
 	EXT_SUPPORTED_VERSIONS = 43,
 	EXT_ECH = 0xfe0d,
 
-	ALERT_RECORD = 21,
-	ALERT_FATAL = 2,
+	ALERT_WARNING = 1, ALERT_FATAL = 2,
 	ALERT_ACCESS_DENIED = 49,
 	ALERT_DECODE_ERROR = 50,
 	ALERT_UNRECOGNIZED_NAME = 112,
@@ -61,7 +59,7 @@ cursor_record(struct cursor *c)
 {
 	while (c->record == 0) {
 		c->record = (size_t)c->at[3] << 8 | c->at[4];
-		c->at += RECORD_HEADER;
+		c->at += TLS_RECORD_HEADER;
 	}
 }
 
@@ -273,10 +271,10 @@ message_byte(const uint8_t *b, size_t i)
 
 	while (i >= record) {
 		i -= record;
-		b += RECORD_HEADER + record;
+		b += TLS_RECORD_HEADER + record;
 		record = (size_t)b[3] << 8 | b[4];
 	}
-	return b[RECORD_HEADER + i];
+	return b[TLS_RECORD_HEADER + i];
 }
 
 static const char *
@@ -324,21 +322,21 @@ scan_records(struct tls_scan *scan, const uint8_t *b, size_t len, size_t max, en
 		const char *bad;
 		size_t size;
 
-		if (len - scan->next < RECORD_HEADER)
+		if (len - scan->next < TLS_RECORD_HEADER)
 			return PARSE_MORE;
 		bad = check_record(header);
 		if (bad != NULL)
 			return refuse(why, REASON_MALFORMED, what, bad);
 		size = (size_t)header[3] << 8 | header[4];
-		if (scan->next + RECORD_HEADER + size > max)
+		if (scan->next + TLS_RECORD_HEADER + size > max)
 			return refuse(why, REASON_TOO_LARGE, what, "a hello larger than allowed");
 		/* The kind of handshake is told before its record is whole. */
-		if (scan->next == 0 && len > RECORD_HEADER && b[RECORD_HEADER] != CLIENT_HELLO)
+		if (scan->next == 0 && len > TLS_RECORD_HEADER && b[TLS_RECORD_HEADER] != CLIENT_HELLO)
 			return refuse(why, REASON_MALFORMED, what,
 			    "a handshake that does not start with a hello");
-		if (len - scan->next - RECORD_HEADER < size)
+		if (len - scan->next - TLS_RECORD_HEADER < size)
 			return PARSE_MORE;
-		scan->next += RECORD_HEADER + size;
+		scan->next += TLS_RECORD_HEADER + size;
 		scan->have += size;
 		bad = check_message(scan, b);
 		if (bad != NULL)
@@ -365,6 +363,40 @@ tls_hello_parse(struct tls_scan *scan, const uint8_t *b, size_t len, size_t max,
 	if (c.bad)
 		return refuse(why, REASON_MALFORMED, what, "a hello whose lengths contradict each other");
 	return PARSE_DONE;
+}
+
+enum tls_answer
+tls_answer_parse(const uint8_t *b, size_t len)
+{
+	/* SHA-256 of "HelloRetryRequest". */
+	static const uint8_t retry[RANDOM_SIZE] = {
+		0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+		0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+	};
+	const size_t before = HANDSHAKE_HEADER + 2;	/* the version */
+
+	/* A warning, of a name that it does not know, may come first. */
+	while (len >= TLS_ALERT_SIZE && b[0] == TLS_RECORD_ALERT && b[3] == 0 && b[4] == 2 &&
+	    b[5] == ALERT_WARNING) {
+		b += TLS_ALERT_SIZE;
+		len -= TLS_ALERT_SIZE;
+	}
+	if (len == 0)
+		return TLS_ANSWER_MORE;
+	if (b[0] == TLS_RECORD_ALERT && len < TLS_ALERT_SIZE)
+		return TLS_ANSWER_MORE;
+	if (b[0] != TLS_RECORD_HANDSHAKE)
+		return TLS_ANSWER_OTHER;
+	if (len <= TLS_RECORD_HEADER)
+		return TLS_ANSWER_MORE;
+	if (b[TLS_RECORD_HEADER] != SERVER_HELLO)
+		return TLS_ANSWER_OTHER;
+	if (((size_t)b[3] << 8 | b[4]) < before + RANDOM_SIZE)
+		return TLS_ANSWER_RETRY;
+	if (len < TLS_RECORD_HEADER + before + RANDOM_SIZE)
+		return TLS_ANSWER_MORE;
+	return memcmp(b + TLS_RECORD_HEADER + before, retry, RANDOM_SIZE) == 0 ? TLS_ANSWER_RETRY :
+	    TLS_ANSWER_OTHER;
 }
 
 void
@@ -409,7 +441,7 @@ tls_alert(uint8_t dst[TLS_ALERT_SIZE], enum reason reason)
 		description = ALERT_ACCESS_DENIED;
 		break;
 	}
-	dst[0] = ALERT_RECORD;
+	dst[0] = TLS_RECORD_ALERT;
 	dst[1] = 3;
 	dst[2] = 3;
 	dst[3] = 0;

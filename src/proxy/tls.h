@@ -11,6 +11,9 @@
 
 enum {
 	TLS_RECORD_HANDSHAKE = 22,	/* the first byte of every TLS connection */
+	TLS_RECORD_CHANGE_CIPHER = 20, TLS_RECORD_ALERT = 21, TLS_RECORD_DATA = 23,
+	TLS_RECORD_HEADER = 5,
+	TLS_VERSION_1_3 = 0x0304,
 	TLS_ALERT_SIZE = 7,
 	TLS_ALPN_MAX = 48,
 };
@@ -42,6 +45,14 @@ struct tls_hello {
  */
 enum parse	 tls_hello_parse(struct tls_scan *, const uint8_t *, size_t len, size_t max,
 		    struct tls_hello *, enum reason *why, const char **what);
+
+/*
+ * The first bytes of a server's answer to a hello that offers TLS 1.3: whether it is
+ * HelloRetryRequest, which is a ServerHello with a certain random value (RFC 8446
+ * section 4.1.3).  One that is cut before that by the end of its record counts as it.
+ */
+enum tls_answer { TLS_ANSWER_MORE, TLS_ANSWER_RETRY, TLS_ANSWER_OTHER };
+enum tls_answer	 tls_answer_parse(const uint8_t *, size_t len);
 
 /* The protocols as text: "h2, http/1.1", with bytes that are none of it escaped,
  * and "..." where there are more than fit. */

@@ -8,6 +8,7 @@
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
  *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
+ *	retry.c     ... but not those of a second ClientHello for another host
  *	lowat.c     big streams, with fewer wake-ups
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
@@ -84,6 +85,9 @@ enum session_state {
 	SESSION_DEAD,
 };
 
+/* What may pass of a TLS connection: retry.c. */
+enum gate { GATE_OPEN, GATE_ANSWER, GATE_HELLO };
+
 enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_TLS, PROTOCOL_HTTP };
 
 /* HTTP state of a session: from its first request to its end or upgrade. */
@@ -117,7 +121,7 @@ struct session {
 	char			*name;		/* canonical; NULL: not yet known. Of a tunnel: its own */
 	struct dial		*dial;
 	struct exchange		*exchange;
-	struct tls_scan		 scan;		/* of the hello being read */
+	struct tls_scan		 scan;		/* of the hello being read, the first or second */
 	uint64_t		 hit_id;	/* 0: none yet */
 	uint64_t		 up, down;	/* bytes not yet told to the engine */
 	uint32_t		 entry;
@@ -127,6 +131,7 @@ struct session {
 	struct addr		 wanted;
 	uint8_t			 state;		/* enum session_state */
 	uint8_t			 protocol;	/* enum protocol */
+	uint8_t			 gate;		/* enum gate */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
 	bool			 heard : 1;	/* the server has sent something */
@@ -239,6 +244,10 @@ void		 conn_close(struct proxy *, struct conn *, bool abort);
 /* request.c */
 void		 request_read(struct session *);
 void		 request_timeout(struct session *);
+/* Whether a second hello names the host of the first; false: the guest was refused. */
+bool		 request_names_again(struct session *, const struct tls_hello *);
+/* The second hello is none. */
+void		 request_refuse_again(struct session *, enum reason, const char *what);
 /* The name is known and sound; h->port says which port. */
 void		 request_judge(struct session *, struct hit *);
 
@@ -274,6 +283,16 @@ enum io		 conn_flush(struct session *, struct conn *from, struct conn *to);
 bool		 conn_shutdown(struct conn *);
 void		 relay_start(struct session *);
 void		 relay_run(struct session *);
+
+/* retry.c */
+/* The first hello was judged, and what is received of the session goes on to the server. */
+void		 retry_start(struct session *);
+/* Whether bytes from there are of use now. */
+bool		 retry_reads(const struct session *, const struct conn *from);
+/* Something was received from there: how far it may pass. May refuse the guest. */
+void		 retry_look(struct session *, struct conn *from);
+/* No more comes from there, and what is held has not passed. */
+void		 retry_ended(struct session *, const struct conn *from);
 
 /* lowat.c */
 /* Bytes were relayed in one turn. */

@@ -50,7 +50,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	enum reason why_a = REASON_NONE, why_b = REASON_NONE;
 	enum parse result, piece = PARSE_MORE;
 	size_t step = len > 0 ? data[len - 1] % 61 + 1 : 1;
+	const enum tls_answer answer = tls_answer_parse(data, len);
 
+	/* What an answer is does not change by what follows. */
+	for (size_t n = 0; n < len; n++) {
+		const enum tls_answer part = tls_answer_parse(data, n);
+
+		if (part != TLS_ANSWER_MORE && part != answer)
+			abort();
+	}
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
 	result = parse_to(&whole, data, len, &a, &why_a);

@@ -239,6 +239,9 @@ bound_socket(int type, uint16_t *port)
 int
 rig_setup(void **state)
 {
+	/* One by one, as this host's own have to be. */
+	static const char *const reach[] = { "127.0.0.1/32", "::1/128", "127.0.0.77/32",
+		"127.0.0.91/32", "127.0.0.92/32", "127.0.0.93/32", "127.0.0.94/32", NULL };
 	struct rig *r = calloc(1, sizeof(*r));
 	struct proxy_sink sink = { on_hit, on_flow, r };
 	uint16_t dns_port;
@@ -256,9 +259,9 @@ rig_setup(void **state)
 	conf_defaults(&r->conf);
 	r->conf.proxy_port = 0;
 	r->conf.explicit_port = rig_free_port();
-	snprintf(r->conf.reach[0], sizeof(r->conf.reach[0]), "127.0.0.0/8");
-	snprintf(r->conf.reach[1], sizeof(r->conf.reach[1]), "::1/128");
-	r->conf.nreach = 2;
+	for (; reach[r->conf.nreach] != NULL; r->conf.nreach++)
+		snprintf(r->conf.reach[r->conf.nreach], sizeof(r->conf.reach[0]), "%s",
+		    reach[r->conf.nreach]);
 	r->conf.upstreams[0].addr = (struct addr){ .family = 4, .bytes = { 127, 0, 0, 1 } };
 	r->conf.upstreams[0].port = dns_port;
 	r->conf.nupstreams = 1;

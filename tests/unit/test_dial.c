@@ -107,10 +107,10 @@ the_next_address_is_tried_after_a_quarter_of_a_second(void **state)
 	assert_int_equal(r->proxy->nspares, 0);
 	/* The connection is as good as any: bytes and ends pass both ways. */
 	rig_until(r, (n = recv(origin, hello, sizeof(hello), 0)) > 0);
-	rig_say(r, guest, "up");
-	rig_hear(r, origin, "up");
 	rig_say(r, origin, "down");
 	rig_hear(r, guest, "down");
+	rig_say(r, guest, "up");
+	rig_hear(r, origin, "up");
 	close(origin);
 	rig_until(r, recv(guest, hello, sizeof(hello), 0) == 0);
 	close(guest);

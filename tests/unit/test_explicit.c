@@ -108,10 +108,10 @@ a_tunnel_to_a_listed_host_carries_tls_to_it(void **state)
 		hear_hello(r, origin, "a.example");
 		expect_hit(r, VIA_CONNECT, VERDICT_ALLOW, REASON_LISTED, "a.example", world.port);
 		assert_int_equal(r->hits[i].tls_version, 0x0304);
-		rig_say(r, guest, "up");
-		rig_hear(r, origin, "up");
 		rig_say(r, origin, "down");
 		rig_hear(r, guest, "down");
+		rig_say(r, guest, "up");
+		rig_hear(r, origin, "up");
 		close(guest);
 		close(origin);
 		rig_until(r, r->proxy->nopen == 0);

@@ -32,6 +32,7 @@ struct address6 {
 };
 
 static bool have_ns;
+static struct conf_names bridges;	/* guarded */
 
 static struct addr
 address(const char *text)
@@ -98,6 +99,7 @@ reach_of(const char *reach)
 	char *cause;
 
 	conf_defaults(&conf);
+	conf.bridges = bridges;
 	if (reach != NULL) {
 		conf.nreach = 1;
 		strncpy(conf.reach[0], reach, sizeof(conf.reach[0]) - 1);
@@ -232,6 +234,42 @@ an_own_address_that_the_operator_lists_is_allowed(void **state)
 	reach_free(&r);
 }
 
+/* A range says nothing of what is in it of this host's: that must be listed by itself. */
+static void
+a_range_opens_neither_own_addresses_nor_guests(void **state)
+{
+	struct addr own = address("10.5.0.1"), guest = address("10.5.0.7"), beyond = address("10.6.0.7");
+	struct addr wrapped = address("64:ff9b::10.5.0.7"), public_guest = address("9.5.5.7");
+	struct reach r;
+
+	(void)state;
+	if (!have_ns)
+		skip();
+	add4("gh:6", "10.5.0.1", "255.255.255.0");
+	add4("gh:7", "9.5.5.1", "255.255.255.0");
+	r = reach_of("10.0.0.0/8");
+	assert_true(reach_allows(&r, &guest));
+	assert_true(reach_allows(&r, &public_guest));
+	assert_true(reach_is_barred(&r, &own));
+	reach_free(&r);
+
+	bridges = (struct conf_names){ 1, { "gh" } };
+	r = reach_of("10.0.0.0/8");
+	assert_true(reach_allows(&r, &beyond));
+	assert_false(reach_allows(&r, &own));
+	assert_false(reach_allows(&r, &guest));
+	assert_false(reach_allows(&r, &wrapped));
+	assert_false(reach_allows(&r, &public_guest));
+	assert_true(reach_is_barred(&r, &guest));
+	assert_false(reach_is_barred(&r, &beyond));
+	reach_free(&r);
+	r = reach_of("10.5.0.7/32");
+	assert_true(reach_allows(&r, &guest));
+	assert_false(reach_is_barred(&r, &guest));
+	reach_free(&r);
+	bridges.n = 0;
+}
+
 /* Answers that were checked before are no longer good. */
 static void
 the_resolver_notices(void **state)
@@ -273,6 +311,7 @@ main(void)
 		cmocka_unit_test(those_that_come_later_are_refused_at_once),
 		cmocka_unit_test(what_the_operator_lists_is_allowed),
 		cmocka_unit_test(an_own_address_that_the_operator_lists_is_allowed),
+		cmocka_unit_test(a_range_opens_neither_own_addresses_nor_guests),
 		cmocka_unit_test(the_resolver_notices),
 	};
 
