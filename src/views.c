@@ -177,24 +177,36 @@ host_ports(struct engine *e, const struct guest *g)
 }
 
 static json_t *
+nic_json(struct engine *e, const struct guest *g, const struct guest_nic *nic)
+{
+	char mac[MAC_TEXT_SIZE], *why, *fix;
+	json_t *j;
+
+	guard_explain(inventory_host(e->inventory), g, nic, &why, &fix);
+	j = json_pack("{s:o, s:o, s:o, s:s, s:o, s:s, s:o, s:o}",
+	    "mac", nic->has_mac ? json_string(mac_format(nic->mac, mac)) : json_null(),
+	    "bridge", json_guest(nic->bridge), "port", json_guest(nic->port),
+	    "mode", nic_mode_name((enum nic_mode)nic->mode), "source", json_guest(nic->source),
+	    "guard", nic_guard_name((enum nic_guard)nic->guard), "why", json_guest(why),
+	    "fix", json_guest(fix));
+	free(why);
+	free(fix);
+	return j;
+}
+
+static json_t *
 nics_json(struct engine *e, const struct guest *g)
 {
 	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < g->nnics; i++) {
-		const struct guest_nic *nic = &g->nics[i];
-		char mac[MAC_TEXT_SIZE], *why, *fix;
-
-		guard_explain(inventory_host(e->inventory), g, nic, &why, &fix);
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:s, s:o, s:s, s:o, s:o}",
-		    "mac", nic->has_mac ? json_string(mac_format(nic->mac, mac)) : json_null(),
-		    "bridge", json_guest(nic->bridge), "port", json_guest(nic->port),
-		    "mode", nic_mode_name((enum nic_mode)nic->mode), "source", json_guest(nic->source),
-		    "guard", nic_guard_name((enum nic_guard)nic->guard), "why", json_guest(why),
-		    "fix", json_guest(fix)));
-		free(why);
-		free(fix);
-	}
+	for (uint32_t i = 0; i < g->nnics; i++)
+		json_array_append_new(list, nic_json(e, g, &g->nics[i]));
+	if (g->more_nics)
+		json_array_append_new(list, json_pack("{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s}",
+		    "mac", "bridge", "port", "mode", nic_mode_name(NIC_UNKNOWN), "source",
+		    "guard", nic_guard_name(NIC_UNSEEN),
+		    "why", "it has more NICs than the 8 that are looked at",
+		    "fix", "take those out of it that it does not need"));
 	return list;
 }
 

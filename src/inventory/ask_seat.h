@@ -4,6 +4,9 @@
 
 #include "inventory/ask.h"
 
+/* One more than are kept, which tells that there are more. */
+enum { TOLD_ROWS = GUEST_NICS + 1 };
+
 struct act;
 
 /* A guest as its manager tells it. */
@@ -16,7 +19,7 @@ struct told {
 	uint8_t		failures;	/* of details, in a row */
 	uint64_t	listed;		/* what the list said of it: a digest */
 	uint32_t	n;
-	struct sighting	rows[GUEST_NICS];
+	struct sighting	rows[TOLD_ROWS];
 };
 
 struct seat {

@@ -155,7 +155,7 @@ seat_listed(struct seat *s, const struct sighting *rows, size_t n)
 			copy_string(t->key, rows[i].key, sizeof(t->key));
 			t->state = rows[i].state;
 		}
-		if (t->n < GUEST_NICS)
+		if (t->n < TOLD_ROWS)
 			t->rows[t->n++] = rows[i];
 	}
 	for (size_t i = 0; i < ntold; i++) {
@@ -223,12 +223,12 @@ seat_detail_done(struct seat *s, const char *text, size_t len)
 {
 	struct told *t = &s->told[s->at];
 	const struct manager_detail *d = &s->manager->detail[t->step];
-	struct sighting rows[GUEST_NICS];
+	struct sighting rows[TOLD_ROWS];
 	size_t n = t->n;
 	char *cause;
 
 	memcpy(rows, t->rows, sizeof(rows));
-	cause = d->parse(text, len, rows, &n, GUEST_NICS);
+	cause = d->parse(text, len, rows, &n, TOLD_ROWS);
 	if (cause == NULL && n > 0) {
 		memcpy(t->rows, rows, sizeof(rows));
 		t->n = (uint32_t)n;

@@ -102,7 +102,8 @@ guard_judge(const struct guard_host *h, struct guest *g)
 	const uint32_t n = g->nnics > 0 ? g->nnics : 1;
 	char buf[GH_IFNAME_SIZE];
 
-	g->guard = NIC_GUARDED;
+	/* Of those that are not kept nobody knows. */
+	g->guard = g->more_nics ? NIC_UNSEEN : NIC_GUARDED;
 	for (uint32_t i = 0; i < n; i++) {
 		struct guest_nic *nic = &g->nics[i];
 
@@ -158,6 +159,11 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 			*why = xasprintf("on %s, which no rule of ours covers", place);
 			*fix = xasprintf("add %s to \"bridge\" in [guard] of %s and reload, or move it to a "
 			    "guarded bridge", place, h->conf->path);
+		} else if (strchr(nic->source, ':') != NULL) {
+			*why = xasprintf("has this host's network card %s for itself, past our rules",
+			    nic->source);
+			*fix = xstrdup("take that device out of it and give it an interface of a guarded "
+			    "bridge");
 		} else {
 			*why = xasprintf("bridged to the LAN%s%s, past our rules", nic->source[0] != '\0' ?
 			    " by " : "", nic->source);

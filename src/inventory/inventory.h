@@ -105,6 +105,7 @@ struct guest {
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
 	uint32_t	nnics;
+	bool		more_nics;		/* than these are told of */
 	struct guest_nic nics[GUEST_NICS];
 	uint64_t	first_seen, last_seen;	/* wall, microseconds */
 };

@@ -606,7 +606,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		k->told = GUEST_UNKNOWN;
 		k->runs = false;
 		k->rank = 0;
-		k->g.stale = k->g.softnet = false;
+		k->g.stale = k->g.softnet = k->g.more_nics = false;
 	}
 	keys_find(j, s, n, of, now);
 	changed = nodes_remove(j, remove_merged, NULL);

@@ -203,8 +203,10 @@ nic_say(struct node *n, struct guest_nic *nic, const struct sighting *s, uint64_
 static struct guest_nic *
 nic_new(struct node *n, uint64_t now)
 {
-	if (n->g.nnics == GUEST_NICS)
+	if (n->g.nnics == GUEST_NICS) {
+		n->g.more_nics = true;
 		return NULL;
+	}
 	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
 	n->nic_seen[n->g.nnics] = now;
 	n->nic_since[n->g.nnics] = 0;

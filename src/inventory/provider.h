@@ -46,9 +46,11 @@ bool		 libvirt_parse(const char *, size_t len, int64_t now, struct sighting *, s
 /* macOS's /var/db/dhcpd_leases; now in seconds. What makes no sense is skipped. */
 void		 bootpd_leases_parse(const char *, size_t len, int64_t now, struct sighting *, size_t *n,
 		    size_t max);
-/* The arguments of a QEMU process, one guest. False if they are not those of one. */
-bool		 qemu_args_parse(const char *const *argv, size_t argc, struct sighting *, size_t *n,
-		    size_t max);
+/* The arguments of a QEMU process, one guest. False if they are not those of one.
+ * is_card tells of a PCI address (digits, letters, ":" and ".") whether it is a network
+ * card; NULL: this system gives none away. */
+bool		 qemu_args_parse(const char *const *argv, size_t argc,
+		    bool (*is_card)(const char *pci), struct sighting *, size_t *n, size_t max);
 
 char		*neighbours_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);
 char		*uids_refresh(const struct conf *, struct sighting *, size_t *n, size_t max);

@@ -190,7 +190,7 @@ qemu_take(const struct process *p, struct sighting *list, size_t *n, size_t max)
 {
 	const size_t had = *n;
 
-	if (!qemu_args_parse(p->argv, p->argc, list, n, max))
+	if (!qemu_args_parse(p->argv, p->argc, NULL, list, n, max))
 		*n = had;
 	for (size_t i = had; i < *n; i++)
 		process_stamp(p, &list[i]);

@@ -5,6 +5,7 @@
  *	-nic TYPE[,mac=...,...] | none
  *	-netdev TYPE,id=ID,... | JSON
  *	-device MODEL,netdev=ID,mac=... | JSON
+ *	-device vfio-pci,host=ADDRESS	a device of this host's, a network card maybe
  *	-net nic,macaddr=... -net TYPE,...	of old
  *
  * In a value a comma is written twice.  Without any of them, and without
@@ -20,7 +21,7 @@
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
-enum { ID_SIZE = 64, VALUE_SIZE = 256 };
+enum { ID_SIZE = 64, VALUE_SIZE = 256, VM_NICS = GUEST_NICS + 1 };
 
 struct nic {
 	char		id[ID_SIZE];
@@ -32,9 +33,9 @@ struct nic {
 
 struct vm {
 	char		name[VALUE_SIZE];
-	struct nic	nics[GUEST_NICS];
+	struct nic	nics[VM_NICS];
 	size_t		n;
-	struct nic	devices[GUEST_NICS];	/* only id and mac */
+	struct nic	devices[VM_NICS];	/* only id and mac */
 	size_t		ndevices;
 	bool		told;			/* the command line says of NICs */
 };
@@ -125,7 +126,7 @@ backend_take(struct vm *vm, const char *text)
 
 	vm->told = true;
 	/* "user,id=n0", "type=user,id=n0", or an object. */
-	if (vm->n == GUEST_NICS || (!get(text, "type", "type", type, sizeof(type)) &&
+	if (vm->n == VM_NICS || (!get(text, "type", "type", type, sizeof(type)) &&
 	    !get(text, NULL, "type", type, sizeof(type))) ||
 	    strcmp(type, "none") == 0 || strcmp(type, "nic") == 0 || strcmp(type, "hubport") == 0)
 		return;
@@ -143,12 +144,38 @@ backend_take(struct vm *vm, const char *text)
 		get_ifname(nic->source, text, "ifname");
 }
 
+/* "1:00.0" is the same as "0000:01:00.0", if not in these words; libvirt writes the latter. */
+static void
+card_take(struct vm *vm, const char *text, bool (*is_card)(const char *))
+{
+	char model[ID_SIZE], host[VALUE_SIZE], path[VALUE_SIZE], *slash;
+
+	if (!get(text, "driver", "driver", model, sizeof(model)) &&
+	    !get(text, NULL, "driver", model, sizeof(model)))
+		return;
+	if (strncmp(model, "vfio-pci", strlen("vfio-pci")) != 0 || vm->n == VM_NICS)
+		return;
+	if (!get(text, "host", "host", host, sizeof(host))) {
+		if (!get(text, "sysfsdev", "sysfsdev", path, sizeof(path)))
+			return;
+		slash = strrchr(path, '/');
+		copy_string(host, slash != NULL ? slash + 1 : path, sizeof(host));
+	}
+	/* What is no address may be anything. */
+	if (host[strspn(host, "0123456789abcdefABCDEF:.")] != '\0')
+		host[0] = '\0';
+	else if (!is_card(host))
+		return;
+	vm->nics[vm->n] = (struct nic){ .mode = NIC_LAN };
+	copy_string(vm->nics[vm->n++].source, host, GH_IFNAME_SIZE);
+}
+
 static void
 device_take(struct vm *vm, const char *text)
 {
 	struct nic *dev = &vm->devices[vm->ndevices];
 
-	if (vm->ndevices == GUEST_NICS)
+	if (vm->ndevices == VM_NICS)
 		return;
 	memset(dev, 0, sizeof(*dev));
 	if (!get(text, "netdev", "netdev", dev->id, sizeof(dev->id)))
@@ -170,7 +197,7 @@ net_take(struct vm *vm, const char *text)
 		backend_take(vm, text);
 		return;
 	}
-	if (vm->ndevices == GUEST_NICS)
+	if (vm->ndevices == VM_NICS)
 		return;
 	memset(&vm->devices[vm->ndevices], 0, sizeof(vm->devices[0]));
 	get_mac(&vm->devices[vm->ndevices++], text, "macaddr");
@@ -228,7 +255,8 @@ vm_put(const struct vm *vm, struct sighting *list, size_t *n, size_t max)
 }
 
 bool
-qemu_args_parse(const char *const *argv, size_t argc, struct sighting *list, size_t *n, size_t max)
+qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char *),
+    struct sighting *list, size_t *n, size_t max)
 {
 	struct vm vm = { .n = 0 };
 
@@ -248,8 +276,11 @@ qemu_args_parse(const char *const *argv, size_t argc, struct sighting *list, siz
 			backend_take(&vm, argv[++i]);
 		else if (strcmp(word, "-net") == 0)
 			net_take(&vm, argv[++i]);
-		else if (strcmp(word, "-device") == 0)
+		else if (strcmp(word, "-device") == 0) {
 			device_take(&vm, argv[++i]);
+			if (is_card != NULL)
+				card_take(&vm, argv[i], is_card);
+		}
 	}
 	if (!vm.told)
 		backend_take(&vm, "user");

@@ -38,6 +38,12 @@ cause_check(char *cause)
 	free(cause);
 }
 
+static bool
+is_card(const char *pci)
+{
+	return pci[0] != '\0' && pci[strlen(pci) - 1] != '1';
+}
+
 /* Words with a line end between. */
 static void
 arguments(const char *text, size_t len, struct sighting *list, size_t *n)
@@ -48,7 +54,7 @@ arguments(const char *text, size_t len, struct sighting *list, size_t *n)
 
 	while (argc < 64 && (argv[argc] = strsep(&rest, "\n")) != NULL)
 		argc++;
-	qemu_args_parse(argv, argc, list, n, ROWS);
+	qemu_args_parse(argv, argc, is_card, list, n, ROWS);
 	free(copy);
 }
 

@@ -769,6 +769,30 @@ an_address_too_many_is_heard_too(void **state)
 	nrows = 0;
 }
 
+static void
+with_nics(uint8_t n, uint64_t at)
+{
+	for (uint8_t i = 1; i <= n; i++) {
+		struct sighting *s = told("virsh", "many", GUEST_RUNNING, i);
+
+		s->mode = NIC_BRIDGE;
+		copy_string(s->source, "virbr0", sizeof(s->source));
+	}
+	merge(at);
+	assert_int_equal(only()->nnics, GUEST_NICS);
+}
+
+static void
+of_nics_that_are_too_many_to_keep_nobody_says_they_are_guarded(void **state)
+{
+	with_nics(GUEST_NICS, 1);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+	with_nics(GUEST_NICS + 1, 2);
+	assert_int_equal(only()->guard, NIC_UNSEEN);
+	with_nics(GUEST_NICS, 3);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+}
+
 /* 200 guests come, go and swap addresses for a minute: whoever had an address when
  * it was heard is who it is found by. */
 static void
@@ -912,6 +936,7 @@ main(void)
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
 		TEST(an_address_is_its_new_holders_at_once),
 		TEST(an_address_too_many_is_heard_too),
+		TEST(of_nics_that_are_too_many_to_keep_nobody_says_they_are_guarded),
 		TEST(attribution_holds_through_churn),
 		TEST(ports_of_this_host_are_read_but_those_of_the_loopback),
 		TEST(netstat_tells_which_ports_a_guest_could_reach),

@@ -132,11 +132,18 @@ virsh_tells_of_a_domains_nics(void **state)
 	assert_row(0, "vm|vm|running|unknown|-|||");
 }
 
+/* In the test one function of each device is. */
+static bool
+is_card(const char *pci)
+{
+	return pci[strlen(pci) - 1] == '0';
+}
+
 #define QEMU(...)	do {							\
 	const char *const argv[] = { __VA_ARGS__ };				\
 										\
 	nrows = 0;								\
-	assert_true(qemu_args_parse(argv, sizeof(argv) / sizeof(argv[0]), rows, &nrows, ROWS)); \
+	assert_true(qemu_args_parse(argv, sizeof(argv) / sizeof(argv[0]), is_card, rows, &nrows, ROWS)); \
 } while (0)
 
 static void
@@ -185,12 +192,27 @@ what_is_no_qemu_is_none(void **state)
 	const char *const argv[] = { "/bin/sh", "-c", "qemu-system-x86_64 -nic user" };
 	const char *many[4000] = { "qemu-system-x86_64" };
 
-	assert_false(qemu_args_parse(argv, 3, rows, &nrows, ROWS));
-	assert_false(qemu_args_parse(argv, 0, rows, &nrows, ROWS));
+	assert_false(qemu_args_parse(argv, 3, is_card, rows, &nrows, ROWS));
+	assert_false(qemu_args_parse(argv, 0, is_card, rows, &nrows, ROWS));
 	for (size_t i = 1; i < 4000; i++)
 		many[i] = i % 2 ? "-nic" : "tap";
-	assert_true(qemu_args_parse(many, 4000, rows, &nrows, ROWS));
-	assert_int_equal(nrows, GUEST_NICS);
+	assert_true(qemu_args_parse(many, 4000, is_card, rows, &nrows, ROWS));
+	/* One more than are kept, so that it shows that there are more. */
+	assert_int_equal(nrows, GUEST_NICS + 1);
+}
+
+static void
+a_network_card_that_qemu_has_for_itself_is_a_nic(void **state)
+{
+	QEMU("kvm", "-nic", "none", "-device", "vfio-pci,host=0000:01:00.0", "-device",
+	    "{\"driver\":\"vfio-pci\",\"host\":\"0000:01:00.1\",\"id\":\"gpu\"}", "-device",
+	    "vfio-pci-nohotplug,sysfsdev=/sys/bus/pci/devices/0000:02:00.0,id=x", "-device",
+	    "vfio-pci,host=\033[2J0");
+	assert_int_equal(nrows, 3);
+	assert_true(rows[0].mode == NIC_LAN && rows[1].mode == NIC_LAN && rows[2].mode == NIC_LAN);
+	assert_string_equal(rows[0].source, "0000:01:00.0");
+	assert_string_equal(rows[1].source, "0000:02:00.0");
+	assert_string_equal(rows[2].source, "");
 }
 
 static const struct conf_provider own = { .name = "own", .command = { 1, { "/own" } },
@@ -259,6 +281,7 @@ main(void)
 		cmocka_unit_test_setup(qemu_without_a_word_has_a_user_nic, setup),
 		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),
 		cmocka_unit_test_setup(what_is_no_qemu_is_none, setup),
+		cmocka_unit_test_setup(a_network_card_that_qemu_has_for_itself_is_a_nic, setup),
 		cmocka_unit_test_setup(an_operators_own_provider_is_read_by_field_paths, setup),
 		cmocka_unit_test_setup(hostile_output_makes_harmless_rows, setup),
 	};

@@ -18,7 +18,8 @@ static char qemu_words[256];
 
 /* Stands in for qemu.c: a row for "-name", none for "-no". */
 bool
-qemu_args_parse(const char *const *argv, size_t argc, struct sighting *list, size_t *n, size_t max)
+qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char *), struct sighting *list,
+    size_t *n, size_t max)
 {
 	struct sighting *s = sighting_add(list, n, max, "");
 
