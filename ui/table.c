@@ -18,6 +18,8 @@ enum {
 	GAP = 1,		/* between columns */
 	MARK = 1,		/* of the cursor, before them */
 	COLUMNS_LEAST = 120,	/* of a table that is for nobody's screen */
+	CHIEF = 2, LESSER = 6,	/* priorities: up to here, and from here on */
+	WORD = 8,
 };
 
 static int
@@ -26,15 +28,37 @@ at_most(int a, int b)
 	return a < b ? a : b;
 }
 
+/* Lets the columns of one priority have what they need, if that is no more than most. */
+static void
+grow(const struct column *columns, const int *want, int priority, int most, int *widths, int *left)
+{
+	for (int i = 0; columns[i].title != NULL; i++) {
+		int more = at_most(want[i], columns[i].max) - widths[i];
+
+		if (columns[i].priority != priority || widths[i] == 0 || more <= 0 || more > most)
+			continue;
+		more = at_most(more, *left + GAP);
+		if (more > 0) {
+			widths[i] += more;
+			*left -= more;
+		}
+	}
+}
+
 void
 table_fit(const struct column *columns, const int *want, int width, int *widths)
 {
 	int n = 0, left = width, priority = 0, next;
+	bool whole = false;
 
 	for (; columns[n].title != NULL; n++)
 		widths[n] = 0;
 	/* Take columns in as long as each can have its least. */
 	for (next = 1; next != INT_MAX; priority = next) {
+		/* A word of what matters is whole before what matters least comes in. */
+		for (int i = 1; priority >= LESSER && !whole && i <= CHIEF; i++)
+			grow(columns, want, i, WORD, widths, &left);
+		whole = priority >= LESSER;
 		next = INT_MAX;
 		for (int i = 0; i < n; i++) {
 			int least = at_most(want[i], columns[i].min);
@@ -52,17 +76,8 @@ table_fit(const struct column *columns, const int *want, int width, int *widths)
 		}
 	}
 	/* Then let them grow. */
-	for (priority = 1; left + GAP > 0 && priority <= n; priority++) {
-		for (int i = 0; i < n; i++) {
-			int more = at_most(want[i], columns[i].max) - widths[i];
-
-			if (columns[i].priority != priority || widths[i] == 0 || more <= 0)
-				continue;
-			more = at_most(more, left + GAP);
-			widths[i] += more;
-			left -= more;
-		}
-	}
+	for (priority = 1; left + GAP > 0 && priority <= n; priority++)
+		grow(columns, want, priority, INT_MAX, widths, &left);
 }
 
 void
