@@ -381,7 +381,7 @@ why_request(int argc, char **argv, json_t **params)
 const struct command command_table[] = {
 	{ "daemon", "[-dn] [-f FILE]", "guard the guests; -d stays in the foreground, -n only checks "
 	    "the configuration", NULL, NULL, NULL },
-	{ "demo", "[--batch SECONDS]", "a lab with guests of its own, and the console on it", NULL,
+	{ "demo", "[--batch SECONDS | --shell [COMMAND...]]", "a lab with guests of its own, and the console on it", NULL,
 	    NULL, NULL },
 	{ "status", "[--json] [-f]", "is it enforcing, is the proxy up, is anything wrong", "status",
 	    no_request, status_text },
