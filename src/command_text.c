@@ -199,9 +199,11 @@ frozen_text(const json_t *r, const char *what)
 {
 	const char *name = json_string_value(json_array_get(json_object_get(r, "vms"), 0));
 
-	if (name == NULL || strcmp(name, "*") == 0)
-		name = "every guest";
-	return xasprintf("%s is %s\n", name, what);
+	const bool all = name == NULL || strcmp(name, "*") == 0;
+
+	if (json_is_false(json_object_get(r, "changed")))
+		return all ? xstrdup("no guest was frozen\n") : xasprintf("%s was not frozen\n", name);
+	return xasprintf("%s is %s\n", all ? "every guest" : name, what);
 }
 
 char *

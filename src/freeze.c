@@ -27,6 +27,7 @@ struct frozen {
 /* One freeze or thaw on its way. */
 struct freeze {
 	bool			 on, all;
+	bool			 idle;		/* a thaw of what was not frozen */
 	uint32_t		 guest;
 	uint32_t		 turn;		/* of all: which decision about all it is */
 	char			 name[GH_GUEST_SIZE];
@@ -146,11 +147,12 @@ freeze_end(struct engine *e, struct freeze *f)
 		    f->on ? "the proxy refuses, but the firewall did not freeze " :
 		    "still frozen: ", f->name, f->on ? "; try again" : "", f->cause));
 	else {
-		event_note(e, EVENT_RULES, EVENT_NOTICE, f->all ? "" : f->name, "%s %s %s",
-		    who_name(f->call->peer.uid, who), f->on ? "froze" : "thawed", f->name);
+		if (!f->idle)
+			event_note(e, EVENT_RULES, EVENT_NOTICE, f->all ? "" : f->name, "%s %s %s",
+			    who_name(f->call->peer.uid, who), f->on ? "froze" : "thawed", f->name);
 		vms = json_array();
 		json_array_append_new(vms, json_guest(f->all ? "*" : f->name));
-		control_reply(f->call, json_pack("{s:o}", "vms", vms));
+		control_reply(f->call, json_pack("{s:o, s:b}", "vms", vms, "changed", !f->idle));
 	}
 	free(f->cause);
 	free(f);
@@ -244,6 +246,7 @@ freeze_new(struct engine *e, const struct guest *g, bool on, struct control_call
 	f->guest = g != NULL ? g->id : 0;
 	f->call = call;
 	copy_string(f->name, g != NULL ? g->name : "every guest", sizeof(f->name));
+	f->idle = !on && (g != NULL ? !guest_frozen(e, g) : !e->frozen_all && e->frozen == NULL);
 	return f;
 }
 
