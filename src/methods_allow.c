@@ -395,7 +395,9 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	all = check_overall(e, &c, &answer);
 	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:b, s:o}",
 	    "verdict", verdict_name(answer.verdict), "reason", reason_name(answer.reason),
-	    "advice", reason_advice(answer.reason), "detail", json_plain_or_null(detail),
+	    "advice", c.addr.family != 0 && answer.reason == REASON_IP_LITERAL ?
+	    "No entry lists this address and port; one that does opens it, past the proxy." :
+	    reason_advice(answer.reason), "detail", json_plain_or_null(detail),
 	    "name", json_plain_or_null(name), "port", c.port,
 	    "proto", c.proto == IPPROTO_UDP ? "udp" : "tcp", "pinned", answer.pinned,
 	    "vm_known", *c.vm == '\0' ? json_null() :
