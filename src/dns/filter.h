@@ -14,8 +14,10 @@
 enum {
 	FILTER_BUCKETS = 64,
 	FILTER_TOLD = 1024,
-	FILTER_RATE = 100,		/* queries a second of one guest, for long */
-	FILTER_BURST = 300,		/* and at once */
+	FILTER_RATE = 200,		/* queries a second of one guest, for long: more than
+					 * rules/filtered.nft lets through by one port, so that
+					 * a neighbour in its name leaves it some */
+	FILTER_BURST = 600,		/* and at once */
 	FILTER_WAITING_MAX = 512,	/* queries of all guests that wait for a server */
 	FILTER_WAITING_GUEST = 64,	/* and of one */
 	FILTER_STREAMS_GUEST = 8,	/* TCP connections of one guest */

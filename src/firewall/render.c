@@ -78,6 +78,9 @@ put_set(FILE *f, const char *name, const char *type, const char *elements)
 	fprintf(f, "\t}\n");
 }
 
+/* How often something comes by a port; the rules say how often it may. */
+static const char rate_set[] = "ifname; size 1024; flags dynamic,timeout; timeout 10s";
+
 static char *
 names_text(const struct conf_names *names)
 {
@@ -193,6 +196,8 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 	put_set(f, "frozen_ports", "ifname", NULL);
 	put_set(f, "host4", "ipv4_addr", NULL);
 	put_set(f, "host6_groups", "ipv6_addr", NULL);
+	put_set(f, "new_rate", rate_set, NULL);
+	put_set(f, "dns_rate", rate_set, NULL);
 	fprintf(f, "}\n# ---- %s: %s ----\n", profile_name(profile), file);
 	fclose(f);
 	free(bridges);

@@ -1,7 +1,9 @@
 /*
- * flood MAC COUNT [RATE]: sends so many frames from eth0 to that address, at
- * most RATE (50,000) a second. Each is an IPv4 packet of 60 bytes from a random
- * address to another, UDP with random ports: what costs a watcher most.
+ * flood MAC COUNT [RATE [syn | dns ADDRESS]]: sends so many frames from eth0 to that
+ * address, at most RATE (50,000) a second. Each is an IPv4 packet of 60 bytes from a
+ * random address to another, UDP with random ports: what costs a watcher most.  With
+ * "syn" it is the first of a TCP connection to port 443; with "dns" from ADDRESS, whoever
+ * has it, it asks port 53 for a name.
  */
 #include "config.h"
 
@@ -9,10 +11,12 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +28,8 @@ enum { BATCH = 64, PACKET_SIZE = 60, FRAME_SIZE = ETHER_HDR_LEN + PACKET_SIZE };
 
 static uint8_t frames[BATCH][FRAME_SIZE];
 static uint8_t own_mac[6];
+static bool syn;
+static struct in_addr asker;		/* with "dns" */
 static uint64_t state = 1;
 
 static uint32_t
@@ -57,6 +63,30 @@ checksum(uint8_t ip[20])
 	ip[11] = (uint8_t)sum;
 }
 
+/* A query for an address, without its id. */
+static const uint8_t question[PACKET_SIZE - 28] = "\0\0\1\0\0\1\0\0\0\0\0\0\5flood\10example1\0\0\1\0\1";
+
+/* SYN, no data. */
+static void
+tcp_fill(uint8_t *p)
+{
+	uint32_t sum = IPPROTO_TCP + PACKET_SIZE - 20;
+
+	put32(p + 20, (next_random() & 0xffff) << 16 | 443);
+	put32(p + 24, next_random());
+	put32(p + 28, 0);
+	put32(p + 32, (uint32_t)(PACKET_SIZE - 20) << 26 | 0x02ffff);
+	memset(p + 36, 0, PACKET_SIZE - 36);
+	/* With options that say nothing. */
+	memset(p + 40, 1, PACKET_SIZE - 40);
+	for (int i = 12; i < PACKET_SIZE; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	p[36] = (uint8_t)(sum >> 8);
+	p[37] = (uint8_t)sum;
+}
+
 static void
 fill(uint8_t *frame, const uint8_t mac[6])
 {
@@ -71,9 +101,23 @@ fill(uint8_t *frame, const uint8_t mac[6])
 	/* Within 10.77/16, so that it does not look spoofed, to 198.18/15. */
 	put32(p + 12, 0x0a4d0000 | (next_random() & 0xffff) | 0x0100);
 	put32(p + 16, 0xc6120000 | (next_random() & 0x1ffff));
+	if (asker.s_addr != 0)
+		memcpy(p + 12, &asker, sizeof(asker));
+	if (syn) {
+		/* From the bridge's own network. */
+		put32(p + 12, 0x0a4d0000 | (100 + next_random() % 100));
+		p[9] = IPPROTO_TCP;
+	}
 	checksum(p);
 	put32(p + 20, next_random());
 	memcpy(p + 24, udp_length, sizeof(udp_length));
+	if (asker.s_addr != 0) {
+		put32(p + 20, (next_random() & 0xffff) << 16 | 53);
+		memcpy(p + 28, question, sizeof(question));
+		put32(p + 28, next_random() << 16 | 0x0100);
+	}
+	if (syn)
+		tcp_fill(p);
 }
 
 static int
@@ -142,14 +186,16 @@ main(int argc, char **argv)
 	unsigned m[6];
 	uint8_t mac[6];
 
-	if (argc < 3 || argc > 4 || sscanf(argv[1], "%x:%x:%x:%x:%x:%x", &m[0], &m[1], &m[2],
+	syn = argc == 5 && strcmp(argv[4], "syn") == 0;
+	if (argc < 3 || (argc > 4 && !syn && (argc != 6 || strcmp(argv[4], "dns") != 0 ||
+	    inet_aton(argv[5], &asker) == 0)) || sscanf(argv[1], "%x:%x:%x:%x:%x:%x", &m[0], &m[1], &m[2],
 	    &m[3], &m[4], &m[5]) != 6) {
-		fprintf(stderr, "usage: flood MAC COUNT [RATE]\n");
+		fprintf(stderr, "usage: flood MAC COUNT [RATE [syn | dns ADDRESS]]\n");
 		return 2;
 	}
 	for (int i = 0; i < 6; i++)
 		mac[i] = (uint8_t)m[i];
 	send_all(open_packet(), mac, strtoull(argv[2], NULL, 10),
-	    argc == 4 ? strtoull(argv[3], NULL, 10) : 50000);
+	    argc >= 4 ? strtoull(argv[3], NULL, 10) : 50000);
 	return 0;
 }
