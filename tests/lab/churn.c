@@ -1,14 +1,15 @@
 /*
  * churn BRIDGE GUESTS SECONDS LIST LOG: so many guests behind the bridge, for so long.
- * Each is a network namespace with an interface of its own.  Once a second some are
+ * Each is a network namespace with an interface of its own.  It begins when it is given
+ * a line.  Once a second some are
  * stopped, some started with an address that is free, and some swap addresses by
  * twos; then every one that runs asks at once for a name that nobody else ever asks
- * for (cGUEST-STEP.npmjs.org or cGUEST-STEP.churn.test), and in every other step sends a
- * datagram to a port of its own, 20000 + GUEST, of an address of its step, 198.19.0.STEP.
+ * for (cGUEST-STEP.npmjs.org or cGUEST-STEP.churn.test), and in every other step sends
+ * datagrams to a port of its own, 20000 + GUEST, of an address of its step, 198.19.0.STEP.
  *
  * LIST is what a VM manager would print of them, JSON, renewed at each step; LOG gets a
- * line "GUEST NAME" for each name that was answered, and "GUEST ADDRESS PORT" for each
- * datagram.
+ * line "GUEST NAME" for each name that was answered, and "GUEST ADDRESS PORT" for the
+ * datagram that followed.
  */
 #include "config.h"
 
@@ -32,12 +33,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GUESTS_MAX = 200, FIRST_HOST = 20, HOSTS = 230, SWAPS = 20, STOPS = 10, ANSWER_MS = 700, SETTLE = 3 };
+enum { GUESTS_MAX = 200, FIRST_HOST = 20, HOSTS = 230, SWAPS = 20, STOPS = 10, ANSWER_MS = 700 };
 
 struct guest {
 	int		 ns;		/* its namespace */
 	unsigned	 host;		/* the last byte of its address */
-	bool		 runs, asked;
+	bool		 runs, asked, answered;	/* in this step */
 	int		 fd;		/* its connection, or -1 */
 	char		 name[64];
 };
@@ -163,7 +164,7 @@ stop(struct guest *g)
 {
 	enter(g->ns);
 	set_interface(g, false);
-	g->runs = false;
+	g->runs = g->answered = false;
 }
 
 static void
@@ -245,14 +246,14 @@ ask(struct guest *g, unsigned step)
 	if ((g->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
 		die("socket");
 	snprintf(g->name, sizeof(g->name), "c%u-%u.%s", i, step, i % 2 == 0 ? "npmjs.org" : "churn.test");
-	g->asked = false;
+	g->asked = g->answered = false;
 	a.sin_addr.s_addr = htonl(0xc6120001);		/* 198.18.0.1 */
 	a.sin_port = htons(80);
 	if (connect(g->fd, (struct sockaddr *)&a, sizeof(a)) == -1 && errno != EINPROGRESS)
 		die("connect");
 }
 
-/* log NULL: again, for the first may have been lost on its way. */
+/* log NULL: it may be lost on its way, as one that nobody has answered yet. */
 static void
 send_datagram(const struct guest *g, unsigned step, FILE *log)
 {
@@ -281,7 +282,8 @@ go_on(struct guest *g, short events, FILE *log)
 		g->asked = true;
 		return (events & (POLLERR | POLLHUP)) != 0 || send(g->fd, buf, (size_t)n, MSG_NOSIGNAL) != n;
 	}
-	if (recv(g->fd, buf, sizeof(buf), 0) > 0)
+	g->answered = recv(g->fd, buf, sizeof(buf), 0) > 0;
+	if (g->answered)
 		fprintf(log, "c%u %s\n", (unsigned)(g - guests), g->name);
 	return true;
 }
@@ -336,7 +338,7 @@ main(int argc, char **argv)
 		die("%s", argv[5]);
 	make_guests(argv[1]);
 	write_list(argv[4]);
-	sleep(SETTLE);
+	getchar();
 	for (unsigned step = 1; step <= steps; step++) {
 		const uint64_t began = now_ms();
 		uint64_t took;
@@ -349,12 +351,12 @@ main(int argc, char **argv)
 			ask(&guests[i], step);
 			/* More blocked packets than these would not be kept apart. */
 			if (i % 2 == step % 2)
-				send_datagram(&guests[i], step, log);
+				send_datagram(&guests[i], step, NULL);
 		}
 		answers(log);
 		for (unsigned i = 0; i < nguests; i++) {
-			if (guests[i].runs && i % 2 == step % 2)
-				send_datagram(&guests[i], step, NULL);
+			if (guests[i].answered && i % 2 == step % 2)
+				send_datagram(&guests[i], step, log);
 		}
 		if ((took = now_ms() - began) < 1000)
 			usleep((useconds_t)(1000 - took) * 1000);
