@@ -16,7 +16,9 @@
  *
  * A port that an entry lists, other than those of the web, and an address that
  * one lists are different: they are for whatever is spoken there, by whoever
- * speaks first, so such a tunnel is dialled at once and answered then.
+ * speaks first, so such a tunnel is dialled at once and answered then.  Where the
+ * entry lists a name and the client begins with a ClientHello, that must name
+ * the same host all the same: many a server has others' hosts too (retry.c).
  */
 #include "config.h"
 
@@ -126,11 +128,18 @@ tunnel_dial(struct session *s, struct hit *h)
 void
 tunnel_connected(struct session *s)
 {
+	/* With an upstream proxy, the server's first words may have come along. */
+	const bool server_spoke = s->upstream.in != NULL;
+
 	tunnel_take(s);
-	if (tunnel_answer(s))
-		relay_start(s);
-	else
+	/* Sent before the client's first bytes are looked at: they may get it refused. */
+	if (!tunnel_answer(s) || conn_flush(s, &s->upstream, &s->client) == IO_FAILED) {
 		session_close(s, SESSION_END_ERROR);
+		return;
+	}
+	relay_start(s);
+	if (!server_spoke && !allow_name_is_address(s->name, strlen(s->name)))
+		retry_first(s);
 }
 
 static void

@@ -118,6 +118,15 @@ request_name(struct session *s, struct hit *h, const uint8_t *raw, size_t len)
 	return bad == REASON_NONE;
 }
 
+static void
+hello_hit(struct hit *h, const struct session *s, const struct tls_hello *hello)
+{
+	request_hit(h, s, VIA_TLS);
+	h->tls_version = hello->version;
+	h->ech = hello->ech;
+	tls_alpn_text(hello, h->alpn, sizeof(h->alpn));
+}
+
 static bool
 read_tls(struct session *s)
 {
@@ -138,10 +147,7 @@ read_tls(struct session *s)
 	case PARSE_DONE:
 		break;
 	}
-	request_hit(&h, s, VIA_TLS);
-	h.tls_version = hello.version;
-	h.ech = hello.ech;
-	tls_alpn_text(&hello, h.alpn, sizeof(h.alpn));
+	hello_hit(&h, s, &hello);
 	s->gate = hello.version >= TLS_VERSION_1_3 ? GATE_ANSWER : GATE_OPEN;
 	if (!hello.has_name)
 		session_refuse(s, &h, REASON_NO_NAME, NULL);
@@ -151,12 +157,12 @@ read_tls(struct session *s)
 }
 
 bool
-request_names_again(struct session *s, const struct tls_hello *hello)
+request_names_host(struct session *s, const struct tls_hello *hello)
 {
 	enum reason bad = REASON_NO_NAME;
 	struct hit h;
 
-	request_hit(&h, s, VIA_TLS);
+	hello_hit(&h, s, hello);
 	if (hello->has_name)
 		bad = read_name(hello->name, hello->name_len, h.name);
 	if (bad == REASON_NONE && strcmp(h.name, s->name) == 0)
@@ -166,7 +172,7 @@ request_names_again(struct session *s, const struct tls_hello *hello)
 }
 
 void
-request_refuse_again(struct session *s, enum reason why, const char *what)
+request_refuse_hello(struct session *s, enum reason why, const char *what)
 {
 	struct hit h;
 

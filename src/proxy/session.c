@@ -213,7 +213,12 @@ session_due(struct timer *t, void *arg)
 		session_run(s);
 		break;
 	case SESSION_RELAY:
-		session_close(s, s->heard ? SESSION_END_IDLE : SESSION_END_SILENT);
+		if (!retry_awaits_hello(s)) {
+			session_close(s, s->heard ? SESSION_END_IDLE : SESSION_END_SILENT);
+			break;
+		}
+		request_refuse_hello(s, REASON_TIMEOUT, NULL);
+		session_run(s);
 		break;
 	case SESSION_TUNNEL:
 	case SESSION_EXCHANGE:

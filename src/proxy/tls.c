@@ -22,6 +22,7 @@
 
 enum {
 	RECORD_MAX = 1 << 14,		/* RFC 8446 section 5.1 */
+	VERSION_MAJOR_MAX = 15,		/* that any server is known to bear in a first record */
 	HANDSHAKE_HEADER = 4,
 	CLIENT_HELLO = 1, SERVER_HELLO = 2,
 	RANDOM_SIZE = 32,
@@ -345,6 +346,25 @@ scan_records(struct tls_scan *scan, const uint8_t *b, size_t len, size_t max, en
 			return refuse(why, REASON_TOO_LARGE, what, "a hello larger than allowed");
 	}
 	return PARSE_DONE;
+}
+
+enum parse
+tls_begins(const uint8_t *b, size_t len)
+{
+	const bool is_record = len == 0 || (b[0] >= TLS_RECORD_CHANGE_CIPHER &&
+	    b[0] <= TLS_RECORD_HANDSHAKE);
+
+	if (!is_record || (len > 1 && b[1] > VERSION_MAJOR_MAX))
+		return PARSE_REFUSE;
+	if (len < TLS_RECORD_HEADER)
+		return PARSE_MORE;
+	if (b[3] == 0 && b[4] == 0)
+		return PARSE_DONE;
+	if (len == TLS_RECORD_HEADER)
+		return PARSE_MORE;
+	/* A ClientHello, a warning and the one byte of change_cipher_spec begin alike. */
+	_Static_assert((int)CLIENT_HELLO == (int)ALERT_WARNING, "one look at both");
+	return b[TLS_RECORD_HEADER] == CLIENT_HELLO ? PARSE_DONE : PARSE_REFUSE;
 }
 
 enum parse

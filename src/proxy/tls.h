@@ -38,6 +38,13 @@ struct tls_hello {
 };
 
 /*
+ * Whether a server would take what begins so for TLS: PARSE_DONE, or PARSE_REFUSE if it is
+ * something else.  Wider than what tls_hello_parse() lets through, since servers differ in
+ * what they bear: other versions, empty records, a warning first.
+ */
+enum parse	 tls_begins(const uint8_t *, size_t len);
+
+/*
  * Looks at all bytes received so far (len of them, each call the same ones
  * and more); each is walked once however they arrive.  PARSE_DONE fills
  * *hello; PARSE_REFUSE sets *why to REASON_MALFORMED or REASON_TOO_LARGE

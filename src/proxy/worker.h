@@ -8,7 +8,7 @@
  *	explicit.c  what is asked of us as a proxy: URIs and CONNECT
  *	dial.c      from a name to a connected socket (attempts.c, chained.c)
  *	relay.c     moving bytes
- *	retry.c     ... but not those of a second ClientHello for another host
+ *	retry.c     ... but not those of a later ClientHello for another host
  *	lowat.c     big streams, with fewer wake-ups
  *	exchange.c  HTTP/1: request after request, each judged
  *	refuse.c    what a refused guest is told
@@ -85,8 +85,8 @@ enum session_state {
 	SESSION_DEAD,
 };
 
-/* What may pass of a TLS connection: retry.c. */
-enum gate { GATE_OPEN, GATE_ANSWER, GATE_HELLO };
+/* What may pass of a connection that is, or may be, TLS: retry.c. */
+enum gate { GATE_OPEN, GATE_FIRST, GATE_ANSWER, GATE_HELLO };
 
 enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_TLS, PROTOCOL_HTTP };
 
@@ -138,8 +138,8 @@ struct session {
 	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
-	bool			 raw : 1;	/* to what an entry lists with this very port: no
-						 * matter what is said in it */
+	bool			 raw : 1;	/* to what an entry lists with this very port: for
+						 * whatever is spoken there */
 	bool			 by_name : 1;	/* an upstream proxy resolves its name */
 };
 
@@ -244,10 +244,11 @@ void		 conn_close(struct proxy *, struct conn *, bool abort);
 /* request.c */
 void		 request_read(struct session *);
 void		 request_timeout(struct session *);
-/* Whether a second hello names the host of the first; false: the guest was refused. */
-bool		 request_names_again(struct session *, const struct tls_hello *);
-/* The second hello is none. */
-void		 request_refuse_again(struct session *, enum reason, const char *what);
+/* Whether a hello names the session's host, a second one or that of a tunnel that is
+ * dialled already; false: the guest was refused. */
+bool		 request_names_host(struct session *, const struct tls_hello *);
+/* Such a hello is none. */
+void		 request_refuse_hello(struct session *, enum reason, const char *what);
 /* The name is known and sound; h->port says which port. */
 void		 request_judge(struct session *, struct hit *);
 
@@ -287,6 +288,11 @@ void		 relay_run(struct session *);
 /* retry.c */
 /* The first hello was judged, and what is received of the session goes on to the server. */
 void		 retry_start(struct session *);
+/* The other end of a raw tunnel to a name is there, and the relay started: if TLS is what
+ * the guest begins with, its hello must name the same host.  May refuse the guest. */
+void		 retry_first(struct session *);
+/* The guest has begun such a hello, and the rest is to come. */
+bool		 retry_awaits_hello(const struct session *);
 /* Whether bytes from there are of use now. */
 bool		 retry_reads(const struct session *, const struct conn *from);
 /* Something was received from there: how far it may pass. May refuse the guest. */

@@ -191,6 +191,269 @@ a_tunnel_to_a_listed_port_carries_anything(void **state)
 	close(origin);
 }
 
+/* ---- TLS to a port that an entry pins to a name ---- */
+
+static const struct bytes *
+hello_of(const char *name, uint16_t version)
+{
+	static struct bytes message, wire;
+	const struct hello_spec spec = { .name = name, .supported = version };
+
+	hello_message(&message, &spec);
+	hello_records(&wire, &message, 100);
+	return &wire;
+}
+
+/* A tunnel that is dialled, without a word of either side's yet. */
+static int
+open_pinned(struct rig *r, int *guest)
+{
+	int origin;
+
+	world.listed[1] = "pinned.example";
+	*guest = rig_connect_explicit(r);
+	rig_say(r, *guest, rig_ported("CONNECT pinned.example:PORT HTTP/1.1\r\n"
+	    "Host: pinned.example:PORT\r\n\r\n"));
+	origin = rig_accept(r);
+	rig_hear(r, *guest, ESTABLISHED);
+	return origin;
+}
+
+static void
+send_bytes(struct rig *r, int fd, const struct bytes *b, bool one_by_one)
+{
+	for (size_t i = 0; one_by_one && i < b->len; i++)
+		rig_send(r, fd, b->b + i, 1);
+	if (!one_by_one)
+		rig_send(r, fd, b->b, b->len);
+}
+
+static void
+hear_bytes(struct rig *r, int fd, const void *p, size_t len)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	while (have < len) {
+		rig_until(r, (n = recv(fd, got + have, len - have, 0)) > 0);
+		have += (size_t)n;
+	}
+	assert_memory_equal(got, p, len);
+}
+
+/* The guest gets an alert, and the server nothing. */
+static void
+expect_kept_back(struct rig *r, int guest, int origin, enum reason reason, const char *name)
+{
+	bool reset;
+
+	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), TLS_ALERT_SIZE);
+	assert_int_equal(got[0], TLS_RECORD_ALERT);
+	assert_false(reset);
+	expect_hit(r, VIA_CONNECT, VERDICT_DENY, reason, name, world.port);
+	close(guest);
+	assert_int_equal(rig_read_all(r, origin, got, sizeof(got), &reset), 0);
+	close(origin);
+	rig_until(r, r->proxy->nopen == 0);
+}
+
+static void
+a_tunnel_to_a_listed_port_carries_tls_to_its_host(void **state)
+{
+	struct rig *r = *state;
+
+	for (int i = 0; i < 4; i++) {
+		const struct bytes *b = hello_of("Pinned.Example", i < 2 ? 0x0304 : 0);
+		int guest, origin = open_pinned(r, &guest);
+
+		send_bytes(r, guest, b, i % 2 != 0);
+		hear_bytes(r, origin, b->b, b->len);
+		rig_say(r, origin, "down");
+		rig_hear(r, guest, "down");
+		rig_say(r, guest, "up");
+		rig_hear(r, origin, "up");
+		expect_hit(r, VIA_CONNECT, VERDICT_ALLOW, REASON_LISTED, "pinned.example", world.port);
+		close(guest);
+		close(origin);
+		rig_until(r, r->proxy->nopen == 0);
+	}
+}
+
+static void
+a_hello_for_another_host_does_not_reach_a_listed_port(void **state)
+{
+	static const struct {
+		const char	*name, *told;
+		enum reason	 reason;
+	} cases[] = {
+		{ "a.example", "a.example", REASON_NAME_MISMATCH },	/* listed too */
+		{ "evil.example", "evil.example", REASON_NAME_MISMATCH },
+		{ NULL, "pinned.example", REASON_NO_NAME },
+		{ "127.0.0.1", "127.0.0.1", REASON_IP_LITERAL },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest, origin = open_pinned(r, &guest);
+
+		send_bytes(r, guest, hello_of(cases[i / 2].name, 0x0304), i % 2 != 0);
+		expect_kept_back(r, guest, origin, cases[i / 2].reason, cases[i / 2].told);
+	}
+	assert_int_equal(r->hits[r->nhits - 1].tls_version, 0x0304);
+}
+
+static void
+nor_does_one_that_is_sent_along_with_connect(void **state)
+{
+	const struct bytes *b = hello_of("evil.example", 0x0304);
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r);
+	const char *request = rig_ported("CONNECT pinned.example:PORT HTTP/1.1\r\n"
+	    "Host: pinned.example:PORT\r\n\r\n");
+	const size_t len = strlen(request);
+
+	world.listed[1] = "pinned.example";
+	memcpy(got, request, len);
+	memcpy(got + len, b->b, b->len);
+	rig_send(r, guest, got, len + b->len);
+	/* Reset before the server took it: who asked is told both all the same. */
+	rig_hear(r, guest, ESTABLISHED);
+	expect_alert(r, guest, 49);
+	expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_NAME_MISMATCH, "evil.example", world.port);
+}
+
+/* What some server bears ahead of a hello, and would hide it. */
+static void
+what_only_begins_like_tls_does_not_reach_a_listed_port(void **state)
+{
+	static const struct {
+		const char	*what;
+		size_t		 len;
+	} cases[] = {
+		{ "\x15\x03\x01\0\x02\x01\x5a", 7 },		/* a warning */
+		{ "\x16\x03\x01\0\0", 5 },			/* an empty record */
+		{ "\x16\x04\x01\0\x04\x01\0\0\0", 9 },	/* a version that is none */
+		{ "\x14\x03\x03\0\x01\x01", 6 },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest, origin = open_pinned(r, &guest);
+
+		rig_send(r, guest, cases[i].what, cases[i].len);
+		expect_kept_back(r, guest, origin, REASON_MALFORMED, "pinned.example");
+	}
+}
+
+static void
+a_hello_to_a_listed_port_must_come_whole(void **state)
+{
+	const struct bytes *b = hello_of("pinned.example", 0x0304);
+	struct rig *r = *state;
+	int guest, origin = open_pinned(r, &guest);
+
+	rig_send(r, guest, b->b, b->len - 1);
+	shutdown(guest, SHUT_WR);
+	expect_kept_back(r, guest, origin, REASON_MALFORMED, "pinned.example");
+	r->conf.head_seconds = 1;
+	origin = open_pinned(r, &guest);
+	rig_send(r, guest, b->b, b->len - 1);
+	expect_kept_back(r, guest, origin, REASON_TIMEOUT, "pinned.example");
+}
+
+static void
+a_second_hello_to_a_listed_port_must_name_its_host_too(void **state)
+{
+	/* Of a HelloRetryRequest as much as tells that it is one. */
+	static const char retry[] = "\x16\x03\x03\x00\x30\x02\x00\x00\x2c\x03\x03"
+	    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"
+	    "\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c\x00\x13\x02\x00\x00\x06\x00\x2b\x00";
+	struct rig *r = *state;
+
+	for (int i = 0; i < 2; i++) {
+		const struct bytes *b = hello_of("pinned.example", 0x0304);
+		int guest, origin = open_pinned(r, &guest);
+
+		rig_send(r, guest, b->b, b->len);
+		hear_bytes(r, origin, b->b, b->len);
+		rig_send(r, origin, retry, sizeof(retry) - 1);
+		hear_bytes(r, guest, retry, sizeof(retry) - 1);
+		b = hello_of(i == 0 ? "pinned.example" : "evil.example", 0x0304);
+		rig_send(r, guest, b->b, b->len);
+		if (i == 1) {
+			expect_kept_back(r, guest, origin, REASON_NAME_MISMATCH, "evil.example");
+			continue;
+		}
+		hear_bytes(r, origin, b->b, b->len);
+		close(guest);
+		close(origin);
+		rig_until(r, r->proxy->nopen == 0);
+	}
+}
+
+/* Nothing else waits, however little it is. */
+static void
+what_is_not_tls_reaches_a_listed_port_at_once(void **state)
+{
+	static const struct {
+		const char	*what;
+		size_t		 len;
+	} cases[] = {
+		{ "S", 1 }, { "\x16\x20", 2 }, { "\x80\x2e\x01", 3 },
+		/* Lengths in little endian, as MongoDB's. */
+		{ "\x16\x01\0\0\x01\0\0\0\0\0\0\0\xd4\x07", 14 },
+		{ "\x16\x03\0\0\x01\0\0\0\0\0\0\0\xd4\x07", 14 },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int guest, origin = open_pinned(r, &guest);
+		const struct bytes *b = hello_of("evil.example", 0x0304);
+
+		rig_send(r, guest, cases[i].what, cases[i].len);
+		hear_bytes(r, origin, cases[i].what, cases[i].len);
+		/* What comes then is that protocol's. */
+		rig_send(r, guest, b->b, b->len);
+		hear_bytes(r, origin, b->b, b->len);
+		close(guest);
+		close(origin);
+		rig_until(r, r->proxy->nopen == 0);
+	}
+	assert_int_equal(r->nhits, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void
+where_the_server_speaks_first_nothing_is_looked_at(void **state)
+{
+	struct rig *r = *state;
+	const struct bytes *b = hello_of("evil.example", 0x0304);
+	int guest, origin = open_pinned(r, &guest);
+
+	rig_say(r, origin, "220 mail\r\n");
+	rig_hear(r, guest, "220 mail\r\n");
+	rig_send(r, guest, b->b, b->len);
+	hear_bytes(r, origin, b->b, b->len);
+	close(guest);
+	close(origin);
+}
+
+static void
+to_a_listed_address_any_hello_passes(void **state)
+{
+	const struct bytes *b = hello_of("evil.example", 0x0304);
+	struct rig *r = *state;
+	int guest = rig_connect_explicit(r), origin;
+
+	world.listed[1] = "127.0.0.1";
+	rig_say(r, guest, rig_ported("CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+	rig_hear(r, guest, ESTABLISHED);
+	origin = rig_accept(r);
+	rig_send(r, guest, b->b, b->len);
+	hear_bytes(r, origin, b->b, b->len);
+	close(guest);
+	close(origin);
+}
+
 static void
 a_listed_address_is_reached_in_any_spelling(void **state)
 {
@@ -660,6 +923,15 @@ main(void)
 		rig_test(a_tunnel_to_a_listed_host_carries_tls_to_it),
 		rig_test(a_hello_may_be_sent_along_with_connect),
 		rig_test(a_tunnel_to_a_listed_port_carries_anything),
+		rig_test(a_tunnel_to_a_listed_port_carries_tls_to_its_host),
+		rig_test(a_hello_for_another_host_does_not_reach_a_listed_port),
+		rig_test(nor_does_one_that_is_sent_along_with_connect),
+		rig_test(what_only_begins_like_tls_does_not_reach_a_listed_port),
+		rig_test(a_hello_to_a_listed_port_must_come_whole),
+		rig_test(a_second_hello_to_a_listed_port_must_name_its_host_too),
+		rig_test(what_is_not_tls_reaches_a_listed_port_at_once),
+		rig_test(where_the_server_speaks_first_nothing_is_looked_at),
+		rig_test(to_a_listed_address_any_hello_passes),
 		rig_test(a_listed_address_is_reached_in_any_spelling),
 		rig_test(a_listed_address_is_asked_for_pages_too),
 		rig_test(a_listed_address_is_not_listed_on_other_ports),

@@ -290,6 +290,38 @@ a_name_longer_than_any_host_is_cut_not_overrun(void **state)
 	assert_int_equal(h.name_len, GH_NAME_SIZE - 1);
 }
 
+/* As much as some server takes for TLS, and none of what is something else. */
+static void
+the_beginning_tells_tls_from_what_is_not(void **state)
+{
+	static const struct {
+		const char	*bytes;
+		size_t		 len;
+		enum parse	 result;
+	} rows[] = {
+		{ "\x16\x03\x01\x02\x00\x01", 6, PARSE_DONE },
+		{ "\x16\x03\x01\x00\x01\x01", 6, PARSE_DONE },	/* cut into records of a byte */
+		{ "\x16\x00\x00\x02\x00\x01", 6, PARSE_DONE },	/* no version, which some bear */
+		{ "\x16\x0f\xff\x02\x00\x01", 6, PARSE_DONE },
+		{ "\x16\x03\x01\x00\x00", 5, PARSE_DONE },		/* an empty record */
+		{ "\x15\x03\x01\x00\x02\x01", 6, PARSE_DONE },	/* a warning */
+		{ "\x14\x03\x03\x00\x01\x01", 6, PARSE_DONE },	/* change_cipher_spec */
+		{ "\x16", 1, PARSE_MORE },
+		{ "\x16\x03\x01\x02\x00", 5, PARSE_MORE },
+		{ "\x16\x03\x01\x02\x00\x02", 6, PARSE_REFUSE },	/* no server takes a ServerHello */
+		{ "\x15\x03\x01\x00\x02\x02", 6, PARSE_REFUSE },	/* nor goes on after an error */
+		{ "\x16\x10", 2, PARSE_REFUSE },
+		{ "\x17\x03\x03\x00\x01\x01", 6, PARSE_REFUSE },
+		{ "\x13", 1, PARSE_REFUSE },
+		{ "S", 1, PARSE_REFUSE },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (tls_begins((const uint8_t *)rows[i].bytes, rows[i].len) != rows[i].result)
+			fail_msg("row %zu", i);
+	}
+}
+
 static void
 every_refusal_has_a_fatal_alert(void **state)
 {
@@ -323,6 +355,7 @@ main(void)
 		cmocka_unit_test(a_hello_above_the_limit_is_refused_before_it_is_read),
 		cmocka_unit_test(offered_protocols_are_told_as_far_as_they_fit),
 		cmocka_unit_test(a_name_longer_than_any_host_is_cut_not_overrun),
+		cmocka_unit_test(the_beginning_tells_tls_from_what_is_not),
 		cmocka_unit_test(every_refusal_has_a_fatal_alert),
 	};
 
