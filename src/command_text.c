@@ -445,6 +445,8 @@ why_text(const json_t *r)
 	if (str(r, "wanted")[0] != '\0' || str(r, "dialled")[0] != '\0')
 		add(&t, ", %s up, %s down\n", text_bytes(up, num(r, "bytes_up")),
 		    text_bytes(down, num(r, "bytes_down")));
+	if (str(r, "outcome_text")[0] != '\0')
+		add(&t, "  %s\n", str(r, "outcome_text"));
 	if (str(r, "tls_version")[0] != '\0')
 		add(&t, "  %s%s%s%s\n", str(r, "tls_version"),
 		    str(r, "alpn")[0] != '\0' ? ", " : "", str(r, "alpn"),

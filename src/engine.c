@@ -234,7 +234,8 @@ net_hit(struct engine *e, const struct hit *from_net)
 
 	TERMINATE(h.name);
 	TERMINATE(h.alpn);
-	if (h.verdict >= VERDICT_COUNT || h.reason >= REASON_COUNT || h.via >= VIA_COUNT)
+	if (h.verdict >= VERDICT_COUNT || h.reason >= REASON_COUNT || h.via >= VIA_COUNT ||
+	    h.outcome >= OUTCOME_COUNT)
 		return;
 	/* That its address is its now the kernel said before the guest could ask. */
 	inventory_listen(e->inventory);
@@ -251,6 +252,9 @@ net_flow(struct engine *e, const struct flow *from_net)
 	const struct guest *g;
 
 	TERMINATE(f.name);
+	TERMINATE(f.what);
+	if (f.outcome >= OUTCOME_COUNT)
+		return;
 	g = inventory_by_id(e->inventory, f.guest_id);
 	model_flow(e->model, &f, g != NULL ? g->id : 0);
 }

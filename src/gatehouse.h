@@ -23,6 +23,7 @@ enum {
 	GH_IFNAME_SIZE = 16,	/* IFNAMSIZ on every system we know */
 	GH_CAUSE_SIZE = 256,	/* a reason told to an operator */
 	GH_ALPN_SIZE = 64,	/* application protocols, as text */
+	GH_PHRASE_SIZE = 96,	/* which rule of a protocol was broken */
 	GH_ID_SIZE = 24,	/* a hit's id as text */
 };
 
@@ -65,6 +66,22 @@ enum reason {
 	REASON_COUNT
 };
 
+/* What happened beside the verdict, or after it: see outcome_table[]. */
+enum outcome {
+	OUTCOME_NONE,		/* nothing that explains anything */
+	OUTCOME_REFUSED,	/* of the last address that was dialled */
+	OUTCOME_TIMED_OUT,
+	OUTCOME_NO_ROUTE,
+	OUTCOME_FAILED,
+	OUTCOME_UNUSED,
+	OUTCOME_SILENT,
+	OUTCOME_BROKEN,
+	OUTCOME_IDLE,
+	OUTCOME_OLD,
+	OUTCOME_REVOKED,
+	OUTCOME_COUNT
+};
+
 /* How a guest asked for a name. */
 enum hit_via {
 	VIA_NONE,
@@ -91,7 +108,7 @@ struct hit {
 	uint64_t	time;
 	struct addr	guest;		/* who asked */
 	struct addr	wanted;		/* where the guest meant to connect */
-	struct addr	dialled;	/* where we connected; family 0: nowhere */
+	struct addr	dialled;	/* where we connected, or tried to last; family 0: nowhere */
 	uint16_t	guest_port;
 	uint16_t	port;		/* the port the guest asked for */
 	uint8_t		via;		/* enum hit_via */
@@ -103,7 +120,8 @@ struct hit {
 	uint32_t	entry;		/* id of the deciding entry, 0: none */
 	uint32_t	guest_id;	/* 0: not known */
 	uint16_t	upstream;	/* status that an upstream proxy answered, 0: none */
-	uint16_t	pad[3];
+	uint8_t		outcome;	/* enum outcome, as far as it is known with the verdict */
+	uint8_t		pad[5];
 	char		alpn[GH_ALPN_SIZE];	/* protocols offered: "h2, http/1.1", or "" */
 	char		name[GH_NAME_SIZE];	/* canonical, or escaped if bad */
 };
@@ -114,9 +132,11 @@ struct flow {
 	uint64_t	up, down;	/* bytes from and to the guest */
 	uint32_t	guest_id;
 	uint32_t	entry;
-	uint8_t		ended;		/* this was the last report */
-	uint8_t		pad[7];
+	uint8_t		ended;		/* this was the last report, and how it came to it: */
+	uint8_t		outcome;	/* enum outcome */
+	uint8_t		pad[6];
 	char		name[GH_NAME_SIZE];
+	char		what[GH_PHRASE_SIZE];	/* with OUTCOME_BROKEN: the rule; else "" */
 };
 
 /* What made a packet unlike an ordinary one. */
@@ -161,6 +181,8 @@ const char	*verdict_name(enum verdict);
 const char	*reason_name(enum reason);
 const char	*reason_advice(enum reason);	/* one sentence for an operator */
 bool		 reason_parse(const char *, enum reason *);
+const char	*outcome_name(enum outcome);
+const char	*outcome_text(enum outcome);	/* one sentence, "" for OUTCOME_NONE */
 const char	*via_name(enum hit_via);
 const char	*profile_name(enum profile);
 bool		 profile_parse(const char *, enum profile *);

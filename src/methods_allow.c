@@ -427,13 +427,31 @@ tls_name(uint16_t version)
 	}
 }
 
+/* "The server's answer broke the protocol's rules: a chunk without a size." */
+static json_t *
+outcome_json(const struct hit_record *r)
+{
+	const char *text = outcome_text((enum outcome)r->hit.outcome);
+	json_t *j;
+	char *whole;
+
+	if (r->hit.outcome == OUTCOME_NONE)
+		return json_null();
+	if (r->what[0] == '\0')
+		return json_string(text);
+	whole = xasprintf("%.*s: %s.", (int)strlen(text) - 1, text, r->what);
+	j = json_guest(whole);
+	free(whole);
+	return j;
+}
+
 static json_t *
 hit_json(const struct hit_record *r)
 {
 	const struct hit *h = &r->hit;
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:b, s:i, "
-	    "s:o, s:I, s:I, s:b}",
+	    "s:o, s:I, s:I, s:b, s:o, s:o}",
 	    "id", json_hit_id(h->id), "time", json_time(h->time), "guest", json_guest(r->guest),
 	    "name", json_guest(h->name), "via", via_name(h->via),
 	    "verdict", verdict_name(h->verdict), "reason", reason_name(h->reason),
@@ -443,7 +461,9 @@ hit_json(const struct hit_record *r)
 	    "alpn", h->alpn[0] != '\0' ? json_guest(h->alpn) : json_null(), "ech", h->ech,
 	    "folded", h->folded, "upstream", h->upstream != 0 ? json_integer(h->upstream) : json_null(),
 	    "bytes_up", (json_int_t)r->bytes_up, "bytes_down", (json_int_t)r->bytes_down,
-	    "open", r->open);
+	    "open", r->open, "outcome", h->outcome != OUTCOME_NONE ?
+	    json_string(outcome_name((enum outcome)h->outcome)) : json_null(),
+	    "outcome_text", outcome_json(r));
 }
 
 void

@@ -416,6 +416,10 @@ model_flow(struct model *m, const struct flow *flow, uint32_t guest)
 		r->bytes_up += flow->up;
 		r->bytes_down += flow->down;
 		flow_open(m, flow, r);
+		if (flow->ended && flow->outcome != OUTCOME_NONE) {
+			r->hit.outcome = flow->outcome;
+			copy_string(r->what, flow->what, sizeof(r->what));
+		}
 		/* The guest that had the address when it connected. */
 		guest = r->hit.guest_id;
 	}

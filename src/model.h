@@ -42,6 +42,7 @@ struct hit_record {
 	struct hit	hit;
 	uint64_t	bytes_up, bytes_down;
 	bool		open;		/* counted in its guest's connections */
+	char		what[GH_PHRASE_SIZE];	/* the rule that its server's answer broke, or "" */
 	char		guest[GH_GUEST_SIZE];	/* its name at that time, or address */
 };
 

@@ -40,6 +40,22 @@ static const struct {
 	[REASON_FROZEN] = { "frozen", "The guest is frozen; thaw it to let it go on." },
 };
 
+static const struct {
+	const char	*name, *text;
+} outcome_table[OUTCOME_COUNT] = {
+	[OUTCOME_NONE] = { "none", "" },
+	[OUTCOME_REFUSED] = { "refused", "The address that was dialled last refused the connection." },
+	[OUTCOME_TIMED_OUT] = { "timed-out", "The address that was dialled last did not answer in time." },
+	[OUTCOME_NO_ROUTE] = { "no-route", "There is no route from this host to the address that was dialled last." },
+	[OUTCOME_FAILED] = { "failed", "The connection to the address that was dialled last failed." },
+	[OUTCOME_UNUSED] = { "unused", "The tunnel ended before anything in it named a host." },
+	[OUTCOME_SILENT] = { "silent", "The server took the connection and never answered the handshake." },
+	[OUTCOME_BROKEN] = { "broken", "The server's answer broke the protocol's rules." },
+	[OUTCOME_IDLE] = { "idle", "It was ended after idle-timeout without a byte." },
+	[OUTCOME_OLD] = { "old", "It was ended when it had been open for max-lifetime." },
+	[OUTCOME_REVOKED] = { "revoked", "It was cut when it was no longer allowed." },
+};
+
 static const char *const verdict_table[VERDICT_COUNT] = {
 	[VERDICT_DENY] = "deny",
 	[VERDICT_ALLOW] = "allow",
@@ -89,6 +105,18 @@ reason_parse(const char *s, enum reason *out)
 		}
 	}
 	return false;
+}
+
+const char *
+outcome_name(enum outcome o)
+{
+	return o < OUTCOME_COUNT ? outcome_table[o].name : "unknown";
+}
+
+const char *
+outcome_text(enum outcome o)
+{
+	return o < OUTCOME_COUNT ? outcome_table[o].text : "";
 }
 
 const char *

@@ -42,6 +42,7 @@ why_lines(const json_t *hit, double now, struct lines *l)
 	if (cell_number(hit, "upstream") != 0)
 		lines_add(l, INK_NORMAL, "%-12s answered %.0f", "upstream", cell_number(hit, "upstream"));
 	lines_field(l, "we dialled", cell_string(hit, "dialled"));
+	lines_field(l, "and then", cell_string(hit, "outcome_text"));
 	if (cell_string(hit, "tls_version")[0] != '\0')
 		lines_add(l, INK_NORMAL, "%-12s %s%s%s%s", "tls", cell_string(hit, "tls_version"),
 		    cell_string(hit, "alpn")[0] != '\0' ? ", " : "", cell_string(hit, "alpn"),

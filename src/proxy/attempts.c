@@ -129,6 +129,29 @@ dial_arm(struct dial *d)
 
 /* ---- attempts ---- */
 
+void
+attempt_note(struct dial *d, const struct addr *a, int error)
+{
+	d->last = *a;
+	switch (error) {
+	case ECONNREFUSED:
+		d->outcome = OUTCOME_REFUSED;
+		break;
+	case ETIMEDOUT:
+		d->outcome = OUTCOME_TIMED_OUT;
+		break;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+	case EADDRNOTAVAIL:
+		d->outcome = OUTCOME_NO_ROUTE;
+		break;
+	default:
+		d->outcome = OUTCOME_FAILED;
+	}
+}
+
 static bool
 out_of_resources(void)
 {
@@ -216,6 +239,7 @@ dial_try(struct session *s)
 		d->tried = true;
 		if (attempt_connect(s, a))
 			break;
+		attempt_note(d, &a->addr, errno);
 		if (errno == ENETUNREACH || errno == EADDRNOTAVAIL)
 			p->no_route[a->addr.family == 6] = p->now;
 		if (!out_of_resources())
@@ -258,8 +282,10 @@ dial_step(int fd, short what, void *arg)
 	proxy_enter(p);
 	d->waited = true;
 	oldest = attempt_at(d, false);
-	if (oldest != NULL && attempt_free(d) == NULL && attempt_ends(d, oldest) <= p->now)
+	if (oldest != NULL && attempt_free(d) == NULL && attempt_ends(d, oldest) <= p->now) {
+		attempt_note(d, &oldest->addr, ETIMEDOUT);
 		attempt_close(p, oldest);
+	}
 	dial_try(s);
 	session_run(s);
 	proxy_settle(p);
@@ -293,7 +319,7 @@ attempt_won(struct session *s, struct attempt *won)
 	dial_connected(s);
 }
 
-/* Did it end, and how: 0 while it is under way, 1 connected, -1 failed. */
+/* Did it end, and how: 0 while it is under way, 1 connected, -1 failed (errno). */
 static int
 attempt_result(const struct conn *c)
 {
@@ -305,7 +331,10 @@ attempt_result(const struct conn *c)
 	/* Nothing but an error ends a connection that was not made yet. */
 	if (c->ended && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
-	return error == 0 ? 1 : -1;
+	if (error == 0)
+		return 1;
+	errno = error;
+	return -1;
 }
 
 void
@@ -320,6 +349,7 @@ attempts_ready(struct session *s)
 			attempt_won(s, a);
 			return;
 		case -1:
+			attempt_note(d, &a->addr, errno);
 			attempt_close(s->proxy, a);
 			failed = true;
 			break;

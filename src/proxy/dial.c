@@ -30,6 +30,7 @@
 
 #include "proxy/dial.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,15 @@ dial_refuse(struct session *s, enum reason reason, const char *what)
 void
 dial_fail(struct session *s, enum reason reason)
 {
-	if (s->dial->chained && !s->dial->checking && reason != REASON_LIMIT)
-		chain_fail(s, true, s->dial->tried ? "does not answer" :
-		    s->dial->itself ? "is this proxy itself (explicit-port)" :
+	struct dial *d = s->dial;
+
+	if (reason == REASON_UNRESOLVABLE) {
+		d->hit.dialled = d->last;
+		d->hit.outcome = (uint8_t)d->outcome;
+	}
+	if (d->chained && !d->checking && reason != REASON_LIMIT)
+		chain_fail(s, true, d->tried ? "does not answer" :
+		    d->itself ? "is this proxy itself (explicit-port)" :
 		    "has a name without an address");
 	else
 		dial_refuse(s, reason, NULL);
@@ -137,10 +144,15 @@ dial_ready(struct session *s)
 void
 dial_timeout(struct session *s)
 {
-	if (s->dial->asked)
+	const struct attempt *latest = attempt_at(s->dial, true);
+
+	if (s->dial->asked) {
 		chain_timeout(s);
-	else
-		dial_fail(s, REASON_UNRESOLVABLE);
+		return;
+	}
+	if (latest != NULL)
+		attempt_note(s->dial, &latest->addr, ETIMEDOUT);
+	dial_fail(s, REASON_UNRESOLVABLE);
 }
 
 /* ---- names ---- */

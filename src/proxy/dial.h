@@ -49,6 +49,8 @@ struct dial {
 	uint64_t	 asked_at;	/* milliseconds */
 	struct chain_scan scan;		/* of its answer */
 	bool		 tried;		/* to connect, at least once */
+	struct addr	 last;		/* the address that failed last, */
+	enum outcome	 outcome;	/* and how */
 	uint32_t	 generation;	/* of the resolver, when it was asked */
 	uint64_t	 deadline;	/* milliseconds */
 };
@@ -66,6 +68,8 @@ void		 dial_done(struct session *);
 
 /* attempts.c */
 void		 attempt_close(struct proxy *, struct attempt *);
+/* What became of an attempt (errno), for whoever asks why none of them made it. */
+void		 attempt_note(struct dial *, const struct addr *, int error);
 /* The one that started first, or last; NULL if none is under way. */
 struct attempt	*attempt_at(struct dial *, bool last);
 void		 attempts_ready(struct session *);

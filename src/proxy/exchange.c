@@ -54,10 +54,12 @@ has_passed(const struct conn *c)
 static void
 exchange_broken(struct session *s, const char *what)
 {
-	if (s->exchange->answered)
-		session_close(s, SESSION_END_BROKEN);
-	else
+	if (!s->exchange->answered) {
 		session_bad_gateway(s, what);
+		return;
+	}
+	flow_end_as(s, OUTCOME_BROKEN, what);
+	session_close(s, SESSION_END_BROKEN);
 }
 
 /* The guest's body breaks the rules after its head was let through.  Once the
@@ -99,7 +101,7 @@ feed(struct session *s, struct conn *from, struct http_body *body, bool *done)
 		if (from == &s->client)
 			exchange_refuse(s, what);
 		else
-			session_close(s, SESSION_END_BROKEN);
+			exchange_broken(s, what);
 		return false;
 	}
 	b->pass += (uint32_t)used;
@@ -208,6 +210,7 @@ response_scan(struct session *s)
 static bool
 response_ended(struct session *s)
 {
+	static const char hung_up[] = "a server that hung up before its answer was whole";
 	struct exchange *x = s->exchange;
 
 	if (x->down_head && x->body_down.kind == HTTP_BODY_TO_CLOSE) {
@@ -216,10 +219,11 @@ response_ended(struct session *s)
 	}
 	/* It may have hung up on an idle connection before it saw the request: clients
 	 * know that of servers, and ask again, but not after an answer. */
-	if (x->reuses && !x->answered && !has_unread(&s->upstream))
+	if (x->reuses && !x->answered && !has_unread(&s->upstream)) {
+		flow_end_as(s, OUTCOME_BROKEN, hung_up);
 		session_close(s, SESSION_END_BROKEN);
-	else
-		exchange_broken(s, "a server that hung up before its answer was whole");
+	} else
+		exchange_broken(s, hung_up);
 	return false;
 }
 

@@ -188,5 +188,20 @@ tunnel_run(struct session *s)
 	if (io == IO_DONE)
 		s->state = SESSION_HEAD;
 	else if (io != IO_BLOCKED || !conn_watch(s->proxy, &s->client))
-		session_close(s, SESSION_END_ERROR);
+		tunnel_close(s, SESSION_END_ERROR);
+}
+
+void
+tunnel_close(struct session *s, enum session_end why)
+{
+	struct hit h;
+
+	/* Requests in a tunnel to port 80 were told of each by itself. */
+	if (s->tunnel && (s->exchange == NULL || s->exchange->requests == 0)) {
+		hit_init(&h, s, VIA_CONNECT);
+		copy_string(h.name, s->name, sizeof(h.name));
+		h.outcome = OUTCOME_UNUSED;
+		hit_tell(s, &h, VERDICT_DENY, REASON_NO_NAME);
+	}
+	session_close(s, why);
 }

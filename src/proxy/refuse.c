@@ -165,6 +165,7 @@ session_bad_gateway(struct session *s, const char *what)
 	h.verdict = VERDICT_ALLOW;
 	h.reason = REASON_MALFORMED;
 	copy_string(h.name, s->name, sizeof(h.name));
+	flow_end_as(s, OUTCOME_BROKEN, what);
 	b = answer_buf(s);
 	if (b != NULL)
 		page_write(b, &h, what, s->exchange->to_head);

@@ -90,7 +90,9 @@ reports_hit(struct reports *r, const struct hit *h)
 bool
 reports_flow(struct reports *r, const struct flow *f)
 {
-	return reports_put(r, REPORT_FLOW, f,
+	/* Few end with a phrase. */
+	return reports_put(r, REPORT_FLOW, f, f->what[0] != '\0' ?
+	    offsetof(struct flow, what) + strnlen(f->what, sizeof(f->what) - 1) + 1 :
 	    offsetof(struct flow, name) + strnlen(f->name, sizeof(f->name) - 1) + 1);
 }
 

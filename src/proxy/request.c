@@ -333,7 +333,7 @@ request_ended(struct session *s)
 	struct hit h;
 
 	if (s->client.in == NULL) {
-		session_close(s, SESSION_END_DONE);
+		tunnel_close(s, SESSION_END_DONE);
 		return;
 	}
 	request_hit(&h, s, protocol_via(s));
@@ -384,7 +384,7 @@ request_read(struct session *s)
 		if (io == IO_EOF)
 			request_ended(s);
 		else if (io == IO_FAILED || !conn_watch(s->proxy, &s->client))
-			session_close(s, SESSION_END_ERROR);
+			tunnel_close(s, SESSION_END_ERROR);
 		return;
 	}
 }

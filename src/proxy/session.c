@@ -39,6 +39,13 @@ static const char *const end_names[SESSION_END_COUNT] = {
 	[SESSION_END_OLD] = "open for too long",
 };
 
+static const enum outcome end_outcomes[SESSION_END_COUNT] = {
+	[SESSION_END_IDLE] = OUTCOME_IDLE,
+	[SESSION_END_REVOKED] = OUTCOME_REVOKED,
+	[SESSION_END_SILENT] = OUTCOME_SILENT,
+	[SESSION_END_OLD] = OUTCOME_OLD,
+};
+
 void
 conn_init(struct conn *c, enum conn_kind kind)
 {
@@ -221,6 +228,8 @@ session_due(struct timer *t, void *arg)
 		session_run(s);
 		break;
 	case SESSION_TUNNEL:
+		tunnel_close(s, SESSION_END_IDLE);
+		break;
 	case SESSION_EXCHANGE:
 		session_close(s, SESSION_END_IDLE);
 		break;
@@ -242,7 +251,7 @@ session_close(struct session *s, enum session_end why)
 		return;
 	log_debug("session of %s to %s ends: %s", s->source->name[0] != '\0' ? s->source->name : "?",
 	    s->name != NULL ? s->name : "?", end_names[why]);
-	flow_end(s);
+	flow_end_as(s, end_outcomes[why], NULL);
 	lowat_end(s);
 	dial_abandon(s->dial);
 	s->dial = NULL;

@@ -68,24 +68,32 @@ flow_count(struct session *s, bool up, size_t bytes)
 }
 
 static bool
-flow_tell(struct session *s, bool ended)
+flow_tell(struct session *s, bool ended, enum outcome outcome, const char *what)
 {
 	struct flow flow = { .id = s->hit_id, .up = s->up, .down = s->down,
-		.guest_id = s->hit_guest, .entry = s->entry, .ended = ended };
+		.guest_id = s->hit_guest, .entry = s->entry, .ended = ended,
+		.outcome = (uint8_t)outcome };
 
+	copy_string(flow.what, what != NULL ? what : "", sizeof(flow.what));
 	copy_string(flow.name, s->name != NULL ? s->name : "", sizeof(flow.name));
 	return s->proxy->sink.flow(&flow, s->proxy->sink.arg);
 }
 
 void
-flow_end(struct session *s)
+flow_end_as(struct session *s, enum outcome outcome, const char *what)
 {
 	if (s->flowing)
 		LIST_REMOVE(s, flow_link);
 	s->flowing = false;
 	if (s->hit_id != 0)
-		flow_tell(s, true);
+		flow_tell(s, true, outcome, what);
 	s->hit_id = s->up = s->down = 0;
+}
+
+void
+flow_end(struct session *s)
+{
+	flow_end_as(s, OUTCOME_NONE, NULL);
 }
 
 void
@@ -95,7 +103,7 @@ flows_tell(struct proxy *p)
 
 	for (s = LIST_FIRST(&p->flows); s != NULL; s = next) {
 		next = LIST_NEXT(s, flow_link);
-		if (!flow_tell(s, false))
+		if (!flow_tell(s, false, OUTCOME_NONE, NULL))
 			return;		/* the engine is busy: later */
 		s->up = s->down = 0;
 		s->flowing = false;

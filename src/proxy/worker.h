@@ -261,6 +261,8 @@ void		 explicit_request(struct session *, struct hit *, uint8_t *head,
 /* What only an explicit client gets wrong in its first bytes; NULL or a phrase. */
 const char	*explicit_check_protocol(const struct session *);
 void		 tunnel_run(struct session *);
+/* Ends a session whose head never came, and tells of a CONNECT that had no use. */
+void		 tunnel_close(struct session *, enum session_end);
 /* A raw tunnel's other end is there. */
 void		 tunnel_connected(struct session *);
 
@@ -327,6 +329,8 @@ void		 hit_init(struct hit *, const struct session *, enum hit_via);
 void		 hit_tell(struct session *, struct hit *, enum verdict, enum reason);
 void		 flow_count(struct session *, bool up, size_t bytes);
 void		 flow_end(struct session *);
+/* ... and why it ended; what: with OUTCOME_BROKEN the rule, else NULL. */
+void		 flow_end_as(struct session *, enum outcome, const char *what);
 void		 flows_tell(struct proxy *);
 
 #endif

@@ -202,6 +202,8 @@ on_flow(const struct flow *f, void *arg)
 	r->up += f->up;
 	r->down += f->down;
 	r->ended += f->ended;
+	if (f->ended)
+		r->last_end = *f;
 	return true;
 }
 

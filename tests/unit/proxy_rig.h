@@ -26,6 +26,7 @@ struct rig {
 	unsigned		 nhits;
 	uint64_t		 up, down;		/* of all flows */
 	unsigned		 ended;
+	struct flow		 last_end;		/* the last report of the connection that ended last */
 	bool			 refuse_flows;
 };
 

@@ -213,6 +213,28 @@ reports_come_out_as_they_went_in(void **state)
 }
 
 static void
+the_phrase_of_an_end_comes_along_and_goes_with_it(void **state)
+{
+	struct reports *r = reports_new();
+	struct flow flow = { .name = "a.example", .ended = 1, .outcome = OUTCOME_BROKEN,
+		.what = "a status line that is none" }, got;
+	struct hit hit;
+
+	(void)state;
+	assert_true(reports_flow(r, &flow));
+	flow.what[0] = '\0';
+	assert_true(reports_flow(r, &flow));
+	assert_int_equal(reports_take(r, &hit, &got), REPORT_FLOW);
+	assert_string_equal(got.name, "a.example");
+	assert_string_equal(got.what, "a status line that is none");
+	assert_int_equal(reports_take(r, &hit, &got), REPORT_FLOW);
+	assert_string_equal(got.name, "a.example");
+	for (size_t i = 0; i < sizeof(got.what); i++)
+		assert_int_equal(got.what[i], '\0');
+	reports_free(r);
+}
+
+static void
 a_full_ring_refuses_and_loses_nothing_it_took(void **state)
 {
 	struct reports *r = reports_new();
@@ -519,6 +541,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reports_come_out_as_they_went_in),
+		cmocka_unit_test(the_phrase_of_an_end_comes_along_and_goes_with_it),
 		cmocka_unit_test(a_full_ring_refuses_and_loses_nothing_it_took),
 		cmocka_unit_test(a_writer_and_a_reader_need_no_lock),
 		T(every_decision_is_told_once_with_an_id_of_its_own),

@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "addr.h"
+#include "proxy/dial.h"
 
 static const struct addr loopback = { .family = 4, .bytes = { 127, 0, 0, 1 } };
 static const struct addr loopback6 = { .family = 6, .bytes = { [15] = 1 } };
@@ -216,7 +218,9 @@ no_more_than_three_are_under_way_and_none_is_left_over(void **state)
 	}
 	assert_int_equal(most, 2);
 	assert_int_equal(r->hits[0].reason, REASON_UNRESOLVABLE);
-	assert_int_equal(r->hits[0].dialled.family, 0);
+	/* The last that was tried, and what of it. */
+	assert_int_equal(r->hits[0].dialled.bytes[3], 94);
+	assert_string_equal(outcome_name((enum outcome)r->hits[0].outcome), "timed-out");
 	assert_int_equal(r->proxy->nspares, 0);
 	close(guest);
 	for (int i = 0; i < 4; i++)
@@ -224,6 +228,26 @@ no_more_than_three_are_under_way_and_none_is_left_over(void **state)
 }
 
 /* When nothing beyond the sessions' own may be used, each has its turn. */
+static void
+how_an_attempt_failed_is_told_apart(void **state)
+{
+	static const struct {
+		int		 error;
+		const char	*told;
+	} rows[] = {
+		{ ECONNREFUSED, "refused" }, { ETIMEDOUT, "timed-out" }, { ENETUNREACH, "no-route" },
+		{ EHOSTUNREACH, "no-route" }, { ECONNRESET, "failed" },
+	};
+	struct dial d = { .outcome = OUTCOME_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		attempt_note(&d, &loopback, rows[i].error);
+		assert_string_equal(outcome_name(d.outcome), rows[i].told);
+		assert_true(addr_equal(&d.last, &loopback));
+	}
+}
+
 static void
 without_sockets_to_spare_addresses_are_tried_in_turn(void **state)
 {
@@ -366,6 +390,7 @@ main(void)
 		rig_test(the_first_attempt_goes_on_meanwhile),
 		rig_test(a_later_attempt_may_win_against_two),
 		rig_test(no_more_than_three_are_under_way_and_none_is_left_over),
+		cmocka_unit_test(how_an_attempt_failed_is_told_apart),
 		rig_test(without_sockets_to_spare_addresses_are_tried_in_turn),
 		rig_test(a_dial_that_ends_early_leaves_no_socket),
 		rig_test(the_guests_family_comes_first_and_ipv6_for_those_who_ask_a_proxy),

@@ -152,6 +152,19 @@ every_reason_is_in_the_manual_with_its_meaning(void **state)
 	}
 }
 
+static void
+every_outcome_is_in_the_manual_with_its_meaning(void **state)
+{
+	const char *text = page("gatehouse.8");
+	char want[WORD];
+
+	for (enum outcome o = OUTCOME_NONE + 1; o < OUTCOME_COUNT; o++) {
+		snprintf(want, sizeof(want), "\n.It Cm %s\n%s\n", outcome_name(o), outcome_text(o));
+		if (strstr(text, want) == NULL)
+			fail_msg("gatehouse.8 lacks%s", want);
+	}
+}
+
 /* The options in a command's arguments: "--json", "-r". */
 static void
 options_are_documented(const char *section, const struct command *c)
@@ -243,6 +256,7 @@ main(void)
 		cmocka_unit_test(every_command_is_in_the_manual_and_no_other),
 		cmocka_unit_test(the_keys_in_the_manual_are_those_of_the_table),
 		cmocka_unit_test(every_reason_is_in_the_manual_with_its_meaning),
+		cmocka_unit_test(every_outcome_is_in_the_manual_with_its_meaning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

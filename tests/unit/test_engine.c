@@ -303,6 +303,49 @@ hits_reach_the_views_with_their_guest(void **state)
 	assert_int_equal(events_with(r, "allowed registry.npmjs.org"), 1);
 }
 
+/* What a guest was told by a page, under the id of a hit that was let through. */
+static void
+why_tells_what_came_of_a_connection(void **state)
+{
+	static const struct {
+		uint8_t		 outcome;
+		const char	*what, *name, *text;
+	} rows[] = {
+		{ OUTCOME_BROKEN, "a chunk without a size", "broken",
+		    "The server's answer broke the protocol's rules: a chunk without a size." },
+		{ OUTCOME_BROKEN, "\x1b[2J", "broken",
+		    "The server's answer broke the protocol's rules: \\x1b[2J." },
+		{ OUTCOME_SILENT, "", "silent",
+		    "The server took the connection and never answered the handshake." },
+		{ OUTCOME_NONE, "", NULL, NULL },
+		{ OUTCOME_COUNT, "", NULL, NULL },
+	};
+	struct rig *r = *state;
+	char id[32];
+	json_t *j;
+
+	rig_net(r, 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct flow flow = { .id = 1ull << 32 | (i + 1), .ended = 1,
+			.outcome = rows[i].outcome, .name = "registry.npmjs.org" };
+
+		net_hit(r, flow.id, flow.name, VERDICT_ALLOW, "10.77.0.11");
+		snprintf(flow.what, sizeof(flow.what), "%s", rows[i].what);
+		assert_true(msg_send(r->net, FRAME_FLOW, &flow, -1));
+		rig_turn(r);
+		snprintf(id, sizeof(id), "{'id':'1-%zu'}", i + 1);
+		j = rig_call(r, "why", id);
+		if (rows[i].name == NULL) {
+			assert_true(json_is_null(json_object_get(j, "outcome")));
+			assert_true(json_is_null(json_object_get(j, "outcome_text")));
+		} else {
+			assert_string_equal(str(j, "outcome"), rows[i].name);
+			assert_string_equal(str(j, "outcome_text"), rows[i].text);
+		}
+		json_decref(j);
+	}
+}
+
 static void
 what_net_says_is_not_trusted(void **state)
 {
@@ -1288,6 +1331,7 @@ main(void)
 		TEST(everyone_can_be_frozen_and_thawed),
 		TEST(a_role_that_dies_and_comes_back_is_in_the_timeline),
 		TEST(the_proxy_is_started_stopped_and_remembered),
+		TEST(why_tells_what_came_of_a_connection),
 		TEST(a_reload_that_fails_says_why_and_is_an_alert),
 		TEST(a_subscriber_gets_what_changed_and_nothing_else),
 		TEST(a_console_that_does_not_read_is_not_written_to),

@@ -542,6 +542,8 @@ a_port_that_nobody_serves_is_told(void **state)
 	rig_read_all(r, guest, got, sizeof(got), &reset);
 	assert_int_equal(strncmp(got, "HTTP/1.1 502 Bad Gateway\r\n", 26), 0);
 	expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_UNRESOLVABLE, "127.0.0.1", world.port);
+	assert_int_equal(r->hits[0].dialled.bytes[0], 127);
+	assert_string_equal(outcome_name((enum outcome)r->hits[0].outcome), "refused");
 	close(guest);
 }
 
@@ -629,11 +631,28 @@ a_tunnel_carries_nothing_but_tls(void **state)
 	guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
 	rig_say(r, guest, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
 	expect_page(r, guest, "in a tunnel to a port other than 80");
-	/* One that says nothing and leaves was no attempt at anything. */
-	guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\nHost: a.example\r\n\r\n"));
-	close(guest);
-	rig_until(r, r->proxy->nopen == 0);
-	assert_int_equal(r->nhits, 4);
+}
+
+/* Its CONNECT was let through: that there was one is told at the end. */
+static void
+a_tunnel_that_says_nothing_and_leaves_is_told(void **state)
+{
+	const struct linger linger = { .l_onoff = 1 };
+	struct rig *r = *state;
+
+	for (int resets = 0; resets < 2; resets++) {
+		int guest = open_tunnel(r, rig_ported("CONNECT a.example:PORT HTTP/1.1\r\n"
+		    "Host: a.example\r\n\r\n"));
+
+		assert_int_equal(r->nhits, resets);
+		if (resets)
+			setsockopt(guest, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		close(guest);
+		rig_until(r, r->proxy->nopen == 0);
+		assert_int_equal(r->nhits, resets + 1);
+		expect_hit(r, VIA_CONNECT, VERDICT_DENY, REASON_NO_NAME, "a.example", world.port);
+		assert_string_equal(outcome_name((enum outcome)r->hits[resets].outcome), "unused");
+	}
 }
 
 static void
@@ -942,6 +961,7 @@ main(void)
 		rig_test(a_tunnel_that_names_another_host_is_refused),
 		rig_test(a_tunnel_without_a_name_in_its_hello_is_refused),
 		rig_test(a_tunnel_carries_nothing_but_tls),
+		rig_test(a_tunnel_that_says_nothing_and_leaves_is_told),
 		rig_test(a_tunnel_to_port_80_may_carry_requests_for_its_host),
 		rig_test(each_uri_is_judged_and_reaches_its_server_as_a_path),
 		rig_test(another_port_of_the_same_host_is_another_connection),

@@ -224,6 +224,22 @@ a_flow_adds_to_all_that_its_hit_belongs_to(void **state)
 }
 
 static void
+a_hit_keeps_how_its_connection_ended(void **state)
+{
+	struct model *m = *state;
+	struct hit h = hit_of(5, "pypi.org", VERDICT_ALLOW);
+	struct flow f = { .id = 5, .name = "pypi.org", .outcome = OUTCOME_BROKEN, .what = "a phrase" };
+
+	model_hit(m, &h, 1, "agent-1");
+	model_flow(m, &f, 1);
+	assert_int_equal(model_find_hit(m, 5)->hit.outcome, OUTCOME_NONE);
+	f.ended = 1;
+	model_flow(m, &f, 1);
+	assert_int_equal(model_find_hit(m, 5)->hit.outcome, OUTCOME_BROKEN);
+	assert_string_equal(model_find_hit(m, 5)->what, "a phrase");
+}
+
+static void
 no_connection_outlives_net_or_its_hit(void **state)
 {
 	struct model *m = *state;
@@ -418,6 +434,7 @@ main(void)
 		TEST(domains_come_newest_first),
 		TEST(only_the_latest_hits_are_remembered),
 		TEST(a_flow_adds_to_all_that_its_hit_belongs_to),
+		TEST(a_hit_keeps_how_its_connection_ended),
 		TEST(no_connection_outlives_net_or_its_hit),
 		TEST(like_drops_become_one_run),
 		TEST(another_port_guest_or_minute_is_another_run),

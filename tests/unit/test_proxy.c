@@ -622,6 +622,7 @@ answers_that_break_the_rules_do_not_reach_the_guest(void **state)
 		"nonsense\r\n\r\n",
 	};
 	struct rig *r = *state;
+	struct flow *end = &r->last_end;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int guest = rig_connect(r), origin;
@@ -631,6 +632,11 @@ answers_that_break_the_rules_do_not_reach_the_guest(void **state)
 		rig_say(r, origin, cases[i]);
 		expect_page(r, guest, "502", "malformed");
 		assert_int_equal(last_hit(r)->verdict, VERDICT_ALLOW);
+		/* The id on the page leads to the same phrase. */
+		assert_int_equal(end->id, last_hit(r)->id);
+		assert_string_equal(outcome_name((enum outcome)end->outcome), "broken");
+		assert_int_not_equal(end->what[0], '\0');
+		assert_non_null(strstr(got, end->what));
 		close(origin);
 	}
 }
@@ -690,6 +696,7 @@ a_server_that_hangs_up_on_a_connection_used_before_is_no_bad_gateway(void **stat
 	rig_hear(r, origin, GET("a.example"));
 	close(origin);
 	assert_int_equal(rig_read_all(r, guest, got, sizeof(got), &reset), 0);
+	assert_string_equal(r->last_end.what, "a server that hung up before its answer was whole");
 	close(guest);
 
 	guest = rig_connect(r);
@@ -730,10 +737,12 @@ where_a_name_leads_decides_too(void **state)
 	static const struct {
 		const char	*name, *status;
 		enum reason	 reason;
+		enum outcome	 outcome;
+		uint8_t		 dialled;	/* how it ends, 0: none was */
 	} cases[] = {
-		{ "private.example", "403", REASON_PRIVATE_ADDRESS },
-		{ "nowhere.example", "502", REASON_UNRESOLVABLE },
-		{ "down.example", "502", REASON_UNRESOLVABLE },
+		{ "private.example", "403", REASON_PRIVATE_ADDRESS, OUTCOME_NONE, 0 },
+		{ "nowhere.example", "502", REASON_UNRESOLVABLE, OUTCOME_NONE, 0 },
+		{ "down.example", "502", REASON_UNRESOLVABLE, OUTCOME_REFUSED, 77 },
 	};
 	struct rig *r = *state;
 	char request[128];
@@ -746,7 +755,9 @@ where_a_name_leads_decides_too(void **state)
 		rig_say(r, guest, request);
 		expect_page(r, guest, cases[i].status, reason_name(cases[i].reason));
 		expect_hit(r, VIA_HTTP, VERDICT_DENY, cases[i].reason, cases[i].name);
-		assert_int_equal(last_hit(r)->dialled.family, 0);
+		assert_int_equal(last_hit(r)->dialled.bytes[3], cases[i].dialled);
+		assert_string_equal(outcome_name((enum outcome)last_hit(r)->outcome),
+		    outcome_name(cases[i].outcome));
 	}
 }
 
@@ -762,6 +773,7 @@ a_dead_address_and_a_private_one_are_passed_over(void **state)
 		world.listed[0] = names[i];
 		origin = open_tls(r, names[i], &guest);
 		assert_true(addr_equal(&last_hit(r)->dialled, &loopback));
+		assert_int_equal(last_hit(r)->outcome, OUTCOME_NONE);
 		close(guest);
 		close(origin);
 	}
@@ -1078,6 +1090,8 @@ a_tls_server_that_says_nothing_is_given_up(void **state)
 	rig_read_all(r, guest, got, sizeof(got), &reset);
 	assert_true(reset);
 	assert_int_equal(r->proxy->nopen, 0);
+	assert_int_equal(r->last_end.id, last_hit(r)->id);
+	assert_string_equal(outcome_name((enum outcome)r->last_end.outcome), "silent");
 	close(guest);
 	close(origin);
 	/* One that has answered may be silent as long as any. */
