@@ -73,6 +73,21 @@ alert_rows(struct engine *e, json_t *out)
 	}
 }
 
+/* Fewer descriptors than [proxy] asks for: nothing fails, but sooner than it says. */
+static void
+limits_row(const struct engine *e, json_t *out)
+{
+	const struct msg_net_state *s = &e->net_state;
+
+	if (s->proxy_up == 0 || (s->max_connections >= e->conf.max_connections &&
+	    s->max_per_guest >= e->conf.max_per_guest))
+		return;
+	doctor_add(out, "limits", DOCTOR_WARN, xasprintf("there are descriptors for %u connections at "
+	    "once, and %u of one guest: fewer than max-connections (%u) and max-per-guest (%u) say",
+	    s->max_connections, s->max_per_guest, e->conf.max_connections, e->conf.max_per_guest),
+	    "raise the daemon's limit (ulimit -n, LimitNOFILE=), or lower both");
+}
+
 /* The listing that came at last says which labels there are. */
 static bool
 has_label(const struct engine *e, const char *label)
@@ -136,6 +151,7 @@ diff_done(struct engine *e, struct fw_pending *p, const char *cause)
 	char *text;
 
 	alert_rows(e, out);
+	limits_row(e, out);
 	if (e->fw.profile != PROFILE_NONE)
 		closed_row(e, out);
 	if (e->fw.profile == PROFILE_NONE)

@@ -158,6 +158,7 @@ struct msg_net_state {
 	uint32_t	learning;	/* with the table in force */
 	uint32_t	learn_lost;	/* 1, once: learning ended with the engine before */
 	uint32_t	users_unknown;	/* 1: whose a connection on loopback is cannot be told */
+	uint32_t	max_connections, max_per_guest;	/* that its descriptors are enough for */
 	char		cause[GH_CAUSE_SIZE];	/* why something of this is down */
 	char		upstream_cause[GH_CAUSE_SIZE];	/* the same of an upstream proxy */
 };

@@ -201,6 +201,8 @@ state_proxy(const struct net *n, struct msg_net_state *state)
 	state->bytes_up = stats.bytes_up;
 	state->bytes_down = stats.bytes_down;
 	state->accept_paused = stats.accept_paused;
+	state->max_connections = stats.limits.in_all;
+	state->max_per_guest = stats.limits.per_guest;
 	state->users_unknown = n->owner == NULL && n->conf->explicit_port != 0 && n->conf->nuids != 0;
 	copy_string(state->upstream_cause, stats.upstream_cause, sizeof(state->upstream_cause));
 	/* A proxy that cannot run matters more than a log that cannot be read. */

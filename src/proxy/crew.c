@@ -106,10 +106,17 @@ static unsigned
 crew_fit(const struct conf *conf)
 {
 	const unsigned wanted = crew_size(conf), n = proxy_workers_fit(wanted);
+	struct proxy_limits limits;
 
 	if (n < wanted)
 		log_warnx("%u worker%s instead of %u: this process may not have enough descriptors "
 		    "for more; raise its limit (ulimit -n, LimitNOFILE=)", n, n == 1 ? "" : "s", wanted);
+	limits = proxy_limits(conf, n);
+	if (limits.in_all < conf->max_connections || limits.per_guest < conf->max_per_guest)
+		log_warnx("this process has descriptors for %u connections at once, %u of one guest: "
+		    "fewer than max-connections (%u) and max-per-guest (%u) say; raise its limit "
+		    "(ulimit -n, LimitNOFILE=)", limits.in_all, limits.per_guest,
+		    conf->max_connections, conf->max_per_guest);
 	return n;
 }
 
@@ -372,6 +379,7 @@ member_stats(struct member *m, void *arg)
 	call->sum.limited += s.limited;
 	/* The same in all. */
 	copy_string(call->sum.upstream_cause, s.upstream_cause, sizeof(s.upstream_cause));
+	call->sum.limits = s.limits;
 	call->sum.bytes_up += s.bytes_up;
 	call->sum.bytes_down += s.bytes_down;
 	call->sum.accept_paused |= s.accept_paused;

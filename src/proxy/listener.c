@@ -128,7 +128,7 @@ over_limit(struct proxy *p, struct source *source)
 {
 	const struct conf *conf = p->conf;
 
-	return source_load(source) > conf->max_per_guest || p->shared->nopen > conf->max_connections ||
+	return source_load(source) > limits_within(conf, p->max_open).per_guest || p->shared->nopen > conf->max_connections ||
 	    !source_may_open(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
 }
 

@@ -154,7 +154,11 @@ fds_allowed(void)
 uint64_t
 proxy_fds_wanted(const struct conf *conf, unsigned workers)
 {
-	return fds_reserved(workers) + (uint64_t)conf->max_connections * FDS_PER_SESSION;
+	/* Of which one guest gets no more than half. */
+	const uint64_t one = UINT64_C(2) * conf->max_per_guest;
+
+	return fds_reserved(workers) +
+	    (one > conf->max_connections ? one : conf->max_connections) * FDS_PER_SESSION;
 }
 
 unsigned
@@ -179,6 +183,25 @@ proxy_fd_budget(unsigned workers)
 	if (allowed == UINT32_MAX)
 		return UINT32_MAX;
 	return (uint32_t)(allowed > reserved + least ? allowed - reserved : least) / FDS_PER_SESSION;
+}
+
+static uint32_t
+lesser(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+struct proxy_limits
+limits_within(const struct conf *conf, uint32_t max_open)
+{
+	return (struct proxy_limits){ .in_all = lesser(conf->max_connections, max_open),
+		.per_guest = lesser(conf->max_per_guest, max_open > 1 ? max_open / 2 : 1) };
+}
+
+struct proxy_limits
+proxy_limits(const struct conf *conf, unsigned workers)
+{
+	return limits_within(conf, proxy_fd_budget(workers));
 }
 
 struct proxy_shared *
@@ -411,6 +434,7 @@ proxy_stats(const struct proxy *p, struct proxy_stats *stats)
 	*stats = p->stats;
 	stats->connections = p->nopen;
 	stats->accept_paused = p->paused;
+	stats->limits = limits_within(p->conf, p->max_open);
 	pthread_mutex_lock(&p->shared->chain_lock);
 	copy_string(stats->upstream_cause, p->shared->chain_cause, sizeof(stats->upstream_cause));
 	pthread_mutex_unlock(&p->shared->chain_lock);

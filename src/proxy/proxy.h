@@ -27,6 +27,9 @@ struct proxy_stats {
 	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
+	struct proxy_limits {
+		uint32_t	in_all, per_guest;
+	}		limits;		/* that hold: by the configuration or by descriptors */
 	char		upstream_cause[GH_CAUSE_SIZE];	/* "" while the upstream proxy works */
 };
 
@@ -39,11 +42,14 @@ void		 proxy_shared_free(struct proxy_shared *);
 /* Ids of hits, also for others who decide beside the proxy; any thread. */
 uint64_t	 proxy_next_id(struct proxy_shared *);
 
-/* Descriptors for max-connections and what the workers need besides. */
+/* Descriptors for max-connections and max-per-guest, and what the workers need besides. */
 uint64_t	 proxy_fds_wanted(const struct conf *, unsigned workers);
 /* So many of these workers that half of the process's descriptors, or what one
  * worker leaves, are for connections. */
 unsigned	 proxy_workers_fit(unsigned workers);
+
+/* How many connections there may be, since this process has descriptors for no more. */
+struct proxy_limits proxy_limits(const struct conf *, unsigned workers);
 
 /* Does not listen before proxy_run(); binding needs no privilege. */
 struct proxy	*proxy_new(struct event_base *, struct resolver *, const struct conf *,

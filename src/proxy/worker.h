@@ -197,6 +197,9 @@ struct proxy {
 /* Around whatever does not come from the poller: the time, and the aftermath. */
 void		 proxy_enter(struct proxy *);
 void		 proxy_settle(struct proxy *);
+/* Where max_open are all there may be, one guest gets no more than half of them, so that
+ * the others are served too. */
+struct proxy_limits limits_within(const struct conf *, uint32_t max_open);
 
 /* listener.c */
 char		*listener_open(struct proxy *);

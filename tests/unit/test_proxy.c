@@ -937,6 +937,54 @@ a_guest_gets_so_many_connections_and_no_more(void **state)
 	close(origin_b);
 }
 
+/* ... nor more than half of what there is, so that another finds a place. */
+static void
+no_guest_gets_the_last_descriptors(void **state)
+{
+	struct rig *r = *state;
+	struct proxy_stats stats;
+	int a, b, c, origin_a, origin_b;
+	bool reset;
+
+	r->proxy->max_open = 4;
+	proxy_stats(r->proxy, &stats);
+	assert_int_equal(stats.limits.in_all, 4);
+	assert_int_equal(stats.limits.per_guest, 2);
+	origin_a = open_tls(r, "a.example", &a);
+	origin_b = open_tls(r, "a.example", &b);
+	c = rig_connect(r);
+	rig_send_hello(r, c, "a.example");
+	rig_read_all(r, c, got, sizeof(got), &reset);
+	expect_hit(r, VIA_OTHER, VERDICT_DENY, REASON_LIMIT, "");
+	proxy_stats(r->proxy, &stats);
+	assert_false(stats.accept_paused);
+	close(a);
+	close(b);
+	close(c);
+	close(origin_a);
+	close(origin_b);
+}
+
+static void
+limits_are_what_descriptors_are_enough_for(void **state)
+{
+	struct rlimit limit, few;
+	struct conf conf;
+
+	(void)state;
+	conf_defaults(&conf);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	few = (struct rlimit){ 1024, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_true(proxy_limits(&conf, 1).in_all < 512);
+	assert_int_equal(proxy_limits(&conf, 1).per_guest, proxy_limits(&conf, 1).in_all / 2);
+	conf.max_connections = 100;
+	conf.max_per_guest = 20;
+	assert_int_equal(proxy_limits(&conf, 1).in_all, 100);
+	assert_int_equal(proxy_limits(&conf, 1).per_guest, 20);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static void
 out_of_descriptors_accept_waits_and_goes_on_when_one_closes(void **state)
 {
@@ -1393,6 +1441,8 @@ main(void)
 		rig_test(an_entry_for_one_guest_follows_the_guest),
 		rig_test(guests_not_told_again_are_forgotten),
 		rig_test(a_guest_gets_so_many_connections_and_no_more),
+		rig_test(no_guest_gets_the_last_descriptors),
+		cmocka_unit_test(limits_are_what_descriptors_are_enough_for),
 		rig_test(out_of_descriptors_accept_waits_and_goes_on_when_one_closes),
 		rig_test(where_the_system_does_not_say_the_name_decides),
 		rig_test(who_was_not_redirected_is_not_served),
