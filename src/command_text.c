@@ -246,6 +246,8 @@ entry_text(const json_t *r)
 	    str(r, "text"), (unsigned)num(r, "line"), str(r, "explain"));
 	if (str(r, "warning")[0] != '\0')
 		add(&t, "warning: %s\n", str(r, "warning"));
+	if (str(r, "note")[0] != '\0')
+		add(&t, "note: %s\n", str(r, "note"));
 	return t;
 }
 

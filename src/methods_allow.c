@@ -102,19 +102,20 @@ static json_t *
 entry_json(const struct engine *e, const struct allowlist *list, const struct allow_entry *entry)
 {
 	char *text = allow_entry_text(entry), *explain = allowlist_explain(list, entry);
-	char *warning = allowlist_warning(list, entry);
+	char *warning = allowlist_warning(list, entry), *note = allowlist_note(list, entry);
 
 	if (warning == NULL)
 		warning = nobody_warning(e, entry);
 
-	json_t *j = json_pack("{s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)entry->id,
+	json_t *j = json_pack("{s:I, s:I, s:o, s:o, s:s, s:o, s:o}", "id", (json_int_t)entry->id,
 	    "line", (json_int_t)entry->line, "text", json_plain(text), "explain",
 	    json_plain(explain), "state", entry_state_name(entry->state), "warning",
-	    json_plain_or_null(warning));
+	    json_plain_or_null(warning), "note", json_plain_or_null(note));
 
 	free(text);
 	free(explain);
 	free(warning);
+	free(note);
 	return j;
 }
 

@@ -329,6 +329,8 @@ addresses_warning(const struct allow_entry *e)
 		    "filtered any more");
 	if (e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443))
 		return xstrdup("goes past the proxy: a guest has there whatever name it asks for");
+	if (e->proto == IPPROTO_UDP && (e->port == 80 || e->port == 443))
+		return xstrdup("opens HTTP/3 past the proxy: a guest has there whatever name it asks for");
 	if (addr_special_bits(&e->prefix) >= 0 &&
 	    addr_special_bits(&e->prefix) <= e->prefix_bits)
 		return NULL;
@@ -368,6 +370,13 @@ static bool
 opens_dns(const struct allow_entry *e)
 {
 	return !e->deny && e->kind != ALLOW_PRESET && e->port == PORT_DOT;
+}
+
+char *
+allowlist_note(const struct allowlist *l, const struct allow_entry *e)
+{
+	/* Of a whole domain one host of many says little. */
+	return e->kind == ALLOW_EXACT && e->state == ALLOW_ON ? wide_shared(l, e) : NULL;
 }
 
 char *

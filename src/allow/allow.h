@@ -115,6 +115,9 @@ char			*allow_entry_explain(const struct allow_entry *);
  * past the proxy, not in force; caller frees. */
 char			*allowlist_warning(const struct allowlist *,
 			    const struct allow_entry *);
+/* What to know of an entry that is as it should be, or NULL: a host where anyone can
+ * leave data and fetch it; caller frees. */
+char			*allowlist_note(const struct allowlist *, const struct allow_entry *);
 
 /*
  * Edits.  NULL when done, else a cause (caller frees).  Each keeps every

@@ -2,12 +2,13 @@
  * Entries that open more than they say: below a public suffix anyone can have
  * a name; behind a resolver that speaks DNS over HTTPS every name can be
  * looked up, past the DNS filter; behind ECH's shared outer name stand sites
- * that are not seen.
+ * that are not seen; and on ports other than the web's nobody reads names.
  */
 #include "config.h"
 
 #include "allow/list.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,20 @@ static const char *const shared_names[] = {
 /* The outer name of every site behind Cloudflare whose client speaks ECH. */
 static const char ech_name[] = "cloudflare-ech.com";
 
+/* Names of one label that are no registry's, but that anyone, or everyone, has. */
+static const struct {
+	const char	*name, *why;
+} special_names[] = {
+	{ "local", "stands for what machines of a network call themselves (RFC 6762): any of them can "
+	    "have a name below it; list the very names needed, as in NAME.local" },
+	{ "localhost", "is each machine itself (RFC 6761): guests do not ask for it, and the proxy does "
+	    "not connect to this host by it" },
+};
+
+/* Of TCP, where others than the web's own serve web sites, often many at one address:
+ * those of Cloudflare, and what servers have for a second one. */
+static const uint16_t tls_ports[] = { 2053, 2083, 2087, 2096, 4443, 8443, 9443, 10443 };
+
 #ifdef HAVE_LIBPSL
 bool
 wide_is_suffix(const char *name)
@@ -240,11 +255,41 @@ answers_dns(const struct allowlist *l, const struct allow_entry *e)
 	    n > 1 ? "" : "s", first);
 }
 
+static char *
+special_name(const struct allow_entry *e)
+{
+	for (size_t i = 0; i < sizeof(special_names) / sizeof(special_names[0]); i++) {
+		if (strcmp(e->name, special_names[i].name) == 0)
+			return xasprintf("%s %s", e->name, special_names[i].why);
+	}
+	return NULL;
+}
+
+/* A port at which the guest, at the addresses of the name, has whatever host is there. */
+static char *
+past_proxy(const struct allow_entry *e)
+{
+	if (e->proto == IPPROTO_UDP && (e->port == 80 || e->port == 443))
+		return xstrdup("opens HTTP/3 past the proxy: at the addresses of that name a guest has "
+		    "whatever host it asks for; without it clients fall back to TCP, where names are read");
+	for (size_t i = 0; i < sizeof(tls_ports) / sizeof(tls_ports[0]); i++) {
+		if (e->proto == IPPROTO_TCP && e->port == tls_ports[i])
+			return xasprintf("goes past the proxy: at port %u of the addresses of that name a "
+			    "guest has whatever host it asks for; only for clients that ask the proxy "
+			    "(CONNECT) is the name in TLS read", e->port);
+	}
+	return NULL;
+}
+
 char *
 wide_warning(const struct allowlist *l, const struct allow_entry *e)
 {
+	char *warning;
+
 	if (e->deny || e->kind > ALLOW_BELOW)
 		return NULL;
+	if ((warning = special_name(e)) != NULL)
+		return warning;
 	if (e->kind != ALLOW_EXACT && wide_is_suffix(e->name))
 		return xasprintf("%s is a public suffix: anyone can have a name below it; "
 		    "list the very names needed, as in NAME.%s", e->name, e->name);
@@ -257,7 +302,8 @@ wide_warning(const struct allowlist *l, const struct allow_entry *e)
 			return xasprintf("%s relays to any host there is, unseen; switch it off, or "
 			    "add !%s", relay_names[i], relay_names[i]);
 	}
-	return answers_dns(l, e);
+	warning = answers_dns(l, e);
+	return warning != NULL ? warning : past_proxy(e);
 }
 
 char *

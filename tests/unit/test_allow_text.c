@@ -1150,6 +1150,82 @@ names_that_answer_dns_over_https_are_warned_about(void **state)
 	}
 }
 
+static void
+what_goes_past_the_proxy_by_name_is_warned_about(void **state)
+{
+	static const struct {
+		const char	*text;
+		const char	*warning;	/* how it begins; NULL: none */
+	} cases[] = {
+		{ "foo.example:443/udp", "opens HTTP/3 past the proxy: at the addresses of that name" },
+		{ ".foo.example:80/udp", "opens HTTP/3 past the proxy" },
+		{ "198.18.0.0/15:443/udp", "opens HTTP/3 past the proxy: a guest has there" },
+		{ "git.test:8443", "goes past the proxy: at port 8443 of the addresses" },
+		{ "*.git.test:2053", "goes past the proxy: at port 2053" },
+		{ ".dns.google:8443", "covers dns.google" },		/* which is worse */
+		{ "git.test:22", NULL },
+		{ "ntp.test:123/udp", NULL },
+		{ "git.test:8443/udp", NULL },
+		{ "foo.example:443", NULL },
+		{ "!foo.example:443/udp", NULL },
+		{ "!git.test:8443", NULL },
+		{ ".local", "local stands for what machines of a network call themselves" },
+		{ "*.local", "local stands for" },
+		{ "printer.local", NULL },
+		{ "localhost", "localhost is each machine itself" },
+		{ "!.local", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct allowlist *l = parse(cases[i].text);
+		struct allow_entry e;
+		char *warning;
+
+		assert_true(allowlist_entry(l, 0, &e));
+		warning = allowlist_warning(l, &e);
+		if ((warning == NULL) != (cases[i].warning == NULL) || (warning != NULL &&
+		    strncmp(warning, cases[i].warning, strlen(cases[i].warning)) != 0))
+			fail_msg("%s: %s", cases[i].text, warning != NULL ? warning : "none");
+		free(warning);
+		allowlist_free(l);
+	}
+}
+
+/* It is no fault of the entry, which may be just what is needed. */
+static void
+a_host_that_everyone_shares_comes_with_a_note(void **state)
+{
+	static const struct {
+		const char	*text, *note;
+	} cases[] = {
+		{ "raw.githubusercontent.com", "raw.githubusercontent.com serves what anyone puts there" },
+#ifdef HAVE_LIBPSL
+		{ "s3.amazonaws.com", "s3.amazonaws.com serves what every customer of it puts there" },
+#endif
+		{ "#off raw.githubusercontent.com", NULL },
+		{ "!gist.github.com", NULL },
+		{ ".github.com", NULL },
+		{ "pypi.org", NULL },
+		{ "9.9.9.9:22", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct allowlist *l = parse(cases[i].text);
+		struct allow_entry e;
+		char *note, *warning;
+
+		assert_true(allowlist_entry(l, 0, &e));
+		warning = allowlist_warning(l, &e);
+		note = allowlist_note(l, &e);
+		assert_null(warning);
+		if ((note == NULL) != (cases[i].note == NULL) || (note != NULL &&
+		    strncmp(note, cases[i].note, strlen(cases[i].note)) != 0))
+			fail_msg("%s: %s", cases[i].text, note != NULL ? note : "none");
+		free(note);
+		allowlist_free(l);
+	}
+}
+
 /* ---- the file ---- */
 
 struct place {
@@ -1361,6 +1437,8 @@ main(void)
 		cmocka_unit_test(the_later_of_two_doubles_is_told),
 		cmocka_unit_test(public_suffixes_are_warned_about),
 		cmocka_unit_test(names_that_answer_dns_over_https_are_warned_about),
+		cmocka_unit_test(what_goes_past_the_proxy_by_name_is_warned_about),
+		cmocka_unit_test(a_host_that_everyone_shares_comes_with_a_note),
 		cmocka_unit_test_setup_teardown(a_saved_list_is_read_back_with_its_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_list_without_a_file_makes_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_link_stays_a_link, setup, teardown),

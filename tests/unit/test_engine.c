@@ -475,6 +475,21 @@ a_flood_of_refusals_leaves_room_for_what_matters(void **state)
 /* ---- the allowlist ---- */
 
 static void
+a_host_that_everyone_shares_is_added_with_a_note(void **state)
+{
+	struct rig *r = *state;
+	json_t *j;
+
+	j = rig_call(r, "entry.add", "{'text':'raw.githubusercontent.com','dry_run':true}");
+	assert_true(json_is_null(json_object_get(j, "warning")));
+	assert_non_null(strstr(str(j, "note"), "serves what anyone puts there"));
+	json_decref(j);
+	j = rig_call(r, "entry.add", "{'text':'pypi.org','dry_run':true}");
+	assert_true(json_is_null(json_object_get(j, "note")));
+	json_decref(j);
+}
+
+static void
 an_edit_is_saved_and_in_force_at_once(void **state)
 {
 	struct rig *r = *state;
@@ -1307,6 +1322,7 @@ main(void)
 		TEST(a_kind_of_drop_is_news_once),
 		TEST(drops_join_their_guest_by_mac_then_address),
 		TEST(a_flood_of_refusals_leaves_room_for_what_matters),
+		TEST(a_host_that_everyone_shares_is_added_with_a_note),
 		TEST(an_edit_is_saved_and_in_force_at_once),
 		TEST(an_edit_that_cannot_be_saved_changes_nothing),
 		TEST(a_hand_edit_is_taken_up_and_a_bad_one_changes_nothing),
