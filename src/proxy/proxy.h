@@ -21,15 +21,18 @@ struct proxy_sink {
 	void	*arg;
 };
 
+/* How many connections may be open. */
+struct proxy_limits {
+	uint32_t	in_all, per_guest;
+};
+
 struct proxy_stats {
 	uint32_t	connections;
 	uint64_t	accepted, allowed, denied;
 	uint64_t	limited;	/* of those denied, by a limit of [proxy] */
 	uint64_t	bytes_up, bytes_down;
 	bool		accept_paused;
-	struct proxy_limits {
-		uint32_t	in_all, per_guest;
-	}		limits;		/* that hold: by the configuration or by descriptors */
+	struct proxy_limits limits;	/* that hold: by the configuration or by descriptors */
 	char		upstream_cause[GH_CAUSE_SIZE];	/* "" while the upstream proxy works */
 };
 
