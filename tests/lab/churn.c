@@ -1,11 +1,11 @@
 /*
  * churn BRIDGE GUESTS SECONDS LIST LOG: so many guests behind the bridge, for so long.
  * Each is a network namespace with an interface of its own.  It begins when it is given
- * a line.  Once a second some are
- * stopped, some started with an address that is free, and some swap addresses by
- * twos; then every one that runs asks at once for a name that nobody else ever asks
- * for (cGUEST-STEP.npmjs.org or cGUEST-STEP.churn.test), and in every other step sends
- * datagrams to a port of its own, 20000 + GUEST, of an address of its step, 198.19.0.STEP.
+ * a line.  Once a second some are stopped, some started with an address that is free, and
+ * some swap addresses by twos; then every one that runs asks at once for a name that
+ * nobody else ever asks for (cGUEST-STEP.npmjs.org or cGUEST-STEP.churn.test), and in
+ * every other step sends datagrams to a port of its own, 20000 + GUEST, of an address of
+ * its step, 198.19.0.STEP.
  *
  * LIST is what a VM manager would print of them, JSON, renewed at each step; LOG gets a
  * line "GUEST NAME" for each name that was answered, and "GUEST ADDRESS PORT" for the
