@@ -349,6 +349,73 @@ a_detail_that_hangs_costs_its_guest_alone(void **state)
 	assert_null(st.cause);
 }
 
+/* What a detail said of a guest goes on while the list says the same of it, and is asked
+ * for anew when it says something else. */
+static void
+details_hold_as_long_as_the_list_says_the_same(void **state)
+{
+	static const char one[] = "[{\"name\":\"a\",\"status\":\"Running\",\"vmType\":\"vz\",\"network\":"
+	    "[{\"lima\":\"lan\",\"macAddress\":\"52:54:00:00:00:01\"}]}]\n";
+	static const char networks[] = "{\"name\":\"lan\",\"mode\":\"bridged\",\"interface\":\"en0\"}\n";
+	char object[256], other[256];
+	struct conf c;
+
+	conf_defaults(&c);
+	c.inventory_users = conf.inventory_users;
+	c.inventory_seconds = 1;
+	c.managers = (struct conf_names){ 1, { "lima" } };
+	asker_reconf(asker, &c);
+	/* Lima prints an object a line. */
+	snprintf(object, sizeof(object), "%.*s\n", (int)strlen(one) - 3, one + 1);
+	answer(ran(COMMAND_LIMA_LIST, 0, 1), RAN_EXITED, 0, object, "");
+	answer(ran(COMMAND_LIMA_NETWORKS, 0, 1), RAN_EXITED, 0, networks, "");
+	for (size_t i = 2; i < 4; i++)
+		answer(ran(COMMAND_LIMA_LIST, 0, i), RAN_EXITED, 0, object, "");
+	assert_true(sightings() > 0);
+	for (size_t i = 0; i < nrows; i++) {
+		if (rows[i].has_mac)
+			assert_int_equal(rows[i].mode, NIC_LAN);
+	}
+	for (size_t i = 0, n = 0; i < nrequests; i++) {
+		n += requests[i].command == COMMAND_LIMA_NETWORKS;
+		assert_true(n <= 1);
+	}
+	/* Another hardware address is another NIC. */
+	snprintf(other, sizeof(other), "%s", object);
+	*strstr(other, ":01\"") = '-';
+	memcpy(strchr(other, '-'), ":02", 3);
+	answer(ran(COMMAND_LIMA_LIST, 0, 4), RAN_EXITED, 0, other, "");
+	ran(COMMAND_LIMA_NETWORKS, 0, 2);
+}
+
+/* Many users' managers, and few commands at a time: each has its turn. */
+static void
+each_has_its_turn(void **state)
+{
+	enum { MANY = CONF_PROVIDERS_MAX };
+	unsigned asked_of[MANY] = { 0 };
+	struct conf c = conf;
+
+	c.nproviders = MANY;
+	for (uint32_t i = 0; i < MANY; i++) {
+		c.providers[i] = conf.providers[0];
+		snprintf(c.providers[i].name, sizeof(c.providers[i].name), "p%u", (unsigned)i);
+	}
+	asker_reconf(asker, &c);
+	/* The first never answers, the others always want more. */
+	for (size_t seen = 0, turns = 0; turns < 200; turns++) {
+		for (; seen < nrequests; seen++) {
+			asked_of[requests[seen].custom]++;
+			if (requests[seen].custom != 0)
+				answer(&requests[seen], RAN_EXITED, 0, "[]", "");
+		}
+		turn(25);
+	}
+	assert_int_equal(asked_of[0], 1);
+	for (uint32_t i = 1; i < MANY; i++)
+		assert_in_range(asked_of[i], 2, 8);
+}
+
 int
 main(void)
 {
@@ -365,6 +432,8 @@ main(void)
 		TEST(who_has_no_manager_is_not_acted_on),
 		TEST(a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is),
 		TEST(a_detail_that_hangs_costs_its_guest_alone),
+		TEST(details_hold_as_long_as_the_list_says_the_same),
+		TEST(each_has_its_turn),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

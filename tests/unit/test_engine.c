@@ -238,6 +238,40 @@ users_who_cannot_be_told_are_an_alert(void **state)
 	}
 }
 
+static long long
+proxy_says(struct rig *r, const char *what)
+{
+	json_t *j = rig_call(r, "status", NULL);
+	const long long n = num(json_object_get(j, "proxy"), what);
+
+	json_decref(j);
+	return n;
+}
+
+/* A net that is started again counts from nothing; what an operator sees does not. */
+static void
+numbers_go_on_over_another_net(void **state)
+{
+	struct rig *r = *state;
+	struct msg_net_state m = { .proxy_up = 1, .capture_up = 1, .dns_up = 1, .allowed = 7,
+		.denied = 5, .connections = 2, .drops_seen = 11 };
+
+	rig_net(r, 1);
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_int_equal(proxy_says(r, "allowed"), 7);
+	rig_net(r, 2);
+	assert_int_equal(proxy_says(r, "allowed"), 7);
+	assert_int_equal(proxy_says(r, "connections"), 0);
+	m = (struct msg_net_state){ .proxy_up = 1, .capture_up = 1, .dns_up = 1, .allowed = 1,
+		.denied = 2, .connections = 3 };
+	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+	rig_turn(r);
+	assert_int_equal(proxy_says(r, "allowed"), 8);
+	assert_int_equal(proxy_says(r, "denied"), 7);
+	assert_int_equal(proxy_says(r, "connections"), 3);
+}
+
 static void
 a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 {
@@ -1316,6 +1350,7 @@ main(void)
 		TEST(net_is_told_of_users_by_their_number),
 		TEST(a_limit_that_refuses_is_an_alert_for_a_while),
 		TEST(users_who_cannot_be_told_are_an_alert),
+		TEST(numbers_go_on_over_another_net),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),

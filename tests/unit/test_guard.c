@@ -769,6 +769,32 @@ an_address_too_many_is_heard_too(void **state)
 	nrows = 0;
 }
 
+/* A user who makes up VMs pushes out those of his own, not another's. */
+static void
+a_flood_of_one_users_vms_costs_that_user(void **state)
+{
+	enum { HIS = GUESTS_MAX + 100, HERS = 20 };
+	struct sighting *list = xcalloc(HIS + HERS, sizeof(*list));
+	size_t n = 0, his = 0, hers = 0;
+
+	for (unsigned i = 0; i < HIS + HERS; i++) {
+		struct sighting *s = sighting_add(list, &n, HIS + HERS, "tart");
+
+		copy_string(s->user, i < HIS ? "he" : "she", sizeof(s->user));
+		snprintf(s->key, sizeof(s->key), "vm%u", i);
+		snprintf(s->name, sizeof(s->name), "vm%u", i);
+		s->state = GUEST_RUNNING;
+	}
+	inventory_merge(inv, list, n, start);
+	for (size_t i = 0; i < inventory_count(inv); i++) {
+		his += strcmp(inventory_guest(inv, i)->user, "he") == 0;
+		hers += strcmp(inventory_guest(inv, i)->user, "she") == 0;
+	}
+	assert_int_equal(hers, HERS);
+	assert_int_equal(his, GUESTS_MAX - HERS);
+	free(list);
+}
+
 static void
 with_nics(uint8_t n, uint64_t at)
 {
@@ -936,6 +962,7 @@ main(void)
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
 		TEST(an_address_is_its_new_holders_at_once),
 		TEST(an_address_too_many_is_heard_too),
+		TEST(a_flood_of_one_users_vms_costs_that_user),
 		TEST(of_nics_that_are_too_many_to_keep_nobody_says_they_are_guarded),
 		TEST(attribution_holds_through_churn),
 		TEST(ports_of_this_host_are_read_but_those_of_the_loopback),

@@ -45,6 +45,15 @@ multipass_lists_its_instances(void **state)
 	list(&multipass_manager, "{\"errors\": [], \"info\": {\"ant\": {\"state\": \"Running\", "
 	    "\"ipv4\": [\"10.44.0.8\"]}}}");
 	assert_row(0, "ant|ant|running|unknown|-|10.44.0.8||");
+	/* In between one may send, and in none of them is it running or stopped for sure. */
+	nrows = 0;
+	list(&multipass_manager, "{\"list\": [{\"name\": \"a\", \"state\": \"Starting\"}, {\"name\": \"b\", "
+	    "\"state\": \"Delayed Shutdown\"}, {\"name\": \"c\", \"state\": \"Suspended\"}, {\"name\": \"d\"}]}");
+	assert_row(0, "a|a|unknown|unknown|-|||");
+	assert_row(1, "b|b|unknown|unknown|-|||");
+	assert_row(2, "c|c|stopped|unknown|-|||");
+	assert_row(3, "d|d|unknown|unknown|-|||");
+	nrows = 0;
 	refused(&multipass_manager, "[]", "");
 	refused(&multipass_manager, "launch failed: \x1b[31mno", "");
 }
