@@ -1,8 +1,10 @@
 /*
- * Tables of fixed size.  Hits, drops and events are rings: the newest
- * overwrites the oldest.  Domains are slots in a list by last use: a new name
- * takes the slot of the one not seen for longest.  Counters of guests and
- * entries are arrays that grow to a bound.  Each has an index beside it.
+ * Tables of fixed size.  Drops and events are rings: the newest overwrites the oldest.
+ * Hits and domains are slots that guests share, for a guest makes as many as it likes: a
+ * new one takes the slot of the oldest of whoever holds most, but rather not that of an
+ * open connection, or of a name that was let through.  Domains are in a list by last use
+ * besides.  Counters of guests and entries are arrays that grow to a bound.  Each has an
+ * index beside it.
  */
 #include "config.h"
 
@@ -34,14 +36,16 @@ const char model_no_name[] = "(no name)";
 struct model {
 	struct hash_key		 key;
 	struct hit_record	*hits;
-	struct ring		 hit_ring;
+	struct shares		 hit_shares;
+	struct index		 hit_index;
 	struct drop_record	*drops;
 	struct ring		 drop_ring;
 	struct event_record	*events;
 	struct ring		 event_ring;
 	struct domain		*domains;
+	struct shares		 domain_shares;
 	struct index		 domain_index;
-	uint32_t		 domains_max, ndomains, newest, oldest;
+	uint32_t		 newest;
 	uint64_t		 domains_evicted, learned_evicted;
 	char			(*learners)[GH_GUEST_SIZE];	/* names of guests, each once */
 	struct index		 learner_index;
@@ -118,17 +122,18 @@ model_new(const struct model_limits *limits)
 		limits = &model_limits_default;
 	hash_key_random(&m->key);
 	m->hits = xcalloc(limits->hits, sizeof(*m->hits));
-	ring_init(&m->hit_ring, limits->hits);
+	shares_init(&m->hit_shares, limits->hits);
+	index_init(&m->hit_index, limits->hits);
 	m->drops = xcalloc(limits->drops, sizeof(*m->drops));
 	ring_init(&m->drop_ring, limits->drops);
 	m->events = xcalloc(limits->events, sizeof(*m->events));
 	ring_init(&m->event_ring, limits->events);
 	m->domains = xcalloc(limits->domains, sizeof(*m->domains));
-	m->domains_max = limits->domains;
+	shares_init(&m->domain_shares, limits->domains);
 	index_init(&m->domain_index, limits->domains);
 	m->learners = xcalloc(LEARNER_NAMES_MAX, sizeof(*m->learners));
 	index_init(&m->learner_index, LEARNER_NAMES_MAX);
-	m->newest = m->oldest = no_slot;
+	m->newest = no_slot;
 	tallies_init(&m->guests, limits->guests);
 	tallies_init(&m->entries, limits->entries);
 	return m;
@@ -140,12 +145,14 @@ model_free(struct model *m)
 	if (m == NULL)
 		return;
 	free(m->hits);
-	index_clear(&m->hit_ring.index);
+	shares_clear(&m->hit_shares);
+	index_clear(&m->hit_index);
 	free(m->drops);
 	index_clear(&m->drop_ring.index);
 	free(m->events);
 	index_clear(&m->event_ring.index);
 	free(m->domains);
+	shares_clear(&m->domain_shares);
 	index_clear(&m->domain_index);
 	free(m->learners);
 	index_clear(&m->learner_index);
@@ -197,8 +204,6 @@ domain_unlink(struct model *m, uint32_t slot)
 		m->newest = d->older;
 	if (d->older != no_slot)
 		m->domains[d->older].newer = d->newer;
-	else
-		m->oldest = d->newer;
 }
 
 static void
@@ -210,26 +215,33 @@ domain_link_newest(struct model *m, uint32_t slot)
 	d->older = m->newest;
 	if (m->newest != no_slot)
 		m->domains[m->newest].newer = slot;
-	else
-		m->oldest = slot;
 	m->newest = slot;
 }
 
+/* What was let through, learned names above all, is what an operator comes back for. */
+static bool
+domain_kept(uint32_t slot, void *arg)
+{
+	const struct model *m = arg;
+
+	return m->domains[slot].allowed != 0;
+}
+
 static struct domain *
-domain_get(struct model *m, const char *name)
+domain_get(struct model *m, const char *name, uint32_t guest)
 {
 	uint64_t key = domain_key(m, name);
 	uint32_t slot = index_find(&m->domain_index, key);
+	bool taken;
 
 	if (slot != no_slot) {
 		domain_unlink(m, slot);
 		domain_link_newest(m, slot);
+		shares_touch(&m->domain_shares, slot);
 		return &m->domains[slot];
 	}
-	if (m->ndomains < m->domains_max)
-		slot = m->ndomains++;
-	else {
-		slot = m->oldest;
+	slot = shares_take(&m->domain_shares, guest, domain_kept, m, &taken);
+	if (taken) {
 		domain_unlink(m, slot);
 		index_remove(&m->domain_index, slot);
 		m->domains_evicted++;
@@ -315,13 +327,13 @@ domain_count(struct model *m, struct domain *d, const struct hit *hit, bool know
 }
 
 static unsigned
-domain_hit(struct model *m, const struct hit *hit, bool known, const char *guest_name)
+domain_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *guest_name)
 {
 	struct domain *d;
 	unsigned found;
 
-	d = domain_get(m, hit->name[0] != '\0' ? hit->name : model_no_name);
-	found = domain_count(m, d, hit, known, guest_name);
+	d = domain_get(m, hit->name[0] != '\0' ? hit->name : model_no_name, guest);
+	found = domain_count(m, d, hit, guest != 0, guest_name);
 	if (d->first == 0)
 		d->first = hit->time;
 	d->last = hit->time;
@@ -362,15 +374,28 @@ hit_close(struct model *m, struct hit_record *r)
 		t->connections--;
 }
 
+/* Why it is open, and that it is, is told by its record alone. */
+static bool
+hit_kept(uint32_t slot, void *arg)
+{
+	const struct model *m = arg;
+
+	return m->hits[slot].open;
+}
+
 unsigned
 model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *guest_name)
 {
-	uint32_t slot = ring_victim(&m->hit_ring);
 	struct hit_record *r;
+	bool taken;
+	const uint32_t slot = shares_take(&m->hit_shares, guest, hit_kept, m, &taken);
 
-	if (slot != no_slot)
-		hit_close(m, &m->hits[slot]);
-	r = &m->hits[ring_push(&m->hit_ring, hit->id)];
+	r = &m->hits[slot];
+	if (taken) {
+		hit_close(m, r);
+		index_remove(&m->hit_index, slot);
+	}
+	index_add(&m->hit_index, slot, hit->id);
 	*r = (struct hit_record){ .hit = *hit };
 	r->hit.guest_id = guest;
 	copy_string(r->guest, guest_name, sizeof(r->guest));
@@ -378,7 +403,7 @@ model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *gu
 	tally_hit(tallies_get(&m->entries, hit->entry), hit);
 	m->version[VIEW_VMS]++;
 	m->version[VIEW_ENTRIES]++;
-	return domain_hit(m, hit, guest != 0, guest_name);
+	return domain_hit(m, hit, guest, guest_name);
 }
 
 static void
@@ -407,7 +432,7 @@ flow_open(struct model *m, const struct flow *flow, struct hit_record *r)
 void
 model_flow(struct model *m, const struct flow *flow, uint32_t guest)
 {
-	uint32_t slot = index_find(&m->hit_ring.index, flow->id);
+	uint32_t slot = index_find(&m->hit_index, flow->id);
 	struct domain *d = model_find_domain(m, flow->name);
 
 	if (slot != no_slot) {
@@ -436,7 +461,7 @@ model_flow(struct model *m, const struct flow *flow, uint32_t guest)
 const struct hit_record *
 model_find_hit(const struct model *m, uint64_t id)
 {
-	uint32_t slot = index_find(&m->hit_ring.index, id);
+	uint32_t slot = index_find(&m->hit_index, id);
 
 	return slot != no_slot ? &m->hits[slot] : NULL;
 }
@@ -444,7 +469,7 @@ model_find_hit(const struct model *m, uint64_t id)
 void
 model_net_ended(struct model *m)
 {
-	for (uint32_t i = 0; i < m->hit_ring.used; i++)
+	for (uint32_t i = 0; i < m->hit_shares.used; i++)
 		m->hits[i].open = false;
 	for (uint32_t i = 0; i < m->guests.n; i++)
 		m->guests.row[i].connections = 0;
@@ -572,7 +597,7 @@ model_merge_guests(struct model *m, uint32_t id, uint32_t from)
 		t->bytes_down += was.bytes_down;
 		t->last = was.last > t->last ? was.last : t->last;
 	}
-	for (uint32_t i = 0; i < m->hit_ring.used; i++) {
+	for (uint32_t i = 0; i < m->hit_shares.used; i++) {
 		if (m->hits[i].hit.guest_id == from)
 			m->hits[i].hit.guest_id = id;
 	}
@@ -593,7 +618,7 @@ model_count(const struct model *m, enum view v)
 {
 	switch (v) {
 	case VIEW_DOMAINS:
-		return m->ndomains;
+		return m->domain_shares.used;
 	case VIEW_DROPS:
 		return m->drop_ring.used;
 	case VIEW_EVENTS:

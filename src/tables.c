@@ -92,12 +92,6 @@ ring_push(struct ring *r, uint64_t key)
 	return r->newest;
 }
 
-uint32_t
-ring_victim(const struct ring *r)
-{
-	return r->used < r->size ? no_slot : (r->newest + 1) % r->size;
-}
-
 size_t
 ring_rows(const struct ring *r, const void **rows, const void *base, size_t size)
 {
@@ -107,6 +101,103 @@ ring_rows(const struct ring *r, const void **rows, const void *base, size_t size
 		rows[i] = (const char *)base + slot * size;
 	}
 	return r->used;
+}
+
+/* ---- shares ---- */
+
+/* So many are passed over in favour of others before one is taken all the same. */
+enum { KEPT_MAX = 32 };
+
+void
+shares_init(struct shares *s, uint32_t size)
+{
+	s->size = size;
+	s->slots = xcalloc(size, sizeof(*s->slots));
+	for (uint32_t i = 0; i < SHARES; i++)
+		s->of[i] = (struct share){ no_slot, no_slot, 0 };
+}
+
+void
+shares_clear(struct shares *s)
+{
+	free(s->slots);
+}
+
+static void
+share_remove(struct shares *s, uint32_t slot)
+{
+	const struct share_slot *at = &s->slots[slot];
+	struct share *of = &s->of[at->share];
+
+	if (at->older != no_slot)
+		s->slots[at->older].newer = at->newer;
+	else
+		of->oldest = at->newer;
+	if (at->newer != no_slot)
+		s->slots[at->newer].older = at->older;
+	else
+		of->newest = at->older;
+	s->holders -= --of->n == 0;
+}
+
+static void
+share_add(struct shares *s, uint32_t share, uint32_t slot)
+{
+	struct share *of = &s->of[share];
+
+	s->slots[slot] = (struct share_slot){ of->newest, no_slot, share };
+	if (of->newest != no_slot)
+		s->slots[of->newest].newer = slot;
+	else
+		of->oldest = slot;
+	of->newest = slot;
+	s->holders += of->n++ == 0;
+}
+
+void
+shares_touch(struct shares *s, uint32_t slot)
+{
+	const uint32_t share = s->slots[slot].share;
+
+	share_remove(s, slot);
+	share_add(s, share, slot);
+}
+
+/* Who has a fair share already loses of its own; else who holds most does. */
+static struct share *
+share_to_cut(struct shares *s, uint32_t share)
+{
+	struct share *most = &s->of[share];
+
+	if ((uint64_t)most->n * s->holders >= s->size)
+		return most;
+	for (uint32_t i = 0; i < SHARES; i++) {
+		if (s->of[i].n > most->n)
+			most = &s->of[i];
+	}
+	return most;
+}
+
+uint32_t
+shares_take(struct shares *s, uint32_t id, bool (*kept)(uint32_t, void *), void *arg, bool *taken)
+{
+	const uint32_t share = id % SHARES;
+	struct share *from;
+	uint32_t slot;
+
+	*taken = s->used == s->size;
+	if (!*taken) {
+		slot = s->used++;
+		share_add(s, share, slot);
+		return slot;
+	}
+	from = share_to_cut(s, share);
+	for (int i = 0; i < KEPT_MAX && kept(from->oldest, arg); i++)
+		shares_touch(s, from->oldest);
+	slot = from->oldest;
+	share_remove(s, slot);
+	share_add(s, share, slot);
+	return slot;
 }
 
 /* ---- counters ---- */

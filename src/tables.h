@@ -1,6 +1,7 @@
 /*
  * Parts of the model: an index of slots by a 64-bit key, a ring of slots that
- * overwrites its oldest, and an array of counters that grows to a bound.
+ * overwrites its oldest, slots that guests share, and an array of counters that grows
+ * to a bound.
  *
  * The index chains slots whose keys fall together, so that finding one costs a
  * few steps whatever is stored.  Keys made of guests' bytes must be keyed
@@ -25,6 +26,21 @@ struct ring {
 	struct index	 index;
 };
 
+/* Slots, each somebody's, from the oldest to the newest of each.  When all are taken
+ * whoever holds most loses one, so that nobody takes what others hold.  Some of those
+ * many may be one to us: whose ids are the same modulo SHARES. */
+enum { SHARES = 512 };
+struct shares {
+	uint32_t	 size, used;
+	uint32_t	 holders;	/* who hold any */
+	struct share {
+		uint32_t	oldest, newest, n;
+	} of[SHARES];
+	struct share_slot {
+		uint32_t	older, newer, share;
+	} *slots;
+};
+
 struct tallies {
 	struct tally	*row;
 	uint32_t	 n, room, max;
@@ -42,11 +58,18 @@ uint32_t		 index_find(const struct index *, uint64_t key);
 void			 ring_init(struct ring *, uint32_t size);
 /* The slot after the newest; whoever was there is no longer indexed. */
 uint32_t		 ring_push(struct ring *, uint64_t key);
-/* The slot that ring_push() will overwrite, or no_slot while there is room. */
-uint32_t		 ring_victim(const struct ring *);
 /* Pointers into the array of records, newest first. */
 size_t			 ring_rows(const struct ring *, const void **rows, const void *base,
 			    size_t size);
+
+void			 shares_init(struct shares *, uint32_t size);
+void			 shares_clear(struct shares *);
+/* A slot for that id.  *taken: it was another's, or an older one of its own, and what
+ * was in it is gone; of few that are kept() the next is taken instead. */
+uint32_t		 shares_take(struct shares *, uint32_t id, bool (*kept)(uint32_t slot, void *),
+			    void *arg, bool *taken);
+/* It is the newest of its holder's. */
+void			 shares_touch(struct shares *, uint32_t slot);
 
 void			 tallies_init(struct tallies *, uint32_t max);
 void			 tallies_clear(struct tallies *);

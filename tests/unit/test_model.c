@@ -106,10 +106,58 @@ learned_names_that_are_forgotten_are_counted(void **state)
 	model_hit(m, &h, 1, "agent-1");
 	hit_names(m, 2, 0, 7);
 	assert_int_equal(model_learned_evicted(m), 0);
+	/* What was refused makes room first. */
 	hit_names(m, 20, 7, 20);
-	assert_null(model_find_domain(m, "first.example"));
-	assert_int_equal(model_learned_evicted(m), 1);
+	assert_non_null(model_find_domain(m, "first.example"));
+	assert_int_equal(model_learned_evicted(m), 0);
 	assert_int_equal(model_domains_evicted(m), 13);
+	for (unsigned i = 0; i < 8; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "learned%u.example", i);
+		h = learned_hit(100 + i, name);
+		model_hit(m, &h, 1, "agent-1");
+	}
+	assert_int_equal(model_learned_evicted(m), 1);
+}
+
+/* One guest asks for as many names as it likes: another's stay. */
+static void
+names_of_one_guest_do_not_push_out_anothers(void **state)
+{
+	struct model *m = *state;
+	struct hit h = hit_of(1, "refused.example", VERDICT_DENY);
+
+	model_hit(m, &h, 2, "agent-2");
+	hit_names(m, 10, 0, 100);
+	assert_int_equal(model_count(m, VIEW_DOMAINS), 8);
+	assert_non_null(model_find_domain(m, "refused.example"));
+	assert_non_null(model_find_domain(m, "host99.example.org"));
+	/* Nor does who comes later find no room. */
+	for (unsigned i = 0; i < 3; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "third%u.example", i);
+		h = hit_of(200 + i, name, VERDICT_DENY);
+		model_hit(m, &h, 3, "agent-3");
+	}
+	hit_names(m, 300, 100, 200);
+	assert_non_null(model_find_domain(m, "refused.example"));
+	assert_non_null(model_find_domain(m, "third1.example"));
+	assert_non_null(model_find_domain(m, "third2.example"));
+}
+
+static void
+decisions_of_one_guest_do_not_push_out_anothers(void **state)
+{
+	struct model *m = *state;
+	struct hit h = hit_of(5, "refused.example", VERDICT_DENY);
+
+	model_hit(m, &h, 2, "agent-2");
+	hit_names(m, 10, 0, 1000);
+	assert_non_null(model_find_hit(m, 5));
+	assert_null(model_find_hit(m, 10));
+	assert_non_null(model_find_hit(m, 1009));
 }
 
 static void
@@ -252,8 +300,18 @@ no_connection_outlives_net_or_its_hit(void **state)
 	assert_int_equal(model_guest(m, 1)->connections, 0);
 	model_flow(m, &f, 1);
 	assert_int_equal(model_guest(m, 1)->connections, 1);
-	hit_names(m, 10, 0, 16);
-	assert_int_equal(model_guest(m, 1)->connections, 0);
+	/* Others of the guest make room, as long as not all are open. */
+	hit_names(m, 10, 0, 100);
+	assert_non_null(model_find_hit(m, 5));
+	assert_int_equal(model_guest(m, 1)->connections, 1);
+	for (unsigned i = 0; i < 100; i++) {
+		h = hit_of(1000 + i, "pypi.org", VERDICT_ALLOW);
+		f.id = 1000 + i;
+		model_hit(m, &h, 1, "agent-1");
+		model_flow(m, &f, 1);
+	}
+	assert_null(model_find_hit(m, 5));
+	assert_int_equal(model_guest(m, 1)->connections, 16);
 }
 
 static struct drop
@@ -429,6 +487,8 @@ main(void)
 		TEST(a_hit_counts_for_its_domain_its_guest_and_its_entry),
 		TEST(what_was_learned_is_told_with_the_guests_that_asked),
 		TEST(learned_names_that_are_forgotten_are_counted),
+		TEST(names_of_one_guest_do_not_push_out_anothers),
+		TEST(decisions_of_one_guest_do_not_push_out_anothers),
 		TEST(a_look_up_that_was_answered_is_a_row_but_counts_as_nothing),
 		TEST(the_name_not_seen_for_longest_makes_room),
 		TEST(domains_come_newest_first),
