@@ -114,8 +114,11 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 		snprintf(r.text, sizeof(r.text), "refused %s:%u (%s)", name, hit->port,
 		    reason_name(hit->reason));
 	}
-	snprintf(key, sizeof(key), "h|%s|%s|%u|%u|%u", r.guest, name, hit->port, hit->reason,
-	    hit->verdict);
+	/* A look-up and what is tried after it are one line, of whatever port. */
+	if ((found & MODEL_FOLLOWS) != 0)
+		r.count = 0;
+	snprintf(key, sizeof(key), "h|%s|%s|%u|%u|%u", r.guest, name,
+	    hit->verdict == VERDICT_ALLOW ? hit->port : 0, hit->reason, hit->verdict);
 	if (model_guest_may_speak(e->model, g != NULL ? g->id : 0, GUEST_EVENTS_MAX, hit->time))
 		model_event(e->model, &r, key, strlen(key));
 	else

@@ -25,6 +25,8 @@ enum {
 
 /* A like drop or event this much later starts a row of its own. */
 static const uint64_t run_gap = 60 * 1000000ull;
+/* A client that was refused a look-up has tried an address of its own by then. */
+static const uint64_t attempt_gap = 10 * 1000000ull;
 
 const struct model_limits model_limits_default = {
 	.domains = 100000, .hits = 16384, .drops = 8192, .events = 8192, .guests = 4096,
@@ -313,14 +315,29 @@ is_lookup(const struct hit *hit)
 	return hit->via == VIA_DNS && hit->verdict == VERDICT_ALLOW;
 }
 
+/* Who was told that there is no such name goes to an address it knows. */
+static bool
+follows_lookup(const struct domain *d, const struct hit *hit, const char *guest_name)
+{
+	return d->last_lookup && d->last_verdict == VERDICT_DENY && hit->via != VIA_DNS &&
+	    hit->verdict == VERDICT_DENY && hit->reason == d->last_reason &&
+	    hit->time < d->last + attempt_gap && strcmp(d->last_guest, guest_name) == 0;
+}
+
 static unsigned
 domain_count(struct model *m, struct domain *d, const struct hit *hit, bool known,
     const char *guest_name)
 {
+	const uint64_t before = d->denied;
+
 	if (is_lookup(hit))
 		return 0;
-	if (hit->verdict != VERDICT_ALLOW)
-		return d->denied++ == 0 ? MODEL_FIRST_DENY : 0;
+	if (follows_lookup(d, hit, guest_name))
+		return MODEL_FOLLOWS;
+	if (hit->verdict != VERDICT_ALLOW) {
+		d->denied += 1 + hit->folded;
+		return before == 0 ? MODEL_FIRST_DENY : 0;
+	}
 	if (hit->reason == REASON_LEARNED)
 		domain_learn(m, d, known, guest_name);
 	return d->allowed++ == 0 ? MODEL_FIRST_ALLOW : 0;
@@ -339,6 +356,7 @@ domain_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *g
 	d->last = hit->time;
 	d->last_id = hit->id;
 	d->last_verdict = hit->verdict;
+	d->last_lookup = hit->via == VIA_DNS;
 	d->last_reason = hit->reason;
 	d->last_port = hit->port;
 	copy_string(d->last_guest, guest_name, sizeof(d->last_guest));
@@ -387,6 +405,7 @@ unsigned
 model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *guest_name)
 {
 	struct hit_record *r;
+	unsigned found;
 	bool taken;
 	const uint32_t slot = shares_take(&m->hit_shares, guest, hit_kept, m, &taken);
 
@@ -399,11 +418,14 @@ model_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *gu
 	*r = (struct hit_record){ .hit = *hit };
 	r->hit.guest_id = guest;
 	copy_string(r->guest, guest_name, sizeof(r->guest));
-	tally_hit(tallies_get(&m->guests, guest), hit);
-	tally_hit(tallies_get(&m->entries, hit->entry), hit);
+	found = domain_hit(m, hit, guest, guest_name);
+	if ((found & MODEL_FOLLOWS) == 0) {
+		tally_hit(tallies_get(&m->guests, guest), hit);
+		tally_hit(tallies_get(&m->entries, hit->entry), hit);
+	}
 	m->version[VIEW_VMS]++;
 	m->version[VIEW_ENTRIES]++;
-	return domain_hit(m, hit, guest, guest_name);
+	return found;
 }
 
 static void
@@ -541,6 +563,7 @@ model_event(struct model *m, const struct event_record *e, const void *key, size
 	}
 	r = &m->events[ring_push(&m->event_ring, k)];
 	*r = *e;
+	r->count = e->count != 0 ? e->count : 1;
 	r->id = m->event_ring.ids;
 	r->first = e->time;
 }

@@ -60,6 +60,7 @@ struct domain {
 	uint64_t	first, last;
 	uint64_t	last_id;
 	uint8_t		last_verdict, last_reason;
+	bool		last_lookup;	/* it was one by DNS */
 	uint16_t	last_port;
 	uint32_t	newer, older;	/* by last, for eviction */
 	char		last_guest[GH_GUEST_SIZE];
@@ -115,7 +116,11 @@ void		 model_free(struct model *);
 extern const char	 model_no_name[];
 
 /* What model_hit() found out. */
-enum { MODEL_FIRST_ALLOW = 1 << 0, MODEL_FIRST_DENY = 1 << 1 };
+enum {
+	MODEL_FIRST_ALLOW = 1 << 0, MODEL_FIRST_DENY = 1 << 1,
+	MODEL_FOLLOWS = 1 << 2,		/* a refused connection after the name's refused look-up:
+					 * one attempt, which has been counted */
+};
 /* guest 0: nobody known; guest_name is kept either way. */
 unsigned	 model_hit(struct model *, const struct hit *, uint32_t guest, const char *guest_name);
 void		 model_flow(struct model *, const struct flow *, uint32_t guest);

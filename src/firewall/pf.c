@@ -212,12 +212,61 @@ kill_addr(struct firewall *pf, const struct addr *a)
 	kill_net(addr_format(a, text), a->family == 6, pf);
 }
 
+enum { LEFT_MAX = 64 };
+
+/* Guests of which something lives on. */
+struct left {
+	const struct firewall	*pf;
+	struct addr		 src[LEFT_MAX];
+	size_t			 n;
+};
+
+static void
+left_add(const struct flow_key *k, void *arg)
+{
+	struct left *l = arg;
+	struct fw_range r;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (addr_equal(&l->src[i], &k->src))
+			return;
+	}
+	for (size_t i = 0; l->n < LEFT_MAX && pins_cut(l->pf->pins, i, &r); i++) {
+		if (!addr_equal(&r.src, &k->src) || !addr_equal(&r.first, &k->dst) ||
+		    r.proto != k->proto || r.port != k->port || k->nat)
+			continue;
+		l->src[l->n++] = k->src;
+		return;
+	}
+}
+
+/* Some releases of FreeBSD's pfctl take two addresses for the latter alone, and kill
+ * nothing without a word: then all that such a guest has open ends. */
+static void
+kill_left(struct firewall *pf)
+{
+	struct left l = { .pf = pf };
+	char *states = NULL, *cause = pf_ctl_show(pf->host, NULL, "states", false, &states);
+	char text[ADDR_TEXT_SIZE];
+
+	if (cause == NULL)
+		pf_states_parse(states, left_add, &l);
+	for (size_t i = 0; i < l.n; i++) {
+		log_warnx("pfctl did not end what %s had open by what was removed: all that it has "
+		    "open ends", addr_format(&l.src[i], text));
+		kill_addr(pf, &l.src[i]);
+	}
+	free(states);
+	free(cause);
+}
+
 /* What lived by a pin or a range that is gone. */
 static void
 kill_cut(struct firewall *pf)
 {
 	char src[ADDR_TEXT_SIZE], dst[ADDR_TEXT_SIZE];
 	struct fw_range r;
+	bool pairs = false;
 
 	for (size_t i = 0; pins_cut(pf->pins, i, &r); i++) {
 		char *cause;
@@ -231,7 +280,10 @@ kill_cut(struct firewall *pf)
 		if (cause != NULL)
 			log_warnx("what %s had open to %s may go on: %s", src, dst, cause);
 		free(cause);
+		pairs = true;
 	}
+	if (pairs)
+		kill_left(pf);
 }
 
 /* ---- pins ---- */

@@ -300,6 +300,26 @@ a_net_that_dies_is_an_alert_until_the_next_comes(void **state)
 }
 
 static void
+a_refused_attempt_is_one_line(void **state)
+{
+	struct rig *r = *state;
+	struct hit lookup = { .id = 1ull << 32 | 1, .time = now_wall(), .verdict = VERDICT_DENY,
+		.via = VIA_DNS, .reason = REASON_NOT_LISTED, .name = "refused.example" };
+	json_t *j;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	assert_true(addr_parse("10.77.0.11", &lookup.guest));
+	assert_true(msg_send(r->net, FRAME_HIT, &lookup, -1));
+	net_hit(r, 1ull << 32 | 2, "refused.example", VERDICT_DENY, "10.77.0.11");
+	j = rig_call(r, "events", "{'filter': 'refused.example'}");
+	assert_int_equal(json_array_size(json_object_get(j, "rows")), 1);
+	assert_int_equal(num(row(j, 0), "count"), 1);
+	assert_string_equal(str(row(j, 0), "text"), "refused refused.example:443 (not-listed)");
+	json_decref(j);
+}
+
+static void
 hits_reach_the_views_with_their_guest(void **state)
 {
 	struct rig *r = *state;
@@ -1352,6 +1372,7 @@ main(void)
 		TEST(users_who_cannot_be_told_are_an_alert),
 		TEST(numbers_go_on_over_another_net),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
+		TEST(a_refused_attempt_is_one_line),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),
 		TEST(a_kind_of_drop_is_news_once),

@@ -121,6 +121,36 @@ learned_names_that_are_forgotten_are_counted(void **state)
 	assert_int_equal(model_learned_evicted(m), 1);
 }
 
+/* The one attempt that both are is counted once. */
+static void
+a_refused_connection_after_its_refused_look_up_is_the_same_attempt(void **state)
+{
+	struct model *m = *state;
+	struct hit lookup = hit_of(1, "refused.example", VERDICT_DENY), h = lookup;
+
+	lookup.via = VIA_DNS;
+	h.via = VIA_TLS;
+	assert_int_equal(model_hit(m, &lookup, 1, "agent-1"), MODEL_FIRST_DENY);
+	h.id = 2;
+	h.time += 1000000;
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), MODEL_FOLLOWS);
+	assert_int_equal(model_find_domain(m, "refused.example")->denied, 1);
+	assert_int_equal(model_guest(m, 1)->denied, 1);
+	assert_non_null(model_find_hit(m, 2));
+	/* The next is another, and so is that of somebody else, or much later. */
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
+	model_hit(m, &lookup, 1, "agent-1");
+	assert_int_equal(model_hit(m, &h, 2, "agent-2"), 0);
+	model_hit(m, &lookup, 1, "agent-1");
+	h.time = lookup.time + 11000000;
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
+	assert_int_equal(model_find_domain(m, "refused.example")->denied, 6);
+	/* And some that were only counted count. */
+	h.folded = 9;
+	model_hit(m, &h, 1, "agent-1");
+	assert_int_equal(model_find_domain(m, "refused.example")->denied, 16);
+}
+
 /* One guest asks for as many names as it likes: another's stay. */
 static void
 names_of_one_guest_do_not_push_out_anothers(void **state)
@@ -487,6 +517,7 @@ main(void)
 		TEST(a_hit_counts_for_its_domain_its_guest_and_its_entry),
 		TEST(what_was_learned_is_told_with_the_guests_that_asked),
 		TEST(learned_names_that_are_forgotten_are_counted),
+		TEST(a_refused_connection_after_its_refused_look_up_is_the_same_attempt),
 		TEST(names_of_one_guest_do_not_push_out_anothers),
 		TEST(decisions_of_one_guest_do_not_push_out_anothers),
 		TEST(a_look_up_that_was_answered_is_a_row_but_counts_as_nothing),

@@ -963,8 +963,39 @@ what_lived_by_a_pin_that_goes_is_cut(void **state)
 	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
 	    "pfctl -a gatehouse/pins -vvs rules env=0\n"
 	    "pfctl -k 10.77.0.11 -k 8.8.8.8 env=0\n"
-	    "pfctl -k 8.8.8.8 -k 10.77.0.11 env=0\n");
+	    "pfctl -k 8.8.8.8 -k 10.77.0.11 env=0\n"
+	    "pfctl -s states env=0\n");
 	assert_null(strstr(get("anchors/gatehouse+pins"), "8.8.8.8"));
+	assert_well();
+}
+
+/* As some releases of pfctl kill nothing by two addresses, without a word. */
+static void
+what_is_not_cut_by_two_addresses_is_by_one(void **state)
+{
+	const struct fw_pin p = pin("8.8.8.8", 60), q = pin("8.8.4.4", 60);
+
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_null(firewall_pin(fw, &p));
+	assert_null(firewall_pin(fw, &q));
+	assert_null(firewall_commit(fw));
+	/* Only the other one's, and one by the proxy. */
+	put("states", "all tcp 8.8.4.4:22 <- 10.77.0.11:51514       ESTABLISHED:ESTABLISHED\n"
+	    "all tcp 127.0.0.1:8643 (8.8.8.8:22) <- 10.77.0.11:51515       ESTABLISHED:ESTABLISHED\n"
+	    "all tcp 8.8.8.8:22 <- 10.77.0.12:51514       ESTABLISHED:ESTABLISHED\n");
+	gone("calls");
+	firewall_unpin(fw, &p);
+	assert_null(firewall_commit(fw));
+	assert_no_call("pfctl -k 10.77.0.11 env=0\n");
+	assert_null(firewall_pin(fw, &p));
+	assert_null(firewall_commit(fw));
+	put("states", "all tcp 8.8.8.8:22 <- 10.77.0.11:51514       ESTABLISHED:ESTABLISHED\n");
+	gone("calls");
+	firewall_unpin(fw, &p);
+	assert_null(firewall_commit(fw));
+	assert_call("pfctl -k 10.77.0.11 env=0\n");
+	assert_call("pfctl -k 0.0.0.0/0 -k 10.77.0.11 env=0\n");
 	assert_well();
 }
 
@@ -1117,6 +1148,7 @@ main(void)
 		pf_test(a_freeze_that_fails_is_not_remembered),
 		pf_test(pins_are_rules_of_their_own),
 		pf_test(what_lived_by_a_pin_that_goes_is_cut),
+		pf_test(what_is_not_cut_by_two_addresses_is_by_one),
 		pf_test(of_ranges_only_what_goes_is_cut),
 		pf_test(a_pin_whose_time_is_over_lets_nothing_new_through),
 		pf_test(a_pin_to_where_no_name_may_lead_is_refused),
