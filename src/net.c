@@ -61,7 +61,7 @@ struct net {
 	bool			 learning;
 	uint64_t		 learn_end;	/* mono, 0: when the engine says so */
 	bool			 learn_lost;	/* to be told to the next engine */
-	uint64_t		 hits_lost, dns_denied;
+	uint64_t		 hits_lost, dns_denied, dns_limited;
 	unsigned		 tee_budget;	/* packets until the next second */
 	uint64_t		 tee_refused;	/* since the tee began: no room for them */
 	uint64_t		 tee_missed, tee_missed_before;	/* by the device too; ever */
@@ -85,6 +85,8 @@ on_hit(const struct hit *hit, void *arg)
 
 	if (hit->via == VIA_DNS && hit->verdict == VERDICT_DENY)
 		n->dns_denied += 1 + hit->folded;
+	if (hit->via == VIA_DNS && hit->reason == REASON_LIMIT)
+		n->dns_limited += 1 + hit->folded;
 	if (net_tell(n, FRAME_HIT, hit))
 		return;
 	if (n->engine == NULL && n->nuntold < UNTOLD_MAX)
@@ -197,7 +199,7 @@ state_proxy(const struct net *n, struct msg_net_state *state)
 	state->accepted = stats.accepted;
 	state->allowed = stats.allowed;
 	state->denied = stats.denied + n->dns_denied;
-	state->limited = stats.limited;
+	state->limited = stats.limited + n->dns_limited;
 	state->bytes_up = stats.bytes_up;
 	state->bytes_down = stats.bytes_down;
 	state->accept_paused = stats.accept_paused;

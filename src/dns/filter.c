@@ -117,22 +117,6 @@ guest_may_ask(struct dns_guest *g)
 	return true;
 }
 
-struct dns_guest *
-filter_stream_open(struct filter *f, const struct addr *addr)
-{
-	struct source *s = source_open(&f->sources, addr);
-	struct dns_guest *g;
-
-	if (s == NULL)
-		return NULL;
-	g = guest_get(f, source_guest(s));
-	source_close(s);
-	if (g->streams >= FILTER_STREAMS_GUEST)
-		return NULL;
-	g->streams++;
-	return g;
-}
-
 void
 filter_stream_close(struct dns_guest *g)
 {
@@ -158,9 +142,13 @@ tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reaso
 	n = snprintf(text, sizeof(text), "%u %u %s", (unsigned)q->guest_id, (unsigned)reason, q->name);
 	key = hash_bytes(&f->key, text, (size_t)n);
 	d = &f->told[key % FILTER_TOLD];
-	if (d->key == key && d->until > now)
+	if (d->key == key && d->until > now) {
+		/* The two queries of one look-up are one; what is too much is counted. */
+		d->more += reason == REASON_LIMIT && d->more < UINT16_MAX;
 		return d->id;
+	}
 	h.id = f->sink.next_id(f->sink.arg);
+	h.folded = d->key == key ? d->more : 0;
 	*d = (struct told){ .key = key, .until = now + TOLD_MS, .id = h.id };
 	copy_string(h.name, q->name, sizeof(h.name));
 	f->sink.hit(&h, f->sink.arg);
@@ -171,6 +159,26 @@ static uint64_t
 deny(struct filter *f, const struct inquiry *q, enum reason reason, uint32_t entry)
 {
 	return tell(f, q, VERDICT_DENY, reason, entry);
+}
+
+struct dns_guest *
+filter_stream_open(struct filter *f, const struct addr *addr, uint16_t port, uint32_t most)
+{
+	struct inquiry q = { .addr = *addr, .port = port };
+	struct source *s = source_open(&f->sources, addr);
+	struct dns_guest *g;
+
+	if (s == NULL)
+		return NULL;
+	q.guest_id = source_guest(s);
+	g = guest_get(f, q.guest_id);
+	source_close(s);
+	if (g->streams >= most || g->streams >= FILTER_STREAMS_GUEST) {
+		deny(f, &q, REASON_LIMIT, 0);
+		return NULL;
+	}
+	g->streams++;
+	return g;
 }
 
 /* The same, and says so in the answer. */

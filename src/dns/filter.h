@@ -35,6 +35,7 @@ struct dns_guest {
 /* A decision that was told, to which queries alike belong for a moment. */
 struct told {
 	uint64_t		key, until, id;
+	uint16_t		more;		/* like it that were not told */
 };
 
 struct filter {
@@ -80,8 +81,10 @@ void			 filter_free(struct filter *);
 enum filter_result	 filter_ask(struct filter *, struct inquiry *, const uint8_t *query,
 			    size_t query_len, uint8_t msg[DNS_UDP_MAX], size_t *len);
 void			 filter_cancel(struct inquiry *);
-/* A TCP connection counts against its guest: NULL if that has too many. */
-struct dns_guest	*filter_stream_open(struct filter *, const struct addr *);
+/* A TCP connection counts against its guest: NULL, and told, if that has most already, or
+ * as many as any may. */
+struct dns_guest	*filter_stream_open(struct filter *, const struct addr *, uint16_t port,
+			    uint32_t most);
 void			 filter_stream_close(struct dns_guest *);
 
 #endif

@@ -19,6 +19,7 @@ enum {
 	HEAD_SIZE = 2,		/* a message's length in front of it */
 	QUERY_MAX = 1024,	/* with room for cookies and padding */
 	DEADLINE_MS = 5000,	/* for a whole query, and for taking an answer */
+	LIFETIME_MS = 60000,	/* whatever it asks: its place is for others too */
 };
 
 struct stream {
@@ -28,7 +29,7 @@ struct stream {
 	struct dns_guest	*guest;
 	struct event		*reading, *writing;
 	int			 fd;
-	uint64_t		 deadline;	/* monotonic milliseconds */
+	uint64_t		 deadline, ends;	/* monotonic milliseconds */
 	size_t			 have;		/* of the query */
 	size_t			 sent, out_len;	/* of the answer; 0: there is none */
 	uint8_t			 in[HEAD_SIZE + QUERY_MAX], out[HEAD_SIZE + DNS_UDP_MAX];
@@ -53,6 +54,15 @@ stream_close(struct stream *c)
 	LIST_REMOVE(c, link);
 	c->streams->n--;
 	free(c);
+}
+
+/* It has so long from now, but not past its end. */
+static void
+stream_renew(struct stream *c)
+{
+	c->deadline = now_ms() + DEADLINE_MS;
+	if (c->deadline > c->ends)
+		c->deadline = c->ends;
 }
 
 /* Waits for its socket, but not past the deadline. */
@@ -86,7 +96,7 @@ stream_flush(struct stream *c)
 		c->sent += (size_t)n;
 	}
 	c->out_len = c->sent = 0;
-	c->deadline = now_ms() + DEADLINE_MS;
+	stream_renew(c);
 	return true;
 }
 
@@ -97,7 +107,7 @@ stream_answer(struct stream *c, const uint8_t *msg, size_t len)
 	c->out[1] = (uint8_t)len;
 	memcpy(c->out + HEAD_SIZE, msg, len);
 	c->out_len = HEAD_SIZE + len;
-	c->deadline = now_ms() + DEADLINE_MS;
+	stream_renew(c);
 	return stream_flush(c);
 }
 
@@ -174,16 +184,33 @@ stream_done(struct inquiry *q, const uint8_t *msg, size_t len)
 		stream_read(c);
 }
 
+/* Of who has most places the one that was idle for longest. */
+static struct stream *
+stream_to_end(struct streams *all)
+{
+	struct stream *c, *end = NULL;
+
+	LIST_FOREACH(c, &all->all, link) {
+		if (end == NULL || c->guest->streams > end->guest->streams ||
+		    (c->guest == end->guest && c->deadline < end->deadline))
+			end = c;
+	}
+	return end;
+}
+
 static void
 stream_new(struct streams *all, int fd, const struct addr *addr, uint16_t port)
 {
-	struct dns_guest *guest;
-	struct stream *c = NULL;
+	struct stream *c = NULL, *end = all->n >= STREAMS_MAX ? stream_to_end(all) : NULL;
+	struct dns_guest *guest = filter_stream_open(all->filter, addr, port,
+	    end != NULL ? end->guest->streams : UINT32_MAX);
 
-	if (all->n >= STREAMS_MAX || (guest = filter_stream_open(all->filter, addr)) == NULL) {
+	if (guest == NULL) {
 		close(fd);
 		return;
 	}
+	if (end != NULL)
+		stream_close(end);
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		filter_stream_close(guest);
 		close(fd);
@@ -197,7 +224,8 @@ stream_new(struct streams *all, int fd, const struct addr *addr, uint16_t port)
 	c->inquiry.port = port;
 	c->inquiry.stream = true;
 	c->inquiry.done = stream_done;
-	c->deadline = now_ms() + DEADLINE_MS;
+	c->ends = now_ms() + LIFETIME_MS;
+	stream_renew(c);
 	LIST_INSERT_HEAD(&all->all, c, link);
 	all->n++;
 	c->reading = event_new(all->base, fd, EV_READ, stream_ready, c);

@@ -508,6 +508,18 @@ a_guest_asks_so_much_and_no_more(void **state)
 	for (unsigned i = 0; i < r->nhits && i < HITS; i++)
 		limited |= r->hits[i].reason == REASON_LIMIT;
 	assert_true(limited || r->nhits > HITS);
+	/* Those that were not told are counted with the next that is. */
+	usleep(2100000);
+	for (int i = 0; i < 2 * FILTER_BURST; i++) {
+		send_query(r, msg, query(msg, "n1.other", DNS_TYPE_A));
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
+		while (receive(r))
+			continue;
+	}
+	limited = false;
+	for (unsigned i = 0; i < r->nhits && i < HITS; i++)
+		limited |= r->hits[i].reason == REASON_LIMIT && r->hits[i].folded > FILTER_BURST / 4;
+	assert_true(limited);
 }
 
 static void
@@ -529,16 +541,26 @@ so_many_wait_for_a_slow_server_and_no_more(void **state)
 
 /* ---- TCP ---- */
 
+/* From 127.0.0.HOST, or (0) from wherever it is. */
 static int
-connected(struct rig *r)
+connected_from(struct rig *r, uint8_t host)
 {
 	const struct sockaddr_in sin = server_address(r);
+	struct sockaddr_in from = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
+	from.sin_addr.s_addr = htonl(host != 0 ? 0x7f000000u | host : 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
 	if (connect(fd, (const struct sockaddr *)&sin, sizeof(sin)) == -1)
 		assert_int_equal(errno, EINPROGRESS);
 	turn(r);
 	return fd;
+}
+
+static int
+connected(struct rig *r)
+{
+	return connected_from(r, 0);
 }
 
 static void
@@ -648,6 +670,36 @@ a_message_too_long_or_empty_ends_its_connection(void **state)
 	}
 }
 
+/* Eight guests with eight connections each have every place: the ninth gets one of
+ * theirs, and each of the eight keeps all but one at most. */
+static void
+no_guests_keep_another_from_its_connection(void **state)
+{
+	enum { GUESTS = 8, ALL = GUESTS * FILTER_STREAMS_GUEST };
+	struct rig *r = *state;
+	uint8_t msg[DNS_QUERY_MAX];
+	int fds[ALL], last;
+	unsigned ended = 0;
+	char byte;
+
+	for (uint8_t g = 0; g <= GUESTS; g++) {
+		const struct addr a = { .family = 4, .bytes = { 127, 0, 0, (uint8_t)(20 + g) } };
+
+		dns_server_set_guest(r->server, &a, 20u + g, "agent", false);
+	}
+	for (int i = 0; i < ALL; i++)
+		fds[i] = connected_from(r, (uint8_t)(20 + i % GUESTS));
+	last = connected_from(r, 20 + GUESTS);
+	stream_send(last, msg, query(msg, "www.example", DNS_TYPE_A));
+	assert_int_equal(stream_rcode(r, last), DNS_NOERROR);
+	for (int i = 0; i < ALL; i++) {
+		ended += recv(fds[i], &byte, 1, 0) == 0;
+		close(fds[i]);
+	}
+	assert_int_equal(ended, 1);
+	close(last);
+}
+
 static void
 a_guest_gets_so_many_connections_and_no_more(void **state)
 {
@@ -658,6 +710,9 @@ a_guest_gets_so_many_connections_and_no_more(void **state)
 	for (int i = 0; i <= FILTER_STREAMS_GUEST; i++)
 		fds[i] = connected(r);
 	assert_int_equal(stream_rcode(r, fds[FILTER_STREAMS_GUEST]), -1);
+	/* Which is told. */
+	assert_int_equal(r->nhits, 1);
+	assert_int_equal(r->hits[0].reason, REASON_LIMIT);
 	close(fds[0]);
 	for (int i = 0; i < 10; i++)
 		turn(r);
@@ -804,6 +859,7 @@ main(void)
 		server_test(a_guest_that_goes_while_it_waits_leaves_nothing_behind),
 		server_test(a_message_too_long_or_empty_ends_its_connection),
 		server_test(a_guest_gets_so_many_connections_and_no_more),
+		server_test(no_guests_keep_another_from_its_connection),
 		server_test(silence_ends_a_connection),
 	};
 
