@@ -301,8 +301,30 @@ addresses_read(const struct reader *d, struct dns_reply *a, uint16_t type)
 	}
 }
 
-/* How long "there is none" holds: RFC 2308 section 5.  Without a SOA: not at all. */
+/* Letters, digits, "-" and "_": a name that can be asked for as it is. */
+static bool
+is_plain(const char *name)
+{
+	return name[0] != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == '\0';
+}
+
+/* A server that is none for the name at the chain's end says no more of it. */
 static void
+alias_take(const struct reader *d, struct dns_reply *a)
+{
+	char text[DNS_TEXT_SIZE];
+
+	dns_name_text(text, d->target, d->target_len);
+	if (strlen(text) >= sizeof(a->alias) || !is_plain(text))
+		return;
+	memcpy(a->alias, text, strlen(text) + 1);
+	a->alias_ttl = a->ttl;
+}
+
+/* How long "there is none" holds: RFC 2308 section 5.  Without a SOA: not at all.  False
+ * without one. */
+static bool
 negative_read(const struct reader *d, struct dns_reply *a)
 {
 	size_t at = d->authority, data, end;
@@ -323,9 +345,9 @@ negative_read(const struct reader *d, struct dns_reply *a)
 		if (minimum < r.ttl)
 			r.ttl = minimum;
 		ttl_least(a, &r);
-		return;
+		return true;
 	}
-	a->ttl = 0;
+	return false;
 }
 
 /* Header and question: are they of an answer to what we asked? */
@@ -396,8 +418,11 @@ dns_reply_read(struct dns_reply *a, const uint8_t *msg, size_t len, uint16_t id,
 		return false;
 	if (a->rcode == DNS_NOERROR)
 		addresses_read(&d, a, type);
-	if (a->naddrs == 0)
-		negative_read(&d, a);
+	if (a->naddrs == 0 && !negative_read(&d, a)) {
+		if (a->rcode == DNS_NOERROR && steps > 0)
+			alias_take(&d, a);
+		a->ttl = 0;
+	}
 	return true;
 }
 

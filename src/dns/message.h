@@ -112,6 +112,9 @@ struct dns_reply {
 	uint32_t	ttl;		/* the least of all records that led here */
 	unsigned	naddrs;
 	struct addr	addrs[DNS_ADDRS_MAX];
+	char		alias[GH_NAME_SIZE];	/* the name at the end of a chain of which the
+						 * server does not say what it has, or "" */
+	uint32_t	alias_ttl;	/* the least of the chain's */
 };
 
 /*

@@ -68,7 +68,10 @@ struct lookup {
 	uint8_t			 share;		/* whose it is: who asked first, or waits with room */
 	bool			 queued, edns;
 	uint8_t			 tries, errors, server;
+	uint8_t			 aliases;	/* that were followed by asking again */
+	uint32_t		 ttl;		/* the least of theirs */
 	char			 name[GH_NAME_SIZE];
+	char			 alias[GH_NAME_SIZE];	/* what is asked for now, if not the name */
 };
 
 struct resolver {
@@ -91,6 +94,13 @@ struct resolver {
 };
 
 static bool	 lookup_try(struct lookup *);
+
+/* The name in the query. */
+static const char *
+lookup_asks(const struct lookup *l)
+{
+	return l->alias[0] != '\0' ? l->alias : l->name;
+}
 
 /* ---- one look-up's end ---- */
 
@@ -207,6 +217,20 @@ clamp(uint32_t v, uint32_t min, uint32_t max)
 	return v < min ? min : v > max ? max : v;
 }
 
+/* The rest of a chain that the server did not follow. False: it is too long. */
+static bool
+lookup_follow(struct lookup *l, const struct dns_reply *reply)
+{
+	if (l->aliases == DNS_CHAIN_MAX)
+		return false;
+	l->aliases++;
+	if (reply->alias_ttl < l->ttl)
+		l->ttl = reply->alias_ttl;
+	copy_string(l->alias, reply->alias, sizeof(l->alias));
+	l->tries = l->errors = 0;
+	return true;
+}
+
 static void
 lookup_answered(struct lookup *l, const struct dns_reply *reply)
 {
@@ -215,7 +239,7 @@ lookup_answered(struct lookup *l, const struct dns_reply *reply)
 
 	if (reply->rcode == DNS_NXDOMAIN)
 		a.status = ANSWER_NO_NAME;
-	a.ttl = clamp(reply->ttl, TTL_MIN, reply->negative ? TTL_NEGATIVE_MAX : TTL_MAX);
+	a.ttl = clamp(reply->ttl < l->ttl ? reply->ttl : l->ttl, TTL_MIN, reply->negative ? TTL_NEGATIVE_MAX : TTL_MAX);
 	for (unsigned i = 0; i < reply->naddrs; i++) {
 		if ((l->type & RESOLVE_OPERATORS) != 0 || reach_allows(&r->reach, &reply->addrs[i]))
 			a.addrs[a.naddrs++] = reply->addrs[i];
@@ -242,6 +266,8 @@ lookup_reply(struct lookup *l, const struct dns_reply *reply)
 	if (reply->truncated && l->stream == NULL) {
 		lookup_stream(l);
 	} else if (reply->truncated) {
+		lookup_again(l);
+	} else if (reply->alias[0] != '\0' && lookup_follow(l, reply)) {
 		lookup_again(l);
 	} else if (reply->rcode == DNS_NOERROR || reply->rcode == DNS_NXDOMAIN) {
 		lookup_answered(l, reply);
@@ -299,7 +325,7 @@ lookup_datagram(int fd, short what, void *arg)
 			return;
 		}
 		/* What is no sound answer to this query may be forged: wait on. */
-		if (dns_reply_read(&reply, msg, (size_t)n, l->id, l->name, wire_type(l))) {
+		if (dns_reply_read(&reply, msg, (size_t)n, l->id, lookup_asks(l), wire_type(l))) {
 			lookup_reply(l, &reply);
 			return;
 		}
@@ -354,7 +380,7 @@ lookup_try(struct lookup *l)
 		l->server = (uint8_t)((r->preferred + l->tries++) % r->servers.n);
 		if (!lookup_open(l, SOCK_DGRAM, EV_READ, lookup_datagram))
 			continue;
-		len = dns_query_write(msg, l->id, l->name, wire_type(l), l->edns);
+		len = dns_query_write(msg, l->id, lookup_asks(l), wire_type(l), l->edns);
 		if (send(l->fd, msg, len, MSG_NOSIGNAL) == (ssize_t)len)
 			return true;
 	}
@@ -379,7 +405,7 @@ stream_read(struct lookup *l)
 			break;
 		if (l->have == want) {
 			if (!dns_reply_read(&reply, l->stream + STREAM_HEAD, want - STREAM_HEAD,
-			    l->id, l->name, wire_type(l)))
+			    l->id, lookup_asks(l), wire_type(l)))
 				break;
 			lookup_reply(l, &reply);
 			return;
@@ -405,7 +431,7 @@ lookup_stream_ready(int fd, short what, void *arg)
 		stream_read(l);
 		return;
 	}
-	len = dns_query_write(msg + STREAM_HEAD, l->id, l->name, wire_type(l), l->edns);
+	len = dns_query_write(msg + STREAM_HEAD, l->id, lookup_asks(l), wire_type(l), l->edns);
 	msg[0] = (uint8_t)(len >> 8);
 	msg[1] = (uint8_t)len;
 	len += STREAM_HEAD;
@@ -466,6 +492,7 @@ lookup_new(struct resolver *r, const char *name, uint16_t type, uint8_t share)
 	l->share = share;
 	l->edns = true;
 	copy_string(l->name, name, sizeof(l->name));
+	l->ttl = UINT32_MAX;
 	TAILQ_INIT(&l->waiters);
 	LIST_INSERT_HEAD(&r->lookups[bucket_of(r, name)], l, link);
 	r->nlookups++;

@@ -192,6 +192,73 @@ an_answer_is_told_and_kept(void **state)
 	resolver_cancel(&k.waiter);
 }
 
+#define ALIAS(to) "\xc0\x0c\0\5\0\1\0\0\0\x32\0\6\3" to "\xc0\x10"
+
+/* A server that is none for the other name tells the alias alone. */
+static void
+an_alias_that_the_server_does_not_follow_is_asked_for(void **state)
+{
+	struct rig *r = *state;
+	struct server *s = &r->servers[0];
+	struct asker k = { .told = 0 };
+
+	assert_true(asks(r, &k, "www.example", DNS_TYPE_A));
+	until(r, asked(s));
+	SAYS(s, OK, 1, ALIAS("wwx"));
+	until(r, asked(s));
+	assert_memory_equal(s->query + DNS_HEADER_SIZE, "\3wwx\7example\0\0\1\0\1", QUESTION_LEN);
+	assert_int_equal(k.told, 0);
+	SAYS(s, OK, 1, PUBLIC);
+	until(r, k.told == 1);
+	assert_int_equal(k.answer.status, ANSWER_FOUND);
+	assert_memory_equal(k.answer.addrs[0].bytes, "\1\2\3\4", 4);
+	/* As long as the shortest of both holds, and it is the first name that has it. */
+	assert_int_equal(k.answer.ttl, 50);
+	assert_false(asks(r, &k, "www.example", DNS_TYPE_A));
+	assert_int_equal(k.answer.naddrs, 1);
+	assert_true(asks(r, &k, "wwx.example", DNS_TYPE_A));
+	resolver_cancel(&k.waiter);
+}
+
+static void
+what_an_alias_leads_to_is_judged_as_any_address(void **state)
+{
+	struct rig *r = *state;
+	struct server *s = &r->servers[0];
+	struct asker k = { .told = 0 };
+
+	assert_true(asks(r, &k, "www.example", DNS_TYPE_A));
+	until(r, asked(s));
+	SAYS(s, OK, 1, ALIAS("wwx"));
+	until(r, asked(s));
+	SAYS(s, OK, 1, PRIVATE);
+	until(r, k.told == 1);
+	assert_int_equal(k.answer.naddrs, 0);
+	assert_true(k.answer.refused);
+}
+
+static void
+aliases_in_a_circle_end(void **state)
+{
+	struct rig *r = *state;
+	struct server *s = &r->servers[0];
+	struct asker k = { .told = 0 };
+	unsigned n = 0;
+
+	assert_true(asks(r, &k, "www.example", DNS_TYPE_A));
+	until(r, asked(s) && ++n);
+	for (; k.told == 0 && n < 100; turn(r)) {
+		if (n % 2 != 0)
+			SAYS(s, OK, 1, ALIAS("wwx"));
+		else
+			SAYS(s, OK, 1, ALIAS("www"));
+		until(r, k.told == 1 || (asked(s) && ++n));
+	}
+	assert_int_equal(k.told, 1);
+	assert_int_equal(k.answer.naddrs, 0);
+	assert_int_equal(n, DNS_CHAIN_MAX + 1);
+}
+
 static void
 who_asks_the_same_meanwhile_waits_for_the_same_answer(void **state)
 {
@@ -578,6 +645,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		resolver_test(an_answer_is_told_and_kept),
+		resolver_test(an_alias_that_the_server_does_not_follow_is_asked_for),
+		resolver_test(what_an_alias_leads_to_is_judged_as_any_address),
+		resolver_test(aliases_in_a_circle_end),
 		resolver_test(who_asks_the_same_meanwhile_waits_for_the_same_answer),
 		resolver_test(an_answer_nobody_waits_for_any_more_is_kept_all_the_same),
 		resolver_test(each_query_has_an_id_and_a_port_of_its_own),
