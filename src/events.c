@@ -258,6 +258,8 @@ firewall_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	else if (strcmp(state, "unknown") == 0 && settled)
 		alert_add(l, "firewall", "it is not known which rules are in force%s%s",
 		    cause[0] != '\0' ? ": " : "", cause);
+	if (e->fw.uncovered && strcmp(state, "drift") != 0)
+		alert_add(l, "uncovered", "%s", cause);
 	if (e->rules_cause != NULL && settled)
 		alert_add(l, "listing", "the kernel's rules cannot be listed: %s", e->rules_cause);
 }

@@ -12,7 +12,7 @@
 #include "methods.h"
 #include "xmalloc.h"
 
-enum { ROW_ALERTS = 3 };
+enum { ROW_ALERTS = 4 };
 
 static const struct {
 	const char	*check;
@@ -20,7 +20,7 @@ static const struct {
 	const char	*alerts[ROW_ALERTS];	/* failures */
 	const char	*warnings[ROW_ALERTS];
 } rows[] = {
-	{ "firewall", NULL, { "open", "firewall", "listing" }, { "observing" } },
+	{ "firewall", NULL, { "open", "firewall", "listing", "uncovered" }, { "observing" } },
 	{ "drift", "the kernel has the rules that were loaded", { "drift" }, { NULL } },
 	{ "bridges", "a guarded bridge, or a guarded user, is there", { NULL }, { "bridges" } },
 	{ "guests", "none that runs has a way out past the rules", { "leaking" }, { "unguardable" } },

@@ -8,6 +8,12 @@ fw_backend_here(void)
 	return fw_backend_find("pf");
 }
 
+bool
+fw_covers(const struct conf_names *bridges, const char *ifname)
+{
+	return pf_covers(pf_host_here(), bridges, ifname);
+}
+
 const struct pf_host *
 pf_host_here(void)
 {

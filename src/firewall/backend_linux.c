@@ -9,6 +9,12 @@ fw_backend_here(void)
 	return fw_backend_find("nft");
 }
 
+bool
+fw_covers(const struct conf_names *bridges, const char *ifname)
+{
+	return conf_names_fit(bridges, ifname);
+}
+
 const struct pf_host *
 pf_host_here(void)
 {

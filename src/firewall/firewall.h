@@ -76,7 +76,7 @@ struct fw_status {
 	uint32_t	frozen;		/* guests frozen one by one */
 	uint32_t	repaired;	/* they were not, and have been loaded again */
 	uint32_t	resting;	/* enum profile that FW_REST flushed, 0: none; priv's */
-	uint32_t	pad;
+	uint32_t	uncovered;	/* they hold, but not for all that is to be guarded: cause */
 	uint64_t	verified;	/* when the kernel was last asked (wall) */
 	uint64_t	hash;		/* of what was loaded, 0: nothing */
 	char		backend[16];	/* "nftables", "pf" */
@@ -124,6 +124,9 @@ struct fw_backend {
 const struct fw_backend *fw_backend_find(const char *name);
 /* That of this host. backend_*.c */
 const struct fw_backend *fw_backend_here(void);
+/* Whether its rules hold for an interface of that name, where those bridges are to be
+ * guarded: pf's can hold only so many of a kind. backend_*.c */
+bool	 fw_covers(const struct conf_names *bridges, const char *ifname);
 /* Its functions. */
 char	*fw_render(const struct conf *, enum profile, char **cause);
 int	 fw_rules_parse(const char *list, size_t len, struct fw_rule *, int max, char **cause);

@@ -205,6 +205,9 @@ void	 pf_members_read(const struct pf_host *, const struct conf_names *bridges,
 	    struct pf_names *, char addressed[GH_IFNAME_SIZE]);
 /* NULL, or which interface should be guarded and is not (caller frees). */
 char	*pf_nets_uncovered(const struct pf_host *, const struct conf_names *bridges);
+/* NULL, or which guarded bridge has a member that leads elsewhere, past pf: where the system
+ * does not show pf what a bridge passes between its members. Caller frees. */
+char	*pf_nets_bridged(const struct pf_host *, const struct conf_names *bridges);
 
 /* ---- pf_log.c ---- */
 /* Makes sure that the interface is there and up; *made: it was not there. */

@@ -101,6 +101,28 @@ pf_ctl_try(const struct pf_host *host, const char *rules, char **normal)
 	return ctl(host, argv, rules, normal);
 }
 
+/* A listing that breaks off is one that pfctl says was well, but for a line on stderr. */
+static char *
+ctl_listing(const struct pf_host *host, const char *const argv[], char **text)
+{
+	struct program_said r;
+	char *cause = pf_run(host, argv, NULL, &r);
+	size_t len;
+
+	*text = NULL;
+	if (cause != NULL)
+		return cause;
+	if (r.code != 0 || (*pf_complaint(r.err, &len) != '\0' &&
+	    !pf_ctl_absent(pf_complaint(r.err, &len))))
+		cause = complaint_of(&r);
+	else {
+		*text = r.out;
+		r.out = NULL;
+	}
+	program_said_free(&r);
+	return cause;
+}
+
 /* Of the main ruleset where anchor is NULL. */
 char *
 pf_ctl_show(const struct pf_host *host, const char *anchor, const char *what, bool counters,
@@ -110,7 +132,7 @@ pf_ctl_show(const struct pf_host *host, const char *anchor, const char *what, bo
 	const char *const ours[] = { host->pfctl, "-a", anchor, flag, what, NULL };
 	const char *const all[] = { host->pfctl, flag, what, NULL };
 
-	return ctl(host, anchor != NULL ? ours : all, NULL, text);
+	return ctl_listing(host, anchor != NULL ? ours : all, text);
 }
 
 char *

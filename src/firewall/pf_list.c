@@ -95,9 +95,28 @@ is_rule(const struct line *l)
 	return l->at[0] != ' ' && l->at[0] != '\t';
 }
 
+static const char drawn[] = "__automatic_";
+
+/* A table that pfctl makes of many addresses has a name with a number drawn by lot. */
+static bool
+name_is_drawn(const char *p, const char *end)
+{
+	return (size_t)(end - p) >= sizeof(drawn) - 1 && memcmp(p, drawn, sizeof(drawn) - 1) == 0;
+}
+
+static size_t
+name_drawn_len(const char *p, const char *end)
+{
+	const char *q = p + sizeof(drawn) - 1;
+
+	while (q < end && (isxdigit((unsigned char)*q) || *q == '_'))
+		q++;
+	return (size_t)(q - p);
+}
+
 /*
  * A rule as it is compared and shown: printable, without its number, and without
- * ":3>" and ":3)" of a listing that has numbers.
+ * ":3>" and ":3)" of a listing that has numbers, or what was drawn by lot.
  */
 static void
 line_normal(const struct line *l, char text[LINE_SIZE], uint32_t *number)
@@ -123,6 +142,8 @@ line_normal(const struct line *l, char text[LINE_SIZE], uint32_t *number)
 			q++;
 		if (numbered && q > p + 1 && q < end && (*q == '>' || *q == ')'))
 			p = q;
+		else if (name_is_drawn(p, end))
+			p += name_drawn_len(p, end);
 		else {
 			text[n++] = isprint((unsigned char)*p) ? *p : '?';
 			p++;

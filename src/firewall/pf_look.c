@@ -214,14 +214,18 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 			status->verified = now_wall();
 			status->drift = pf->drifted = cause != NULL;
 		}
+		status->uncovered = cause == NULL;
 		if (cause == NULL)
 			cause = pf_nets_uncovered(pf->host, &pf->conf.bridges);
+		if (cause == NULL)
+			cause = pf_nets_bridged(pf->host, &pf->conf.bridges);
 		/* FreeBSD takes in what a guest sends to it there: neither at the bridge nor at
 		 * the guest's own member. */
 		if (cause == NULL && pf->addressed[0] != '\0')
 			cause = xasprintf("%s, a member of a guarded bridge, has addresses of its own: what "
 			    "guests send to them passes by our rules; give the addresses to the bridge",
 			    pf->addressed);
+		status->uncovered = status->uncovered && cause != NULL;
 	}
 	copy_string(status->cause, cause != NULL ? cause : "", sizeof(status->cause));
 	free(cause);

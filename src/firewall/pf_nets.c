@@ -160,6 +160,19 @@ pf_self_text(const struct pf_host *host)
 	return text;
 }
 
+/* macOS has a bridge0 of its own, which "bridge*" does not mean. */
+static bool
+is_anothers(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
+{
+	const char *digits = ifname + strcspn(ifname, "0123456789");
+
+	for (uint32_t i = 0; i < bridges->n; i++) {
+		if (strcmp(bridges->name[i], ifname) == 0)
+			return false;
+	}
+	return host->first > 0 && *digits != '\0' && strtoul(digits, NULL, 10) < host->first;
+}
+
 char *
 pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 {
@@ -170,11 +183,64 @@ pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 		return NULL;
 	for (const struct ifaddrs *ifa = all; ifa != NULL && cause == NULL; ifa = ifa->ifa_next) {
 		if (is_guarded(host, bridges, ifa->ifa_name) &&
-		    !pf_covers(host, bridges, ifa->ifa_name))
+		    !pf_covers(host, bridges, ifa->ifa_name) && !is_anothers(host, bridges, ifa->ifa_name))
 			cause = xasprintf("%s is not guarded: pf rules cannot hold every name of "
 			    "that kind ahead; name it in \"bridge\" of section [guard]",
 			    ifa->ifa_name);
 	}
 	freeifaddrs(all);
+	return cause;
+}
+
+/* The ends of guests' NICs that vmnet and others make. */
+static bool
+is_guests_end(const char *name)
+{
+	static const char *const kinds[] = { "vmenet", "feth", "tap", "vmnet" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *
+bridged_by(const struct pf_host *host, const char *bridge)
+{
+	struct pf_names *members = xcalloc(1, sizeof(*members));
+	char *cause = NULL;
+
+	members_of(host, bridge, members);
+	for (size_t i = 0; i < members->n && cause == NULL; i++) {
+		if (!is_guests_end(members->name[i]))
+			cause = xasprintf("%s has %s as a member: what guests behind it send there never "
+			    "comes by pf; use a shared (NAT) network instead of a bridged one", bridge,
+			    members->name[i]);
+	}
+	free(members);
+	return cause;
+}
+
+char *
+pf_nets_bridged(const struct pf_host *host, const struct conf_names *bridges)
+{
+	struct pf_names *seen;
+	struct ifaddrs *all;
+	char *cause = NULL;
+
+	if (host->members || getifaddrs(&all) == -1)
+		return NULL;
+	seen = xcalloc(1, sizeof(*seen));
+	for (const struct ifaddrs *ifa = all; ifa != NULL && cause == NULL; ifa = ifa->ifa_next) {
+		const size_t before = seen->n;
+
+		if (pf_covers(host, bridges, ifa->ifa_name))
+			pf_names_add(seen, ifa->ifa_name);
+		if (seen->n > before)
+			cause = bridged_by(host, ifa->ifa_name);
+	}
+	freeifaddrs(all);
+	free(seen);
 	return cause;
 }

@@ -426,6 +426,7 @@ pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void *), v
 static const char *const harmless[] = {
 	"killed ",
 	"rules cleared",
+	"Ethernet rules cleared",
 	"nat cleared",
 	"no changes.",
 	"No ALTQ support in kernel",
@@ -436,6 +437,7 @@ static const char *const harmless[] = {
 	"pf enabled",
 	"pf already enabled",
 	"pf disabled",
+	"disable request successful.",
 	"Token : ",
 };
 

@@ -20,7 +20,7 @@ uid_is_guarded(const struct guard_host *h, const struct guest *g)
 static bool
 is_covered(const struct guard_host *h, const char *place)
 {
-	return conf_names_fit(&h->conf->bridges, place);
+	return (h->covers != NULL ? h->covers : conf_names_fit)(&h->conf->bridges, place);
 }
 
 /* The interface behind whose addresses one of the guest's is, of those that our rules

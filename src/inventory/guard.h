@@ -20,6 +20,8 @@ struct guard_host {
 	size_t			 nplaces;
 	/* The bridge that an interface is a port of, into dst; false: none. */
 	bool			(*master)(const char *link, char dst[GH_IFNAME_SIZE]);
+	/* Whether our rules hold for an interface; NULL: for those of the names given. */
+	bool			(*covers)(const struct conf_names *bridges, const char *ifname);
 };
 
 /* Sets guard of the guest, and guard and place of its NICs, the first even if nnics is 0. */

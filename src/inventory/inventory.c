@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "firewall/firewall.h"
 #include "inventory/ask.h"
 #include "inventory/guard.h"
 #include "inventory/join.h"
@@ -253,6 +254,7 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 	if (base == NULL)
 		return inv;
 	inv->host.master = link_master;
+	inv->host.covers = fw_covers;
 	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
 	if (!neighbours_subscribe(inv->fds))
 		log_warn("inventory: new guests show late, for the kernel does not tell of changes");

@@ -130,6 +130,16 @@ is_printable(const char *s, size_t len)
 	return true;
 }
 
+/* In a way that no compiler takes for useless; macOS has no explicit_bzero(). */
+static void
+wipe(char *secret, size_t size)
+{
+	volatile char *p = secret;
+
+	while (size-- > 0)
+		*p++ = 0;
+}
+
 char *
 chain_credentials(struct conf *conf)
 {
@@ -147,6 +157,6 @@ chain_credentials(struct conf *conf)
 		return xasprintf("%s: one line is wanted, \"user:password\", of at most %d bytes",
 		    conf->chain_auth_file, CONF_AUTH_MAX);
 	base64_encode(conf->chain_auth, (const uint8_t *)line, len);
-	explicit_bzero(line, sizeof(line));
+	wipe(line, sizeof(line));
 	return NULL;
 }

@@ -427,7 +427,7 @@ static void
 state_empty(const char *dir)
 {
 	static const char *const files[] = { "state", "state.new", "pins", "pins.new", "pid",
-		"setup" };
+		"pf", "pf.new", "setup" };
 	char *path;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -598,6 +598,31 @@ assert_nic(struct guest_nic nic, const char *address, const char *guard, const c
 	free(fix);
 }
 
+static bool
+covers_none_but_virbr0(const struct conf_names *bridges, const char *ifname)
+{
+	return strcmp(ifname, "virbr0") == 0;
+}
+
+/* As where pf cannot hold every name of a kind. */
+static void
+a_bridge_that_is_named_but_not_covered_guards_nobody(void **state)
+{
+	struct guard_host host = { .conf = &conf, .covers = covers_none_but_virbr0 };
+	struct guest g = { .state = GUEST_RUNNING, .nnics = 1 };
+
+	g.nics[0].heard = true;
+	copy_string(g.nics[0].bridge, "virbr0", GH_IFNAME_SIZE);
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_GUARDED);
+	copy_string(g.nics[0].bridge, "virbr9", GH_IFNAME_SIZE);
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_LEAKING);
+	host.covers = NULL;
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_GUARDED);
+}
+
 static void
 each_nic_is_judged_by_where_it_is(void **state)
 {
@@ -955,6 +980,7 @@ main(void)
 		TEST(a_name_stays_with_the_guest_that_has_it),
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
+		TEST(a_bridge_that_is_named_but_not_covered_guards_nobody),
 		TEST(each_nic_is_judged_by_where_it_is),
 		TEST(a_process_of_a_guarded_user_is_guarded),
 		TEST(the_worst_nic_counts),

@@ -45,6 +45,12 @@ pf_bridge_setting(const char *name, int *value)
 	return *value != -1;
 }
 
+bool
+fw_covers(const struct conf_names *bridges, const char *ifname)
+{
+	return pf_covers(pf_host_here(), bridges, ifname);
+}
+
 const struct fw_backend *
 fw_backend_here(void)
 {
@@ -519,6 +525,43 @@ a_rule_for_a_group_of_interfaces_may_be_for_a_bridge(void **state)
 	applied(PROFILE_FILTERED);
 }
 
+/* As on macOS, where pf sees nothing of what passes a bridge between its members. */
+static void
+a_guarded_bridge_with_a_way_to_the_lan_is_told(void **state)
+{
+	struct fw_status status;
+
+	opened();
+	put("lo.members", "\tmember: vmenet0 flags=3<LEARNING,DISCOVER>\n");
+	applied(PROFILE_FILTERED);
+	firewall_check(fw, &status);
+	assert_int_equal(status.uncovered, 0);
+	assert_string_equal(status.cause, "");
+	put("lo.members", "\tmember: vmenet0 flags=3<LEARNING,DISCOVER>\n"
+	    "\tmember: en0 flags=3<LEARNING,DISCOVER>\n");
+	firewall_check(fw, &status);
+	assert_int_equal(status.uncovered, 1);
+	assert_int_equal(status.drift, 0);
+	assert_non_null(strstr(status.cause, "lo has en0 as a member"));
+	gone("lo.members");
+}
+
+/* pfctl says of it on stderr alone that it broke off. */
+static void
+half_a_listing_is_not_taken_for_the_rules(void **state)
+{
+	struct fw_status status;
+
+	opened();
+	applied(PROFILE_FILTERED);
+	put("mode", "info half\n");
+	firewall_check(fw, &status);
+	assert_int_equal(status.drift, 0);
+	assert_non_null(strstr(status.cause, "DIOCGETRULE: Device busy"));
+	gone("mode");
+	assert_well();
+}
+
 static void
 a_bridge_that_asks_pf_at_its_members_is_told(void **state)
 {
@@ -575,6 +618,7 @@ members_of_a_bridge_are_followed(void **state)
 	put("lo.members", "\tmember: lo flags=143<LEARNING>\n");
 	firewall_check(fw, &status);
 	assert_non_null(strstr(status.cause, "lo, a member of a guarded bridge, has addresses of its own"));
+	assert_int_equal(status.uncovered, 1);
 }
 
 /* ---- anchors of others ---- */
@@ -1125,6 +1169,8 @@ main(void)
 		pf_test(a_skipped_interface_is_told),
 		pf_test(where_self_follows_nothing_this_hosts_addresses_are_listed),
 		pf_test(members_of_a_bridge_are_followed),
+		pf_test(a_guarded_bridge_with_a_way_to_the_lan_is_told),
+		pf_test(half_a_listing_is_not_taken_for_the_rules),
 		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),
 		pf_test(a_rule_for_a_group_of_interfaces_may_be_for_a_bridge),
