@@ -98,10 +98,15 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 	const char *name = hit->name[0] != '\0' ? hit->name : model_no_name;
 	char key[GH_GUEST_SIZE + GH_NAME_SIZE + 32];
 
-	if (hit->verdict == VERDICT_ALLOW && (found & MODEL_FIRST_ALLOW) == 0)
+	if (hit->verdict == VERDICT_ALLOW && (found & (MODEL_FIRST_ALLOW | MODEL_FIRST_LOOKUP)) == 0)
 		return;
 	guest_label(r.guest, g, &hit->guest);
-	if (hit->verdict == VERDICT_ALLOW) {
+	if ((found & MODEL_FIRST_LOOKUP) != 0) {
+		/* The question has left this host, whatever comes after it. */
+		r.severity = EVENT_INFO;
+		snprintf(r.text, sizeof(r.text), "looked up %s (%s), for the first time", name,
+		    reason_name(hit->reason));
+	} else if (hit->verdict == VERDICT_ALLOW) {
 		r.severity = EVENT_INFO;
 		snprintf(r.text, sizeof(r.text), "allowed %s:%u (%s), for the first time", name,
 		    hit->port, reason_name(hit->reason));
@@ -114,11 +119,10 @@ event_of_hit(struct engine *e, const struct hit *hit, const struct guest *g, uns
 		snprintf(r.text, sizeof(r.text), "refused %s:%u (%s)", name, hit->port,
 		    reason_name(hit->reason));
 	}
-	/* A look-up and what is tried after it are one line, of whatever port. */
-	if ((found & MODEL_FOLLOWS) != 0)
+	/* A look-up and the connection after it are one line, of whatever port. */
+	if ((found & (MODEL_FOLLOWS | MODEL_FIRST_ALLOW)) != 0)
 		r.count = 0;
-	snprintf(key, sizeof(key), "h|%s|%s|%u|%u|%u", r.guest, name,
-	    hit->verdict == VERDICT_ALLOW ? hit->port : 0, hit->reason, hit->verdict);
+	snprintf(key, sizeof(key), "h|%s|%s|%u|%u", r.guest, name, hit->reason, hit->verdict);
 	if (model_guest_may_speak(e->model, g != NULL ? g->id : 0, GUEST_EVENTS_MAX, hit->time))
 		model_event(e->model, &r, key, strlen(key));
 	else

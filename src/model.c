@@ -331,7 +331,7 @@ domain_count(struct model *m, struct domain *d, const struct hit *hit, bool know
 	const uint64_t before = d->denied;
 
 	if (is_lookup(hit))
-		return 0;
+		return d->first == 0 ? MODEL_FIRST_LOOKUP : 0;
 	if (follows_lookup(d, hit, guest_name))
 		return MODEL_FOLLOWS;
 	if (hit->verdict != VERDICT_ALLOW) {

@@ -118,6 +118,7 @@ extern const char	 model_no_name[];
 /* What model_hit() found out. */
 enum {
 	MODEL_FIRST_ALLOW = 1 << 0, MODEL_FIRST_DENY = 1 << 1,
+	MODEL_FIRST_LOOKUP = 1 << 3,	/* answered, of a name that nobody asked for before */
 	MODEL_FOLLOWS = 1 << 2,		/* a refused connection after the name's refused look-up:
 					 * one attempt, which has been counted */
 };

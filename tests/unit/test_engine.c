@@ -319,6 +319,36 @@ a_refused_attempt_is_one_line(void **state)
 	json_decref(j);
 }
 
+/* While learning: the question that left this host is told, also if nothing follows. */
+static void
+what_is_looked_up_while_learning_is_told_once(void **state)
+{
+	struct rig *r = *state;
+	struct hit h = { .id = 1ull << 32 | 1, .time = now_wall(), .verdict = VERDICT_ALLOW,
+		.via = VIA_DNS, .reason = REASON_LEARNED, .name = "new.example" };
+	json_t *j;
+
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	rig_net(r, 1);
+	assert_true(addr_parse("10.77.0.11", &h.guest));
+	for (int i = 0; i < 3; i++, h.id++)
+		assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+	rig_turn(r);
+	j = rig_call(r, "events", "{'filter': 'new.example'}");
+	assert_int_equal(json_array_size(json_object_get(j, "rows")), 1);
+	assert_string_equal(str(row(j, 0), "text"), "looked up new.example (learned), for the first time");
+	json_decref(j);
+	h.via = VIA_TLS;
+	h.port = 443;
+	assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+	rig_turn(r);
+	j = rig_call(r, "events", "{'filter': 'new.example'}");
+	assert_int_equal(json_array_size(json_object_get(j, "rows")), 1);
+	assert_int_equal(num(row(j, 0), "count"), 1);
+	assert_string_equal(str(row(j, 0), "text"), "allowed new.example:443 (learned), for the first time");
+	json_decref(j);
+}
+
 static void
 hits_reach_the_views_with_their_guest(void **state)
 {
@@ -1373,6 +1403,7 @@ main(void)
 		TEST(numbers_go_on_over_another_net),
 		TEST(a_net_that_dies_is_an_alert_until_the_next_comes),
 		TEST(a_refused_attempt_is_one_line),
+		TEST(what_is_looked_up_while_learning_is_told_once),
 		TEST(hits_reach_the_views_with_their_guest),
 		TEST(what_net_says_is_not_trusted),
 		TEST(a_kind_of_drop_is_news_once),

@@ -198,6 +198,7 @@ a_look_up_that_was_answered_is_a_row_but_counts_as_nothing(void **state)
 	const struct domain *d;
 
 	h.via = VIA_DNS;
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), MODEL_FIRST_LOOKUP);
 	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
 	d = model_find_domain(m, "new.example");
 	assert_non_null(d);
