@@ -168,6 +168,7 @@ net_forget(struct engine *e, const char *why)
 	e->net_state = e->net_before = totals;
 	e->net_state_time = 0;
 	e->limited_last = 0;
+	e->limited[0] = '\0';
 	e->rate = 0;
 	model_net_ended(e->model);
 	proxy_look(e);
@@ -243,6 +244,9 @@ net_hit(struct engine *e, const struct hit *from_net)
 	found = model_hit(e->model, &h, g != NULL ? g->id : 0,
 	    g != NULL ? g->name : addr_format(&h.guest, addr));
 	event_of_hit(e, &h, g, found);
+	if (h.reason == REASON_LIMIT)
+		copy_string(e->limited, g != NULL ? g->name : addr_format(&h.guest, addr),
+		    sizeof(e->limited));
 }
 
 static void

@@ -198,6 +198,7 @@ struct engine {
 	struct msg_net_state	 net_before;	/* the totals of those that have ended */
 	uint64_t		 net_state_time;	/* mono, 0: none yet */
 	uint64_t		 limited_last;	/* mono: a limit refused someone, 0: never */
+	char			 limited[GH_GUEST_SIZE];	/* whom, the last one; "" not known */
 	uint64_t		 rate;		/* bytes a second, both ways */
 	uint64_t		 rate_time, rate_bytes;	/* of its latest measure */
 	struct drop_news {

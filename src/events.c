@@ -306,8 +306,9 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	if (s->accept_paused)
 		alert_add(l, "paused", "the proxy is out of descriptors or memory: new connections wait");
 	if (e->limited_last != 0 && now_mono() - e->limited_last < limit_shown)
-		alert_add(l, "limit", "guests' connections are refused by a limit of [proxy] "
-		    "(max-per-guest, max-connections, max-new-per-second, max-new-in-all)");
+		alert_add(l, "limit", "guests%s%s%s are refused by a limit: of [proxy] (max-per-guest, "
+		    "max-connections, max-new-per-second, max-new-in-all), or of look-ups",
+		    e->limited[0] != '\0' ? " (lastly " : "", e->limited, e->limited[0] != '\0' ? ")" : "");
 	if (s->allow_generation != e->policy.generation && now_mono() - e->policy.taken > grace)
 		alert_add(l, "stale", "the proxy has not taken up the latest allowlist, "
 		    "so the one before holds; a proxy that hangs is ended and started again by "

@@ -173,6 +173,8 @@ a_limit_that_refuses_is_an_alert_for_a_while(void **state)
 {
 	struct rig *r = *state;
 	struct msg_net_state m = { .proxy_up = 1, .capture_up = 1, .dns_up = 1, .limited = 0 };
+	struct hit refused = { .id = 1ull << 32 | 1, .verdict = VERDICT_DENY, .via = VIA_OTHER,
+		.reason = REASON_LIMIT };
 	json_t *j;
 
 	rig_net(r, 1);
@@ -185,8 +187,15 @@ a_limit_that_refuses_is_an_alert_for_a_while(void **state)
 	m.accept_paused = 1;
 	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
 	rig_turn(r);
-	assert_true(has_alert(r, "refused by a limit"));
+	assert_true(has_alert(r, "guests are refused by a limit"));
 	assert_true(has_alert(r, "out of descriptors"));
+	/* Who it was is known once net tells of one. */
+	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
+	assert_true(addr_parse("10.77.0.11", &refused.guest));
+	refused.time = now_wall();
+	assert_true(msg_send(r->net, FRAME_HIT, &refused, -1));
+	rig_turn(r);
+	assert_true(has_alert(r, "guests (lastly agent-1) are refused by a limit"));
 	j = rig_call(r, "status", NULL);
 	assert_int_equal(num(json_object_get(j, "proxy"), "limited"), 12);
 	assert_true(json_is_true(json_object_get(json_object_get(j, "proxy"), "accept_paused")));
@@ -196,7 +205,7 @@ a_limit_that_refuses_is_an_alert_for_a_while(void **state)
 	m.accept_paused = 0;
 	assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
 	rig_turn(r);
-	assert_false(has_alert(r, "refused by a limit"));
+	assert_false(has_alert(r, "are refused by a limit"));
 	assert_false(has_alert(r, "out of descriptors"));
 }
 
