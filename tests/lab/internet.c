@@ -144,6 +144,9 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 static void
 make_authority(void)
 {
+	/* Not const, as OpenSSL's macro takes the const away. */
+	static char groups[] = "X25519:P-256";
+
 	if ((key = EVP_EC_gen("P-256")) == NULL || (authority = make_certificate("")) == NULL ||
 	    (context = SSL_CTX_new(TLS_server_method())) == NULL)
 		die("cannot make a certificate");
@@ -151,7 +154,7 @@ make_authority(void)
 	SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	/* Whoever offers a share of neither is asked for a second hello. */
-	SSL_CTX_set1_groups_list(context, "X25519:P-256");
+	SSL_CTX_set1_groups_list(context, groups);
 }
 
 /* By rename, since its presence says that the internet serves. */
