@@ -48,7 +48,7 @@ static unsigned nguests;
 static int own_ns;
 static uint64_t state = 1;
 
-static _Noreturn void
+static _Noreturn void __attribute__((format(printf, 1, 2)))
 die(const char *format, ...)
 {
 	const int error = errno;
