@@ -210,7 +210,9 @@ load_text(struct firewall *fw, enum profile profile, struct nft_text *t, char **
 		return cause;
 	sets = nft_runtime_text(&fw->conf, &fw->runtime);
 	pins = pins_text(fw->pins, now_mono());
-	*commands = xasprintf("%s%s%s", t->text, sets, pins);
+	/* Last, for the kernel gets to the sets in this order: see chain loading. */
+	*commands = xasprintf("%s%s%sadd element inet gatehouse loaded { 0-255 . 0-255 }\n", t->text,
+	    sets, pins);
 	free(sets);
 	free(pins);
 	return NULL;
@@ -253,8 +255,10 @@ flow_is_refused(const struct flow_key *k, void *arg)
 		return false;
 	if (fw->profile == PROFILE_LOCKDOWN)
 		return true;
-	/* What went to our proxy or resolver may go on. */
-	return !k->nat && !pins_hold(fw->pins, k);
+	/* What went to our proxy or resolver may go on.  One to another host's port of
+	 * that number may stay known here: the rules stop it. */
+	return !k->nat && !pins_hold(fw->pins, k) &&
+	    (k->proto != IPPROTO_TCP || k->port != fw->conf.explicit_port);
 }
 
 static void
@@ -478,22 +482,24 @@ firewall_list(struct firewall *fw, char **cause)
 	return xstrdup("{\"nftables\": []}");
 }
 
-/* Pins come and go by themselves: their sets are shown empty. */
+/* Pins, and what packets put into sets, come and go by themselves: these sets are
+ * shown empty. */
 static void
-without_pins(char *list)
+without_passing(char *list)
 {
 	static const char elements[] = "\t\telements = {";
-	char *set = list, *from, *to, name[32];
+	char *set = list, *from, *to, *dynamic, name[32];
 
 	while ((set = strstr(set, "\tset ")) != NULL) {
 		set += 5;
 		copy_string(name, set, sizeof(name));
 		name[strcspn(name, " ")] = '\0';
-		if (!pins_is_set("inet", name))
-			continue;
 		from = strstr(set, elements);
 		to = strstr(set, "\n\t}");
 		if (from == NULL || to == NULL || from > to)
+			continue;
+		dynamic = strstr(set, "\t\tflags dynamic");
+		if (!pins_is_set("inet", name) && (dynamic == NULL || dynamic > from))
 			continue;
 		to++;
 		memmove(from, to, strlen(to) + 1);
@@ -518,8 +524,8 @@ firewall_diff(struct firewall *fw, enum profile profile, char **cause)
 		*cause = map_lines(*cause, &t);
 		goto out;
 	}
-	without_pins(before);
-	without_pins(after);
+	without_passing(before);
+	without_passing(after);
 	name = xasprintf("kernel (%s)", before[0] != '\0' ? profile_name(fw->profile) :
 	    "no rules of ours");
 	diff = text_diff(name, before, t.file, after);

@@ -473,6 +473,21 @@ struct hashing {
 	bool		seen;
 };
 
+/* What packets put into a set ends by itself, and is nothing that was loaded. */
+static bool
+set_is_passing(json_t *set)
+{
+	json_t *e = json_array_get(json_object_get(set, "elem"), 0), *flags, *flag;
+	size_t i;
+
+	flags = json_object_get(set, "flags");
+	json_array_foreach(flags, i, flag) {
+		if (json_is_string(flag) && strcmp(json_string_value(flag), "dynamic") == 0)
+			return true;
+	}
+	return json_object_get(json_object_get(e, "elem"), "expires") != NULL;
+}
+
 static void
 hash_object(const char *kind, json_t *object, void *arg)
 {
@@ -485,6 +500,8 @@ hash_object(const char *kind, json_t *object, void *arg)
 	if (strcmp(kind, "metainfo") == 0)
 		return;
 	h->seen = true;
+	if (strcmp(kind, "set") == 0 && set_is_passing(object))
+		json_object_del(object, "elem");
 	if (strcmp(kind, "set") == 0 && (nft_set_is_runtime(family, name) ||
 	    pins_is_set(family, name))) {
 		/* Pins come and go by themselves: pins_see() compares them. */

@@ -191,6 +191,7 @@ prologue(const struct conf *conf, enum profile profile, const char *file)
 	put_set(f, "frozen6", "ipv6_addr", NULL);
 	put_pins(f, 4);
 	put_pins(f, 6);
+	put_set(f, "loaded", "nf_proto . inet_proto; flags interval", NULL);
 	fprintf(f, "}\ntable bridge gatehouse {\n");
 	put_set(f, "guest_ports", "ifname", NULL);
 	put_set(f, "frozen_ports", "ifname", NULL);

@@ -448,6 +448,35 @@ the_hash_changes_with_anything_but_counters_and_handles(void **state)
 	free(json);
 }
 
+/* The same with a set of ours in front of another one. */
+static uint64_t
+hash_with_set(const char *json, const char *members)
+{
+	static const char next[] = "{\"set\": {\"family\": \"bridge\", \"name\": \"host4\"";
+	char *set = xasprintf("{\"set\": {\"family\": \"bridge\", \"name\": \"new_rate\", "
+	    "\"table\": \"gatehouse\", \"type\": \"ifname\"%s}}, %s", members, next);
+	uint64_t runtime, hash = hash_with(json, next, set, &runtime);
+
+	free(set);
+	return hash;
+}
+
+static void
+what_packets_put_into_sets_is_no_change(void **state)
+{
+	size_t len;
+	char *json = from_source("tests/fuzz/corpus/nftlist/filtered", &len);
+	uint64_t none = hash_with_set(json, "");
+
+	(void)state;
+	assert_true(hash_with_set(json, ", \"elem\": [{\"elem\": {\"val\": \"ghv1\", \"expires\": 9, "
+	    "\"limit\": {\"rate\": 2000}}}]") == none);
+	assert_true(hash_with_set(json, ", \"flags\": [\"dynamic\"], \"elem\": [{\"elem\": {\"val\": \"a\"}}]") ==
+	    hash_with_set(json, ", \"flags\": [\"dynamic\"]"));
+	assert_true(hash_with_set(json, ", \"elem\": [\"ghv1\"]") != none);
+	free(json);
+}
+
 static void
 the_runtime_hash_is_what_the_kernel_would_show(void **state)
 {
@@ -526,6 +555,7 @@ main(void)
 		cmocka_unit_test(what_is_no_listing_is_refused_with_a_cause),
 		cmocka_unit_test(frozen_guests_are_read_from_the_sets),
 		cmocka_unit_test(the_hash_changes_with_anything_but_counters_and_handles),
+		cmocka_unit_test(what_packets_put_into_sets_is_no_change),
 		cmocka_unit_test(the_runtime_hash_is_what_the_kernel_would_show),
 		cmocka_unit_test(a_diff_shows_what_changed_with_its_surroundings),
 		cmocka_unit_test(bridges_are_guarded_by_name_or_pattern),
