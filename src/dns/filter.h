@@ -18,7 +18,7 @@ enum {
 					 * rules/filtered.nft lets through by one port, so that
 					 * a neighbour in its name leaves it some */
 	FILTER_BURST = 600,		/* and at once */
-	FILTER_WAITING_MAX = 512,	/* queries of all guests that wait for a server */
+	FILTER_WAITING_MAX = 2048,	/* queries of all guests that wait for a server */
 	FILTER_WAITING_GUEST = 64,	/* and of one */
 	FILTER_STREAMS_GUEST = 8,	/* TCP connections of one guest */
 };

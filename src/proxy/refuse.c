@@ -33,6 +33,7 @@ page_body(char *body, size_t size, const struct hit *h, const char *what)
 {
 	const enum reason reason = (enum reason)h->reason;
 	const bool server = h->verdict == VERDICT_ALLOW;
+	const char *outcome = server ? "" : outcome_text((enum outcome)h->outcome);
 	char id[GH_ID_SIZE], allow[GH_NAME_SIZE + 64] = "";
 	int n;
 
@@ -40,12 +41,13 @@ page_body(char *body, size_t size, const struct hit *h, const char *what)
 	if (!server && entry_helps(reason))
 		snprintf(allow, sizeof(allow), " To let it through: gatehouse allow %s", h->name);
 	n = snprintf(body, size,
-	    "%s\n\nid:     %s\nhost:   %s\nreason: %s\n\n%s%s%s%s\n"
+	    "%s\n\nid:     %s\nhost:   %s\nreason: %s\n\n%s%s%s%s%s%s\n"
 	    "Ask the operator of this machine's host: gatehouse why %s%s%s\n",
 	    server ? "gatehouse could not pass on the server's answer." :
 	    "gatehouse refused this request.",
 	    id, h->name[0] != '\0' ? h->name : "-", reason_name(reason),
 	    server ? "The answer breaks the protocol's rules." : reason_advice(reason),
+	    outcome[0] != '\0' ? " " : "", outcome,
 	    what == NULL ? "" : reason == REASON_UPSTREAM ? " It " : " It has ",
 	    what != NULL ? what : "", what != NULL ? "." : "", id,
 	    allow[0] != '\0' ? "\n" : "", allow[0] != '\0' ? allow + 1 : "");

@@ -754,6 +754,7 @@ where_a_name_leads_decides_too(void **state)
 		snprintf(request, sizeof(request), GET("%s"), cases[i].name);
 		rig_say(r, guest, request);
 		expect_page(r, guest, cases[i].status, reason_name(cases[i].reason));
+		assert_non_null(strstr(got, outcome_text(cases[i].outcome)));
 		expect_hit(r, VIA_HTTP, VERDICT_DENY, cases[i].reason, cases[i].name);
 		assert_int_equal(last_hit(r)->dialled.bytes[3], cases[i].dialled);
 		assert_string_equal(outcome_name((enum outcome)last_hit(r)->outcome),
