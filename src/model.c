@@ -500,8 +500,8 @@ model_net_ended(struct model *m)
 
 /* ---- drops ---- */
 
-/* What makes two packets the same run: everything but size, time and the
- * sender's port. */
+/* What makes two packets the same run: everything but size, time, the sender's
+ * port, and where it was going to leave (a bridge floods to each of its ports). */
 static uint64_t
 drop_key(const struct model *m, const struct drop *d, uint32_t guest)
 {
@@ -510,6 +510,7 @@ drop_key(const struct model *m, const struct drop *d, uint32_t guest)
 	same.first = same.last = same.count = same.bytes = 0;
 	same.sport = 0;
 	same.guest_id = guest;
+	memset(same.out, 0, sizeof(same.out));
 	memset(same.pad, 0, sizeof(same.pad));
 	return hash_bytes(&m->key, &same, sizeof(same));
 }
@@ -532,6 +533,8 @@ model_drop(struct model *m, const struct drop *drop, uint32_t guest, const char 
 		r->drop.bytes += drop->bytes;
 		r->drop.last = drop->last;
 		r->drop.sport = drop->sport;
+		if (strcmp(r->drop.out, drop->out) != 0)
+			copy_string(r->drop.out, "*", sizeof(r->drop.out));
 		return r;
 	}
 	r = &m->drops[ring_push(&m->drop_ring, key)];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "xmalloc.h"
 
 static const struct model_limits small = { .domains = 8, .hits = 16, .drops = 8, .events = 8,
 	.guests = 4, .entries = 4 };
@@ -373,6 +374,12 @@ like_drops_become_one_run(void **state)
 	assert_int_equal(r->drop.last, 2000000);
 	assert_int_equal(r->drop.sport, 4001);
 	assert_int_equal(model_guest(m, 1)->dropped, 50000);
+	/* What a bridge floods leaves by each of its ports. */
+	assert_string_equal(r->drop.out, "");
+	copy_string(d.out, "port2", sizeof(d.out));
+	r = model_drop(m, &d, 1, "agent-1");
+	assert_int_equal(model_count(m, VIEW_DROPS), 1);
+	assert_string_equal(r->drop.out, "*");
 }
 
 static void
