@@ -37,6 +37,7 @@ enum {
 	FILE_MAX = 64 << 10,
 	LINE_MAX_WANTED = 1024,
 	PORT_UNPRIVILEGED = 1024,
+	MORE_TOLD = 5,
 };
 
 #define AT(field) offsetof(struct conf, field)
@@ -207,9 +208,10 @@ struct parse {
 	size_t		 len, at;
 	int		 line;		/* of what line_next() handed out last */
 	int		 seen[OPTIONS];	/* the line an option stood on, 0: none */
-	bool		 partly;	/* go on behind what is wrong */
 	char		*cause;		/* the first one */
 	int		 cause_line;
+	int		 more[MORE_TOLD];	/* lines that are wrong too */
+	int		 nmore;
 };
 
 void
@@ -229,12 +231,33 @@ conf_defaults(struct conf *c)
 static void
 parse_fail(struct parse *p, char *cause)
 {
-	if (p->cause != NULL) {
-		free(cause);
+	if (p->cause == NULL) {
+		p->cause = cause;
+		p->cause_line = p->line;
 		return;
 	}
-	p->cause = cause;
-	p->cause_line = p->line;
+	free(cause);
+	if (p->nmore < MORE_TOLD)
+		p->more[p->nmore] = p->line;
+	p->nmore++;
+}
+
+/* "; wrong too are lines 4, 7 and 9", or "": what is wrong beside the first. */
+static char *
+more_text(const struct parse *p)
+{
+	const int told = p->nmore < MORE_TOLD ? p->nmore : MORE_TOLD;
+	size_t size;
+	char *text;
+	FILE *f = xmemstream(&text, &size);
+
+	for (int i = 0; i < told; i++)
+		fprintf(f, "%s%d", i == 0 ? p->nmore == 1 ? "; wrong too is line " :
+		    "; wrong too are lines " : i == p->nmore - 1 ? " and " : ", ", p->more[i]);
+	if (p->nmore > told)
+		fprintf(f, " and %d more", p->nmore - told);
+	fclose(f);
+	return text;
 }
 
 static char *
@@ -336,8 +359,6 @@ option_take(void *arg, const char *section, const char *key, const char *value)
 	char *cause;
 	int i;
 
-	if (p->cause != NULL && !p->partly)
-		return 0;
 	if (*section == '\0') {
 		parse_fail(p, xasprintf("\"%s\" stands before the first [section]", key));
 		return 0;
@@ -347,6 +368,8 @@ option_take(void *arg, const char *section, const char *key, const char *value)
 			parse_fail(p, cause);
 		return cause == NULL;
 	}
+	if (!section_known(section))
+		return 0;	/* told where it begins */
 	if ((i = option_find(section, key)) == -1) {
 		parse_fail(p, unknown_key(section, key));
 		return 0;
@@ -425,14 +448,14 @@ line_next(char *dst, int size, void *arg)
 	size_t len;
 	char *cause;
 
-	if ((p->cause != NULL && !p->partly) || p->at == p->len)
+	if (p->at == p->len)
 		return NULL;
 	line = line_cut(p, &len);
 	if ((cause = line_check(line, len, (size_t)size - 3)) != NULL) {
 		parse_fail(p, cause);
-		if (!p->partly)
-			return NULL;
-		len = 0;
+		/* What follows is no part of the section before. */
+		if (len == 0 || line[0] != '[' || len > (size_t)size - 3)
+			len = 0;
 	}
 	memcpy(dst, line, len);
 	dst[len] = '\0';
@@ -516,10 +539,10 @@ cross_check(const struct conf *c)
 
 /* Reads a text over the defaults. NULL or a cause with file and line. */
 static char *
-text_read(struct conf *c, const char *text, size_t len, const char *path, bool partly)
+text_read(struct conf *c, const char *text, size_t len, const char *path)
 {
-	struct parse p = { .conf = c, .text = text, .len = len, .partly = partly };
-	char *cause = NULL;
+	struct parse p = { .conf = c, .text = text, .len = len };
+	char *cause = NULL, *more;
 	int bad;
 
 	conf_defaults(c);
@@ -528,13 +551,15 @@ text_read(struct conf *c, const char *text, size_t len, const char *path, bool p
 	ini_max_line = LINE_MAX_WANTED;
 #endif
 	bad = ini_parse_stream(line_next, &p, option_take, &p);
+	more = more_text(&p);
 	if (bad > 0 && (p.cause == NULL || bad < p.cause_line))
 		cause = xasprintf("%s:%d: neither \"[section]\" nor \"name = value\" nor a comment",
 		    path, bad);
 	else if (p.cause != NULL)
-		cause = xasprintf("%s:%d: %s", path, p.cause_line, p.cause);
+		cause = xasprintf("%s:%d: %s%s", path, p.cause_line, p.cause, more);
 	else if (bad != 0)
 		cause = xasprintf("%s: out of memory", path);
+	free(more);
 	free(p.cause);
 	return cause;
 }
@@ -543,7 +568,7 @@ char *
 conf_parse(struct conf *conf, const char *text, size_t len, const char *path)
 {
 	struct conf *fresh = xmalloc(sizeof(*fresh));
-	char *cause = text_read(fresh, text, len, path, false), *why;
+	char *cause = text_read(fresh, text, len, path), *why;
 
 	if (cause == NULL && (why = cross_check(fresh)) != NULL) {
 		cause = xasprintf("%s: %s", path, why);
@@ -620,7 +645,7 @@ conf_load_partly(struct conf *conf, const char *path)
 
 	conf_defaults(conf);
 	if ((text = file_read(path, &len, &cause)) != NULL)
-		cause = text_read(conf, text, len, path, true);
+		cause = text_read(conf, text, len, path);
 	else
 		copy_string(conf->path, path, sizeof(conf->path));
 	conf->unread = text == NULL;

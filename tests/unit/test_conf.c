@@ -163,6 +163,11 @@ slips_are_named_with_line_and_remedy(void **state)
 		const char *text, *part;
 	} rows[] = {
 		{ "\n[gard]\n", "x.conf:2: there is no section [gard]; the nearest is [guard]" },
+		{ "[gard]\nx = 1\n[proxy]\nport = 1\n", "x.conf:1: there is no section [gard]; "
+		    "the nearest is [guard]; wrong too is line 4" },
+		{ "[proxy]\nport = 1\nprot = 1\n[dns]\nport = 2\nx = 1\nx = 1\nx = 1\nx = 1\n",
+		    "x.conf:2: port: \"1\": too small; a number from 1024 to 65535 is wanted; "
+		    "wrong too are lines 3, 5, 6, 7, 8 and 1 more" },
 		{ "[proxy]\nprot = 1\n", "x.conf:2: there is no option \"prot\" in [proxy]; "
 		    "the nearest is \"port\"" },
 		{ "[proxy]\nbridge = a\n", "it stands in [guard]" },
@@ -332,7 +337,7 @@ who_only_talks_to_the_daemon_gets_what_can_be_read(void **state)
 	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
 	close(fd);
 	cause = conf_load_partly(&c, path);
-	want = xasprintf("%s:2: user: \"a b\" is not a user's name", path);
+	want = xasprintf("%s:2: user: \"a b\" is not a user's name; wrong too are lines 4 and 8", path);
 	assert_string_equal(cause, want);
 	free(cause);
 	free(want);
