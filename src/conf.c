@@ -37,7 +37,6 @@ enum {
 	FILE_MAX = 64 << 10,
 	LINE_MAX_WANTED = 1024,
 	PORT_UNPRIVILEGED = 1024,
-	MORE_TOLD = 5,
 };
 
 #define AT(field) offsetof(struct conf, field)
@@ -210,8 +209,7 @@ struct parse {
 	int		 seen[OPTIONS];	/* the line an option stood on, 0: none */
 	char		*cause;		/* the first one */
 	int		 cause_line;
-	int		 more[MORE_TOLD];	/* lines that are wrong too */
-	int		 nmore;
+	struct text_lines more;		/* that are wrong too */
 };
 
 void
@@ -237,27 +235,7 @@ parse_fail(struct parse *p, char *cause)
 		return;
 	}
 	free(cause);
-	if (p->nmore < MORE_TOLD)
-		p->more[p->nmore] = p->line;
-	p->nmore++;
-}
-
-/* "; wrong too are lines 4, 7 and 9", or "": what is wrong beside the first. */
-static char *
-more_text(const struct parse *p)
-{
-	const int told = p->nmore < MORE_TOLD ? p->nmore : MORE_TOLD;
-	size_t size;
-	char *text;
-	FILE *f = xmemstream(&text, &size);
-
-	for (int i = 0; i < told; i++)
-		fprintf(f, "%s%d", i == 0 ? p->nmore == 1 ? "; wrong too is line " :
-		    "; wrong too are lines " : i == p->nmore - 1 ? " and " : ", ", p->more[i]);
-	if (p->nmore > told)
-		fprintf(f, " and %d more", p->nmore - told);
-	fclose(f);
-	return text;
+	text_lines_add(&p->more, (uint32_t)p->line);
 }
 
 static char *
@@ -551,7 +529,7 @@ text_read(struct conf *c, const char *text, size_t len, const char *path)
 	ini_max_line = LINE_MAX_WANTED;
 #endif
 	bad = ini_parse_stream(line_next, &p, option_take, &p);
-	more = more_text(&p);
+	more = text_lines_wrong(&p.more);
 	if (bad > 0 && (p.cause == NULL || bad < p.cause_line))
 		cause = xasprintf("%s:%d: neither \"[section]\" nor \"name = value\" nor a comment",
 		    path, bad);

@@ -2,9 +2,12 @@
 
 #include "text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "xmalloc.h"
 
 size_t
 text_escape(char *dst, size_t size, const void *bytes, size_t len)
@@ -263,4 +266,29 @@ text_distance(const char *a, const char *b)
 		}
 	}
 	return row[lb];
+}
+
+void
+text_lines_add(struct text_lines *l, uint32_t line)
+{
+	if (l->n < TEXT_LINES_TOLD)
+		l->line[l->n] = line;
+	l->n++;
+}
+
+char *
+text_lines_wrong(const struct text_lines *l)
+{
+	const uint32_t told = l->n < TEXT_LINES_TOLD ? l->n : TEXT_LINES_TOLD;
+	size_t size;
+	char *text;
+	FILE *f = xmemstream(&text, &size);
+
+	for (uint32_t i = 0; i < told; i++)
+		fprintf(f, "%s%" PRIu32, i == 0 ? l->n == 1 ? "; wrong too is line " :
+		    "; wrong too are lines " : i == l->n - 1 ? " and " : ", ", l->line[i]);
+	if (l->n > told)
+		fprintf(f, " and %" PRIu32 " more", l->n - told);
+	fclose(f);
+	return text;
 }

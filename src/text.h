@@ -43,4 +43,13 @@ unsigned text_distance(const char *, const char *);
 bool	 text_time_parse(const char *, int64_t *);
 char	*text_time_format(char dst[32], int64_t);
 
+/* Lines of a file that are wrong beside the first one that is; zeroed to begin with. */
+enum { TEXT_LINES_TOLD = 5 };
+struct text_lines {
+	uint32_t	line[TEXT_LINES_TOLD], n;
+};
+void	 text_lines_add(struct text_lines *, uint32_t line);
+/* "; wrong too are lines 4, 7 and 9", "" if there are none; caller frees. */
+char	*text_lines_wrong(const struct text_lines *);
+
 #endif

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "allow/hash.h"
+#include "text.h"
 #include "xmalloc.h"
 
 void
@@ -304,10 +305,23 @@ parse_line(const struct allowlist *l, struct item *it, size_t len, bool *is_entr
 	return NULL;
 }
 
+/* Takes cause over. */
+static char *
+with_wrong(char *cause, const struct text_lines *wrong)
+{
+	char *more = text_lines_wrong(wrong), *all = xasprintf("%s%s", cause, more);
+
+	free(more);
+	free(cause);
+	return all;
+}
+
 static char *
 parse_lines(struct allowlist *l)
 {
 	const char *end = l->text + l->len, *nl;
+	struct text_lines wrong = { .n = 0 };
+	char *first = NULL;
 	uint32_t line = 1;
 	size_t len;
 
@@ -319,15 +333,22 @@ parse_lines(struct allowlist *l)
 		if ((len = item_plain(it, l->text + off, end)) == 0) {
 			nl = memchr(l->text + off, '\n', l->len - off);
 			len = nl != NULL ? (size_t)(nl - (l->text + off)) : l->len - off;
-			if ((cause = parse_line(l, it, len, &is_entry)) != NULL)
-				return cause;
+			cause = parse_line(l, it, len, &is_entry);
+			if (cause != NULL && first != NULL)
+				text_lines_add(&wrong, line);
+			if (cause != NULL && first == NULL)
+				first = cause;
+			else
+				free(cause);
 		}
-		if (is_entry && l->n == ALLOW_ENTRIES_MAX)
+		if (is_entry && l->n == ALLOW_ENTRIES_MAX && first == NULL)
 			return xasprintf("%s:%u: more than %u entries; list domains "
 			    "(.example.org) instead of hosts", l->path, line,
 			    ALLOW_ENTRIES_MAX);
-		l->n += is_entry;
+		l->n += is_entry && first == NULL;
 	}
+	if (first != NULL)
+		return with_wrong(first, &wrong);
 	/* A million items should not hold room for two. */
 	if (l->n != 0 && l->n < l->items_room) {
 		l->items = xreallocarray(l->items, l->n, sizeof(*l->items));

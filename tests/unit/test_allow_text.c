@@ -429,6 +429,18 @@ bounds_are_told_with_their_line(void **state)
 }
 
 static void
+other_lines_that_are_wrong_are_told_too(void **state)
+{
+	static const char text[] = "a.com\na_b\nb.com\na_c\n.\n";
+	char *cause;
+
+	assert_null(allowlist_parse(text, sizeof(text) - 1, "l", NULL, &cause));
+	assert_non_null(strstr(cause, "l:2: "));
+	assert_non_null(strstr(cause, "; wrong too are lines 4 and 5"));
+	free(cause);
+}
+
+static void
 no_more_entries_than_the_bound_are_taken(void **state)
 {
 	const size_t len = 2 * ((size_t)ALLOW_ENTRIES_MAX + 1);
@@ -1411,6 +1423,7 @@ main(void)
 		cmocka_unit_test(a_bad_line_is_named_with_its_reason),
 		cmocka_unit_test(a_name_alone_is_read_as_one_with_something_behind_it),
 		cmocka_unit_test(bounds_are_told_with_their_line),
+		cmocka_unit_test(other_lines_that_are_wrong_are_told_too),
 		cmocka_unit_test(no_more_entries_than_the_bound_are_taken),
 		cmocka_unit_test(ids_stay_with_what_an_entry_says),
 		cmocka_unit_test(an_entry_is_named_exactly_by_text_id_or_line),
