@@ -167,8 +167,9 @@ net_forget(struct engine *e, const char *why)
 	totals_add(&totals, &e->net_state);
 	e->net_state = e->net_before = totals;
 	e->net_state_time = 0;
-	e->limited_last = 0;
+	e->limited_last = e->lost_last = 0;
 	e->limited[0] = '\0';
+	e->limited_by = OUTCOME_NONE;
 	e->rate = 0;
 	model_net_ended(e->model);
 	proxy_look(e);
@@ -208,13 +209,15 @@ rate_measure(struct engine *e, uint64_t bytes, uint64_t now)
 static void
 net_state(struct engine *e, const struct msg_net_state *m)
 {
-	const uint64_t now = now_mono(), limited = e->net_state.limited;
+	const uint64_t now = now_mono(), limited = e->net_state.limited, lost = e->net_state.hits_lost;
 
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
 	e->net_state = *m;
 	totals_add(&e->net_state, &e->net_before);
 	if (e->net_state.limited > limited)
 		e->limited_last = now;
+	if (e->net_state.hits_lost > lost)
+		e->lost_last = now;
 	TERMINATE(e->net_state.cause);
 	TERMINATE(e->net_state.upstream_cause);
 	if (m->learn_lost != 0 && e->net_state_time == 0)
@@ -244,9 +247,11 @@ net_hit(struct engine *e, const struct hit *from_net)
 	found = model_hit(e->model, &h, g != NULL ? g->id : 0,
 	    g != NULL ? g->name : addr_format(&h.guest, addr));
 	event_of_hit(e, &h, g, found);
-	if (h.reason == REASON_LIMIT)
+	if (h.reason == REASON_LIMIT) {
 		copy_string(e->limited, g != NULL ? g->name : addr_format(&h.guest, addr),
 		    sizeof(e->limited));
+		e->limited_by = (enum outcome)h.outcome;
+	}
 }
 
 static void

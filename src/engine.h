@@ -198,7 +198,9 @@ struct engine {
 	struct msg_net_state	 net_before;	/* the totals of those that have ended */
 	uint64_t		 net_state_time;	/* mono, 0: none yet */
 	uint64_t		 limited_last;	/* mono: a limit refused someone, 0: never */
+	uint64_t		 lost_last;	/* mono: a decision was not told, 0: none */
 	char			 limited[GH_GUEST_SIZE];	/* whom, the last one; "" not known */
+	enum outcome		 limited_by;			/* and which */
 	uint64_t		 rate;		/* bytes a second, both ways */
 	uint64_t		 rate_time, rate_bytes;	/* of its latest measure */
 	struct drop_news {

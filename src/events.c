@@ -306,9 +306,13 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	if (s->accept_paused)
 		alert_add(l, "paused", "the proxy is out of descriptors or memory: new connections wait");
 	if (e->limited_last != 0 && now_mono() - e->limited_last < limit_shown)
-		alert_add(l, "limit", "guests%s%s%s are refused by a limit: of [proxy] (max-per-guest, "
-		    "max-connections, max-new-per-second, max-new-in-all), or of look-ups",
-		    e->limited[0] != '\0' ? " (lastly " : "", e->limited, e->limited[0] != '\0' ? ")" : "");
+		alert_add(l, "limit", "guests%s%s%s are refused by a limit: %s",
+		    e->limited[0] != '\0' ? " (lastly " : "", e->limited, e->limited[0] != '\0' ? ")" : "",
+		    e->limited_by != OUTCOME_NONE ? outcome_text(e->limited_by) :
+		    "of connections or of look-ups");
+	if (e->lost_last != 0 && now_mono() - e->lost_last < limit_shown)
+		alert_add(l, "lost", "there are more decisions than can be told: some are enforced "
+		    "and counted nowhere else (hits_lost in status --json)");
 	if (s->allow_generation != e->policy.generation && now_mono() - e->policy.taken > grace)
 		alert_add(l, "stale", "the proxy has not taken up the latest allowlist, "
 		    "so the one before holds; a proxy that hangs is ended and started again by "

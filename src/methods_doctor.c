@@ -25,7 +25,7 @@ static const struct {
 	{ "bridges", "a guarded bridge, or a guarded user, is there", { NULL }, { "bridges" } },
 	{ "guests", "none that runs has a way out past the rules", { "leaking" }, { "unguardable" } },
 	{ "roles", "all three run", { "net" }, { NULL } },
-	{ "proxy", "it serves", { "proxy", "paused", "users" }, { "learn", "limit" } },
+	{ "proxy", "it serves", { "proxy", "paused", "users" }, { "learn", "limit", "lost" } },
 	{ "dns", "guests' questions are answered", { "dns" }, { NULL } },
 	{ "log", "blocked packets are read", { "capture" }, { NULL } },
 	{ "upstream", NULL, { "upstream" }, { NULL } },

@@ -54,6 +54,17 @@ static const struct {
 	[OUTCOME_IDLE] = { "idle", "It was ended after idle-timeout without a byte." },
 	[OUTCOME_OLD] = { "old", "It was ended when it had been open for max-lifetime." },
 	[OUTCOME_REVOKED] = { "revoked", "It was cut when it was no longer allowed." },
+	[OUTCOME_MAX_PER_GUEST] = { "max-per-guest", "One guest may have no more connections open "
+	    "(max-per-guest, or its share of what the host has descriptors for)." },
+	[OUTCOME_MAX_CONNECTIONS] = { "max-connections", "No more connections may be open in all "
+	    "(max-connections)." },
+	[OUTCOME_MAX_NEW] = { "max-new-per-second", "One guest may open no more connections a "
+	    "second (max-new-per-second)." },
+	[OUTCOME_MAX_NEW_IN_ALL] = { "max-new-in-all", "Guests may open no more connections a second "
+	    "in all (max-new-in-all)." },
+	[OUTCOME_DESCRIPTORS] = { "descriptors", "The proxy had no descriptor or memory left to dial "
+	    "with." },
+	[OUTCOME_LOOKUPS] = { "look-ups", "One guest may look no more names up at once." },
 };
 
 static const char *const verdict_table[VERDICT_COUNT] = {

@@ -133,7 +133,8 @@ tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reaso
 	char text[GH_NAME_SIZE + 32];
 	struct hit h = { .time = now_wall(), .guest = q->addr, .guest_port = q->port, .via = VIA_DNS,
 		.verdict = (uint8_t)verdict, .reason = (uint8_t)reason, .entry = entry,
-		.guest_id = q->guest_id };
+		.guest_id = q->guest_id,
+		.outcome = reason == REASON_LIMIT ? OUTCOME_LOOKUPS : OUTCOME_NONE };
 	const uint64_t now = now_ms();
 	struct told *d;
 	uint64_t key;

@@ -92,7 +92,8 @@ dial_fail(struct session *s, enum reason reason)
 	if (reason == REASON_UNRESOLVABLE) {
 		d->hit.dialled = d->last;
 		d->hit.outcome = (uint8_t)d->outcome;
-	}
+	} else if (reason == REASON_LIMIT)
+		d->hit.outcome = OUTCOME_DESCRIPTORS;
 	if (d->chained && !d->checking && reason != REASON_LIMIT)
 		chain_fail(s, true, d->tried ? "does not answer" :
 		    d->itself ? "is this proxy itself (explicit-port)" :

@@ -123,20 +123,24 @@ listener_close(struct proxy *p)
 	p->paused = false;
 }
 
-static bool
+/* Which limit a new connection is over, or OUTCOME_NONE. */
+static enum outcome
 over_limit(struct proxy *p, struct source *source)
 {
 	const struct conf *conf = p->conf;
 
-	return source_load(source) > limits_within(conf, p->max_open).per_guest || p->shared->nopen > conf->max_connections ||
-	    !source_may_open(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
+	if (source_load(source) > limits_within(conf, p->max_open).per_guest)
+		return OUTCOME_MAX_PER_GUEST;
+	if (p->shared->nopen > conf->max_connections)
+		return OUTCOME_MAX_CONNECTIONS;
+	return source_opens(source, p->now, conf->max_new_per_guest, conf->max_new_in_all);
 }
 
 /* Over a limit: closed without a word, since nothing of what the guest wants has
  * been read, and told to the engine, though not each of many. */
 static void
 listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
-    const struct addr *wanted, uint16_t port)
+    const struct addr *wanted, uint16_t port, enum outcome limit)
 {
 	struct session nobody = { .proxy = p, .source = source, .loop6 = loop6,
 		.guest_port = guest_port, .port = port };
@@ -146,6 +150,7 @@ listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint
 		nobody.wanted = *wanted;
 	p->stats.limited++;
 	hit_init(&hit, &nobody, VIA_OTHER);
+	hit.outcome = (uint8_t)limit;
 	if (source_tells(source, p->now, &hit.folded))
 		hit_tell(&nobody, &hit, VERDICT_DENY, REASON_LIMIT);
 	else
@@ -206,6 +211,7 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 	struct addr guest, who, original, *wanted = explicit ? NULL : &original;
 	uint16_t guest_port = 0, port = p->explicit_port;
 	struct source *source;
+	enum outcome limit;
 
 	/* What was not redirected to the other port is none of our business. */
 	if (!addr_from_sockaddr(&guest, &guest_port, sa) ||
@@ -225,8 +231,8 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 	}
 	/* Counted first and asked then, so that no two workers take the last place. */
 	p->shared->nopen++;
-	if (over_limit(p, source)) {
-		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port);
+	if ((limit = over_limit(p, source)) != OUTCOME_NONE) {
+		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port, limit);
 		return;
 	}
 	if (session_new(p, fd, source, guest.family == 6, guest_port, wanted, port) == NULL) {

@@ -216,12 +216,14 @@ rate_take(struct rate *r, uint64_t now, uint32_t per_second)
 	return true;
 }
 
-bool
-source_may_open(struct source *s, uint64_t now, uint32_t per_guest, uint32_t in_all)
+enum outcome
+source_opens(struct source *s, uint64_t now, uint32_t per_guest, uint32_t in_all)
 {
 	struct rate *r = s->guest != NULL ? &s->guest->rate : &s->table->counts->strangers_rate;
 
-	return rate_take(r, now, per_guest) && rate_take(&s->table->counts->rate, now, in_all);
+	if (!rate_take(r, now, per_guest))
+		return OUTCOME_MAX_NEW;
+	return rate_take(&s->table->counts->rate, now, in_all) ? OUTCOME_NONE : OUTCOME_MAX_NEW_IN_ALL;
 }
 
 bool

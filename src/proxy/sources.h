@@ -90,9 +90,9 @@ bool		 source_known(struct sources *, const struct addr *);
 uint32_t	 source_load(const struct source *);
 /* Takes one new connection off what the source's guest, and all together, may
  * open in a second (0: any number); what was not used for RATE_BURST_SECONDS may
- * come at once. False: it is too many. now in milliseconds. */
+ * come at once. OUTCOME_NONE, or what it is too many for. now in milliseconds. */
 enum { RATE_BURST_SECONDS = 2 };
-bool		 source_may_open(struct source *, uint64_t now, uint32_t per_guest, uint32_t in_all);
+enum outcome	 source_opens(struct source *, uint64_t now, uint32_t per_guest, uint32_t in_all);
 /* Whether a refusal by a limit is to be told now; *more is how many were not. */
 bool		 source_tells(struct source *, uint64_t now, uint16_t *more);
 uint32_t	 source_guest(const struct source *);
