@@ -301,7 +301,11 @@ learned_text(const json_t *r)
 		add_list(&t, json_object_get(p, "covers"), num(p, "names"));
 		add(&t, "\n");
 	}
-	if (i == 0)
+	if (num(r, "lookup_names") > 0) {
+		add(&t, "%slooked up without a connection, so no entry is proposed for: ", i > 0 ? "\n" : "");
+		add_list(&t, json_object_get(r, "lookups"), num(r, "lookup_names"));
+		add(&t, "\n");
+	} else if (i == 0)
 		add(&t, "nothing was learned that the allowlist does not say already%s\n", learning ? "" :
 		    "; \"gatehouse proxy learn --for 30m\" begins it");
 	if (num(r, "left") > 0)

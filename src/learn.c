@@ -90,6 +90,8 @@ struct findings {
 	const char		**names;
 	size_t			 nnames;
 	size_t			 left;		/* names beyond NAMES_MAX */
+	json_t			*lookups;	/* names that were looked up and no more */
+	size_t			 nlookups;
 	struct learned_ask	*asks;
 	size_t			 nasks;
 	const char		**guests;
@@ -162,6 +164,17 @@ find_asks(struct engine *e, struct findings *f, const struct domain *d, const ch
 		f->names[f->nnames++] = d->name;
 }
 
+/* What a look-up says has left by DNS, though no connection followed. */
+static void
+find_lookup(struct engine *e, struct findings *f, const struct domain *d, const char *vm)
+{
+	if (!d->lookup_learned || d->learned != 0 || !is_unlisted(e, d, d->last_guest) ||
+	    (vm != NULL && !text_glob(vm, d->last_guest)))
+		return;
+	if (f->nlookups++ < NAMES_SHOWN)
+		json_array_append_new(f->lookups, json_guest(d->name));
+}
+
 /* vm: of guests that it fits; NULL: of all. */
 static void
 findings_make(struct engine *e, const char *vm, struct findings *f)
@@ -169,7 +182,7 @@ findings_make(struct engine *e, const char *vm, struct findings *f)
 	const size_t n = model_count(e->model, VIEW_DOMAINS);
 	const void **rows = xcalloc(n, sizeof(*rows));
 
-	*f = (struct findings){ .npresent = inventory_count(e->inventory) };
+	*f = (struct findings){ .npresent = inventory_count(e->inventory), .lookups = json_array() };
 	f->names = xcalloc(NAMES_MAX, sizeof(*f->names));
 	f->asks = xcalloc(NAMES_MAX * (LEARNERS_MAX + 1), sizeof(*f->asks));
 	for (size_t i = 0; i < f->npresent; i++)
@@ -183,6 +196,7 @@ findings_make(struct engine *e, const char *vm, struct findings *f)
 			find_asks(e, f, d, vm);
 		else
 			f->left += d->learned != 0;
+		find_lookup(e, f, d, vm);
 	}
 	free(rows);
 }
@@ -193,6 +207,7 @@ findings_free(struct findings *f)
 	free(f->names);
 	free(f->asks);
 	free(f->guests);
+	json_decref(f->lookups);
 }
 
 static struct proposal *
@@ -267,9 +282,10 @@ method_entry_learned(struct engine *e, struct control_call *call, const json_t *
 	entries = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(entries, proposal_json(&f, &list[i]));
-	control_reply(call, json_pack("{s:s, s:o, s:o, s:I, s:I, s:I}",
+	control_reply(call, json_pack("{s:s, s:o, s:o, s:O, s:I, s:I, s:I, s:I}",
 	    "mode", learn_is_on(e) ? "learn" : "enforce", "entries", entries,
 	    "presets", f.nnames > 0 ? presets_json(e, &f) : json_array(),
+	    "lookups", f.lookups, "lookup_names", (json_int_t)f.nlookups,
 	    "names", (json_int_t)f.nnames, "left", (json_int_t)f.left,
 	    "forgotten", (json_int_t)model_learned_evicted(e->model)));
 	proposals_free(list, n);

@@ -357,6 +357,7 @@ domain_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *g
 	d->last_id = hit->id;
 	d->last_verdict = hit->verdict;
 	d->last_lookup = hit->via == VIA_DNS;
+	d->lookup_learned |= is_lookup(hit) && hit->reason == REASON_LEARNED;
 	d->last_reason = hit->reason;
 	d->last_port = hit->port;
 	copy_string(d->last_guest, guest_name, sizeof(d->last_guest));
