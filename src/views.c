@@ -6,6 +6,7 @@
 
 #include "views.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -564,12 +565,29 @@ drops_match(struct engine *e, const void *row, const char *filter)
 	    contains(drop_note(&r->drop, note), filter);
 }
 
+/* The entry that would let it through; null: rules refuse it whatever is listed, as
+ * they do what is for this host. */
+static json_t *
+drop_entry(struct engine *e, const struct drop *d)
+{
+	const bool udp = d->proto == IPPROTO_UDP;
+	char addr[ADDR_TEXT_SIZE];
+
+	if ((strcmp(d->label, "default") != 0 && strcmp(d->label, "private") != 0) ||
+	    (d->flags & DROP_PORTS) == 0 || (!udp && d->proto != IPPROTO_TCP) ||
+	    (d->flags & DROP_UID) != 0 || reach_is_host(&e->reach, &d->dst))
+		return json_null();
+	return json_sprintf(d->dst.family == 6 ? "[%s]:%u%s" : "%s:%u%s", addr_format(&d->dst, addr),
+	    (unsigned)d->dport, udp ? "/udp" : "");
+}
+
 static json_t *
 drops_json(struct engine *e, const void *row)
 {
 	const struct drop_record *r = row;
 	json_t *o = drop_json(&r->drop);
 
+	json_object_set_new(o, "entry", drop_entry(e, &r->drop));
 	json_object_set_new(o, "id", json_integer((json_int_t)r->id));
 	json_object_set_new(o, "guest", json_guest(r->guest));
 	return o;

@@ -104,54 +104,40 @@ title(const json_t *status, char *buf, size_t size)
 		    text_count(packets, (uint64_t)cell_number(drops, "packets")));
 }
 
-/* What the rule is for; of those whose drops an entry would let through, with the
- * command. Rules of the operator's own explain themselves. */
-static const struct meaning {
+/* What the rule is for. Rules of the operator's own explain themselves. */
+static const struct {
 	const char	*label, *text;
-	bool		 opens;
 } meanings[] = {
-	{ "default", "no rule and no entry lets it through", true },
-	{ "private", "private networks are open only where an entry lists them", true },
-	{ "dot", "DNS over TLS or QUIC would go round the names that are judged", false },
-	{ "dns", "asking for the DNS filter's own port by itself is refused", false },
-	{ "explicit", "only guests may ask the proxy", false },
-	{ "frozen", "the guest is frozen; f in VMs thaws it", false },
-	{ "guest-to-guest", "guests never reach each other", false },
-	{ "inbound", "nobody behind this host reaches a guest", false },
-	{ "limit", "more at a time than a guest gets (see gatehouse.conf(5))", false },
-	{ "llmnr", "names among neighbours; guests have none", false },
-	{ "mdns", "names among neighbours; guests have none", false },
-	{ "member", "it came by the bridge's member, past the bridge", false },
-	{ "multicast", "multicast goes nowhere from here", false },
-	{ "proxy", "asking for the proxy's own port by itself is refused", false },
-	{ "quic", "refused at once, so that the client uses TCP, which is judged by name", false },
-	{ "smb", "SMB and NetBIOS are shut (block-tcp, block-udp)", false },
-	{ "spoof", "a source address or a message that is not a guest's to send", false },
-	{ "stale", "nobody knows who began this connection: it is ended", false },
-	{ "uid", "a guarded user reaches its own ports and nothing else", false },
-	{ "canary", "gatehouse doctor sent it, to see that drops are told", false },
+	{ "default", "no rule and no entry lets it through" },
+	{ "private", "private networks are open only where an entry lists them" },
+	{ "dot", "DNS over TLS or QUIC would go round the names that are judged" },
+	{ "dns", "asking for the DNS filter's own port by itself is refused" },
+	{ "explicit", "only guests may ask the proxy" },
+	{ "frozen", "the guest is frozen; f in VMs thaws it" },
+	{ "guest-to-guest", "guests never reach each other" },
+	{ "inbound", "nobody behind this host reaches a guest" },
+	{ "limit", "more at a time than a guest gets (see gatehouse.conf(5))" },
+	{ "llmnr", "names among neighbours; guests have none" },
+	{ "mdns", "names among neighbours; guests have none" },
+	{ "member", "it came by the bridge's member, past the bridge" },
+	{ "multicast", "multicast goes nowhere from here" },
+	{ "proxy", "asking for the proxy's own port by itself is refused" },
+	{ "quic", "refused at once, so that the client uses TCP, which is judged by name" },
+	{ "smb", "SMB and NetBIOS are shut (block-tcp, block-udp)" },
+	{ "spoof", "a source address or a message that is not a guest's to send" },
+	{ "stale", "nobody knows who began this connection: it is ended" },
+	{ "uid", "a guarded user reaches its own ports and nothing else" },
+	{ "canary", "gatehouse doctor sent it, to see that drops are told" },
 };
 
-static void
-detail_meaning(const json_t *row, struct lines *l)
+static const char *
+meaning(const char *label)
 {
-	const char *label = cell_string(row, "label"), *proto = cell_string(row, "proto");
-	const bool udp = strcmp(proto, "udp") == 0;
-	char target[PANE_CELL_SIZE];
-
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-		if (strcmp(meanings[i].label, label) != 0)
-			continue;
-		lines_field(l, "that means", meanings[i].text);
-		if (!meanings[i].opens || cell_number(row, "dport") <= 0 ||
-		    (!udp && strcmp(proto, "tcp") != 0))
-			return;
-		cell_target(row, target, sizeof(target));
-		/* A name opens no private address. */
-		lines_add(l, INK_NORMAL, "%-12s gatehouse allow %s%s%s", "to open it", target,
-		    udp ? "/udp" : "", strcmp(label, "private") == 0 ? "" : " (or its NAME:PORT)");
-		return;
+		if (strcmp(meanings[i].label, label) == 0)
+			return meanings[i].text;
 	}
+	return "";
 }
 
 static void
@@ -162,7 +148,12 @@ detail(const json_t *row, double now, struct lines *l)
 
 	lines_field(l, "guest", cell_string(row, "guest"));
 	lines_add(l, INK_WARN, "%-12s gatehouse:%s", "rule", cell_string(row, "label"));
-	detail_meaning(row, l);
+	lines_field(l, "that means", meaning(cell_string(row, "label")));
+	/* A name opens no private address. */
+	if (cell_string(row, "entry")[0] != '\0')
+		lines_add(l, INK_NORMAL, "%-12s gatehouse allow %s%s", "to open it",
+		    cell_string(row, "entry"), strcmp(cell_string(row, "label"), "private") == 0 ? "" :
+		    " (or its NAME:PORT)");
 	lines_field(l, "protocol", cell_string(row, "proto"));
 	if (cell_number(row, "sport") > 0)
 		lines_add(l, INK_NORMAL, "%-12s %s port %.0f", "from", cell_string(row, "src"),
@@ -180,8 +171,9 @@ detail(const json_t *row, double now, struct lines *l)
 	lines_field(l, "mac", cell_string(row, "mac"));
 	if (json_is_integer(uid))
 		lines_add(l, INK_NORMAL, "%-12s %lld", "uid", (long long)json_integer_value(uid));
-	lines_add(l, INK_NORMAL, "%-12s %.0f packets, %.0f bytes", "counted",
-	    cell_number(row, "count"), cell_number(row, "bytes"));
+	lines_add(l, INK_NORMAL, "%-12s %.0f packet%s, %.0f bytes", "counted",
+	    cell_number(row, "count"), cell_number(row, "count") == 1 ? "" : "s",
+	    cell_number(row, "bytes"));
 	cell_clock(row, "first", now, first, sizeof(first));
 	cell_clock(row, "last", now, last, sizeof(last));
 	lines_add(l, INK_NORMAL, "%-12s %s to %s", "time", first, last);
