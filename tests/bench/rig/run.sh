@@ -12,7 +12,7 @@ ALLTESTS="rawrate tlsrate bulk tlsbulk latency deny idle decision"
 ROUNDS=5 TESTS="" OUT=$B/out/results-$(date +%m%d-%H%M).tsv
 while getopts r:T:o:l o; do case $o in
 	r) ROUNDS=$OPTARG ;; T) TESTS=$OPTARG ;; o) OUT=$OPTARG ;;
-	l) echo "peers: $ALL"; echo "tests: $ALLTESTS strace"; exit ;;
+	l) echo "peers: $ALL"; echo "tests: $ALLTESTS strace scale"; exit ;;
 	*) exit 2 ;; esac; done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || set -- $ALL
@@ -36,7 +36,7 @@ for ROUND in $(seq $ROUNDS); do
 			D=$W/$PEER; mkdir -p $D
 			todo=${TESTS:-$PEER_TESTS}
 			# a peer's own list wins over -T, except for tests it does not name at all
-			[ -n "$TESTS" ] && todo=$(for t in $TESTS; do case " $PEER_TESTS strace " in *" $t "*) echo $t ;; esac; done)
+			[ -n "$TESTS" ] && todo=$(for t in $TESTS; do case " $PEER_TESTS strace scale " in *" $t "*) echo $t ;; esac; done)
 			log "round $ROUND: $PEER: $(echo $todo)"
 			run_peer $todo
 			peer_stop

@@ -97,6 +97,35 @@ t_idle() {
 	sleep 1
 }
 
+# As many relays as descriptors allow are held, connections come and go beside them as fast as they can, and names
+# that nobody asked for before are refused, all for SCALE_T seconds: does memory stay, is everybody served to the end?
+# (not part of the default set: it takes as long as it is asked to)
+SCALE_T=${SCALE_T:-600}
+t_scale() {
+	local i m line f=$W/scale.in g=$W/scale.out hold raw deny n=$((IDLE_N * 9 / 10))
+	rm -f $f $g; mkfifo $f $g
+	load idle $(target 10.99.2.21:443) -s a.hold.test -n $n -S 1000 -c 64 -t $((SCALE_T + 120)) <$f >$g &
+	hold=$!
+	exec 7>$f 8<$g
+	read -t 70 -u 8 line; echo go >&7
+	read -t 70 -u 8 line; put scale held "$(cut -d' ' -f2 <<<"$line")"
+	load raw $(target 10.99.2.20:443) -s a.raw.test -c 32 -t $SCALE_T >$W/scale.raw & raw=$!
+	load deny $(target 10.99.2.20:443) -u -c 4 -t $SCALE_T >$W/scale.deny & deny=$!
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		sleep $((SCALE_T / 10 - 1))
+		m=($(mem_snap)); put scale rss_kib_$i ${m[0]}; put scale net_rss_$i "$(pid_rss)"
+	done
+	wait $raw $deny
+	sleep 2
+	line=$(cat $W/scale.raw)
+	put scale rate "$(kv "$line" rate)"; put scale errs "$(kv "$line" errs)"; put scale p99_us "$(kv "$line" p99_us)"
+	put scale denied "$(kv "$(cat $W/scale.deny)" conns)"
+	put scale held_to_the_end $(ip netns exec $NSC ss -Htn state established dst 10.99.2.21 | wc -l)
+	echo go >&7
+	exec 7>&- 8<&-
+	wait $hold 2>/dev/null
+}
+
 t_decision() {
 	local n m p c0 c1
 	for n in 100 10000 1000000; do
