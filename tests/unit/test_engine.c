@@ -169,6 +169,24 @@ a_new_net_is_told_everything(void **state)
 }
 
 static void
+decisions_that_were_not_told_are_an_alert_for_a_while(void **state)
+{
+	struct rig *r = *state;
+	struct msg_net_state m = { .proxy_up = 1, .capture_up = 1, .dns_up = 1, .hits_lost = 0 };
+
+	rig_net(r, 1);
+	engine_proxy(r->engine, true, NULL);
+	m.allow_generation = r->engine->policy.generation;
+	for (unsigned i = 0; i < 2; i++) {
+		m.hits_lost = 5;
+		assert_true(msg_send(r->net, FRAME_NET_STATE, &m, -1));
+		rig_turn(r);
+		assert_int_equal(has_alert(r, "more decisions than can be told"), i == 0);
+		r->engine->lost_last -= 31 * UINT64_C(1000000);
+	}
+}
+
+static void
 a_limit_that_refuses_is_an_alert_for_a_while(void **state)
 {
 	struct rig *r = *state;
@@ -1407,6 +1425,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_net_is_told_everything),
 		TEST(net_is_told_of_users_by_their_number),
+		TEST(decisions_that_were_not_told_are_an_alert_for_a_while),
 		TEST(a_limit_that_refuses_is_an_alert_for_a_while),
 		TEST(users_who_cannot_be_told_are_an_alert),
 		TEST(numbers_go_on_over_another_net),

@@ -97,12 +97,12 @@ t_idle() {
 	sleep 1
 }
 
-# As many relays as descriptors allow are held, connections come and go beside them as fast as they can, and names
+# Nearly as many relays as one guest may have are held (half of what descriptors allow), connections come and go beside them as fast as they can, and names
 # that nobody asked for before are refused, all for SCALE_T seconds: does memory stay, is everybody served to the end?
 # (not part of the default set: it takes as long as it is asked to)
 SCALE_T=${SCALE_T:-600}
 t_scale() {
-	local i m line f=$W/scale.in g=$W/scale.out hold raw deny n=$((IDLE_N * 9 / 10))
+	local i m line f=$W/scale.in g=$W/scale.out hold raw deny n=$((IDLE_N * 2 / 5))
 	rm -f $f $g; mkfifo $f $g
 	load idle $(target 10.99.2.21:443) -s a.hold.test -n $n -S 1000 -c 64 -t $((SCALE_T + 120)) <$f >$g &
 	hold=$!
