@@ -100,6 +100,9 @@ vm_guard(const struct engine *e, const struct guest *g)
 		return nic_guard_name((enum nic_guard)g->guard);
 	if (guest_frozen(e, g))
 		return "frozen";
+	/* What does not run has nothing to be guarded, and where it will be is not known. */
+	if (g->state == GUEST_STOPPED)
+		return "";
 	/* Nor is it known to hold one of which nothing was heard. */
 	if (g->state == GUEST_RUNNING && g->guard == NIC_UNSEEN)
 		return nic_guard_name(NIC_UNSEEN);
@@ -221,13 +224,13 @@ vms_json(struct engine *e, const void *row)
 
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		json_array_append_new(addrs, json_addr(&g->addrs[i]));
-	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I,"
+	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I,"
 	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:o, s:o}",
 	    "id", (json_int_t)g->id, "name", json_guest(g->name),
 	    "kind", guest_kind_name(g->kind), "by", json_guest(g->by),
 	    "state", guest_state_name(g->state), "addresses", addrs,
 	    "mac", g->has_mac ? json_string(mac_format(g->mac, mac)) : json_null(),
-	    "bridge", json_guest(g->bridge), "port", json_guest(g->port), "guard", vm_guard(e, g),
+	    "bridge", json_guest(g->bridge), "port", json_guest(g->port), "guard", json_plain_or_null(vm_guard(e, g)),
 	    "allowed", (json_int_t)t->allowed, "denied", (json_int_t)t->denied,
 	    "dropped", (json_int_t)t->dropped, "bytes_up", (json_int_t)t->bytes_up,
 	    "bytes_down", (json_int_t)t->bytes_down, "connections", (json_int_t)t->connections,

@@ -70,6 +70,10 @@ static enum ink
 guard_cell(const json_t *row, double now, char *buf, size_t size)
 {
 	cell_text(row, "guard", buf, size);
+	if (buf[0] == '\0') {
+		snprintf(buf, size, "-");
+		return INK_DIM;
+	}
 	if (strcmp(buf, "full") == 0)
 		return INK_GOOD;
 	if (strcmp(buf, "frozen") == 0 || strcmp(buf, "observed") == 0 || strcmp(buf, "unseen") == 0)
@@ -201,8 +205,9 @@ detail(const json_t *row, double now, struct lines *l)
 	    json_is_true(json_object_get(row, "stale")) ? ", which does not answer now" : "");
 	lines_field(l, "known by", buf);
 	lines_field(l, "state", cell_string(row, "state"));
-	lines_add(l, guard_cell(row, now, buf, sizeof(buf)), "%-12s %s%s%s", "guard", guard,
-	    explain[0] != '\0' ? ": " : "", explain);
+	if (guard[0] != '\0')
+		lines_add(l, guard_cell(row, now, buf, sizeof(buf)), "%-12s %s%s%s", "guard", guard,
+		    explain[0] != '\0' ? ": " : "", explain);
 	addresses(row, 0, SIZE_MAX, buf, sizeof(buf));
 	lines_field(l, "addresses", buf);
 	lines_field(l, "mac", cell_string(row, "mac"));
