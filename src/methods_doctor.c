@@ -35,16 +35,22 @@ static const struct {
 	{ "notify", NULL, { NULL }, { "notify" } },
 };
 
-static const struct alert *
-first_alert(const struct engine *e, const char *const keys[ROW_ALERTS])
+/* A line for each of these alerts that is there; how many. */
+static size_t
+add_alerts(const struct engine *e, json_t *out, const char *check, const char *const keys[ROW_ALERTS],
+    enum doctor_state level)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < ROW_ALERTS && keys[i] != NULL; i++) {
 		for (size_t k = 0; k < e->nalerts; k++) {
-			if (strcmp(e->alerts[k].key, keys[i]) == 0)
-				return &e->alerts[k];
+			if (strcmp(e->alerts[k].key, keys[i]) != 0)
+				continue;
+			doctor_add(out, check, level, xstrdup(e->alerts[k].text), NULL);
+			n++;
 		}
 	}
-	return NULL;
+	return n;
 }
 
 static char *
@@ -60,13 +66,10 @@ static void
 alert_rows(struct engine *e, json_t *out)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct alert *bad = first_alert(e, rows[i].alerts);
-		const struct alert *odd = bad == NULL ? first_alert(e, rows[i].warnings) : bad;
-
-		if (odd != NULL)
-			doctor_add(out, rows[i].check, bad != NULL ? DOCTOR_FAIL : DOCTOR_WARN,
-			    xstrdup(odd->text), NULL);
-		else if (rows[i].well != NULL)
+		if (add_alerts(e, out, rows[i].check, rows[i].alerts, DOCTOR_FAIL) +
+		    add_alerts(e, out, rows[i].check, rows[i].warnings, DOCTOR_WARN) > 0)
+			continue;
+		if (rows[i].well != NULL)
 			doctor_add(out, rows[i].check, DOCTOR_OK, xstrdup(rows[i].well), NULL);
 		else if (strcmp(rows[i].check, "firewall") == 0)
 			doctor_add(out, rows[i].check, DOCTOR_OK, firewall_well(e), NULL);

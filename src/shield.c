@@ -139,7 +139,7 @@ shield_softnet(struct engine *e, const struct guest *g)
 	char path[CONF_PATH_SIZE], *text;
 	json_t *j;
 
-	if (strcmp(g->manager, "tart") != 0)
+	if (strcmp(g->manager, "tart") != 0 || g->state == GUEST_STOPPED)
 		return json_null();
 	if (s->softnet_looked == 0 || now - s->softnet_looked > softnet_every) {
 		softnet_look(command_path(&e->conf, path), &s->softnet);
