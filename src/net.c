@@ -439,6 +439,9 @@ priv_peer(struct net *n, const struct msg_peer *peer, int fd)
 		net_serve(n, peer->generation);
 	net_enforce_alone(n);
 	n->syncing = true;
+	/* The ids of the engine before mean others to this one. */
+	for (unsigned i = 0; i < n->nuntold; i++)
+		n->untold[i].guest_id = 0;
 	crew_guests_begin(n->proxy);
 	dns_server_guests_begin(n->dns);
 	net_tell_state(n);

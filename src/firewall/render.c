@@ -79,7 +79,7 @@ put_set(FILE *f, const char *name, const char *type, const char *elements)
 }
 
 /* How often something comes by a port; the rules say how often it may. */
-static const char rate_set[] = "ifname; size 1024; flags dynamic,timeout; timeout 10s";
+static const char rate_set[] = "ifname; size 65535; flags dynamic,timeout; timeout 10s";
 
 static char *
 names_text(const struct conf_names *names)

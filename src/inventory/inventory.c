@@ -363,8 +363,10 @@ inventory_by_addr_at(const struct inventory *inv, const struct addr *a, uint64_t
 {
 	const struct holding *h = join_holding(&inv->join, a);
 
-	if (h == NULL || when + NEWS_LATE_US < h->since)
+	if (before != 0 && (h == NULL || when + NEWS_LATE_US < h->since))
 		return inventory_by_id(inv, before);
+	if (h == NULL)
+		return NULL;
 	return h->node != NULL ? &h->node->g : NULL;
 }
 

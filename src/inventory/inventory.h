@@ -143,7 +143,7 @@ const struct guest	*inventory_guest(const struct inventory *, size_t i);
 const struct guest	*inventory_by_id(const struct inventory *, uint32_t id);
 const struct guest	*inventory_by_addr(const struct inventory *, const struct addr *);
 /* Who had it at that time (wall, microseconds), if not for long: whoever has it since, or
- * the guest of the id before. */
+ * the guest of the id before; where that is 0, whoever has it now. */
 const struct guest	*inventory_by_addr_at(const struct inventory *, const struct addr *,
 			    uint64_t when, uint32_t before);
 const struct guest	*inventory_by_mac(const struct inventory *, const uint8_t mac[6]);

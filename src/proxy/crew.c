@@ -339,6 +339,8 @@ member_guests_begin(struct member *m, void *arg)
 {
 	(void)arg;
 	proxy_guests_begin(m->proxy);
+	/* Whoever takes them waits for this call. */
+	reports_forget_guests(m->reports);
 }
 
 void

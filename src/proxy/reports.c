@@ -127,6 +127,24 @@ reports_take(struct reports *r, struct hit *hit, struct flow *flow)
 	return REPORT_NONE;
 }
 
+void
+reports_forget_guests(struct reports *r)
+{
+	const size_t end = atomic_load(&r->written);
+	const uint32_t nobody = 0;
+	struct head h;
+
+	for (size_t at = atomic_load(&r->taken); at != end; at += padded(h.len)) {
+		uint8_t *p = r->bytes + at % REPORTS_BYTES;
+
+		memcpy(&h, p, sizeof(h));
+		if (h.type == REPORT_HIT)
+			memcpy(p + HEAD + offsetof(struct hit, guest_id), &nobody, sizeof(nobody));
+		else if (h.type == REPORT_FLOW)
+			memcpy(p + HEAD + offsetof(struct flow, guest_id), &nobody, sizeof(nobody));
+	}
+}
+
 bool
 reports_half_full(const struct reports *r)
 {

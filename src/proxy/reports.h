@@ -23,6 +23,8 @@ void		 reports_free(struct reports *);
 bool		 reports_hit(struct reports *, const struct hit *);
 bool		 reports_flow(struct reports *, const struct flow *);
 bool		 reports_half_full(const struct reports *);
+/* What is not taken yet is of no guest (guest_id 0): while nobody takes anything. */
+void		 reports_forget_guests(struct reports *);
 
 /* The reader: true and one of both filled in, or false: nothing is there. */
 enum report { REPORT_NONE, REPORT_HIT, REPORT_FLOW };

@@ -248,7 +248,7 @@ source_tells(struct source *s, uint64_t now, uint16_t *more)
 uint32_t
 source_guest(const struct source *s)
 {
-	return s->guest != NULL ? s->guest->id : 0;
+	return s->guest != NULL && !s->stale ? s->guest->id : 0;
 }
 
 struct source *
@@ -268,8 +268,9 @@ source_set(struct sources *t, const struct addr *a, uint32_t id, const char *nam
 	}
 	if (s == NULL && (s = source_new(t, a)) == NULL)
 		return NULL;
-	changed = source_guest(s) != id || s->frozen != frozen || strcmp(s->name, name) != 0;
-	if (source_guest(s) != id)
+	changed = s->guest == NULL || s->guest->id != id || s->frozen != frozen ||
+	    strcmp(s->name, name) != 0;
+	if (s->guest == NULL || s->guest->id != id)
 		source_assign(t, s, id);
 	copy_string(s->name, name, sizeof(s->name));
 	s->frozen = frozen;

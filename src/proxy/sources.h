@@ -95,6 +95,7 @@ enum { RATE_BURST_SECONDS = 2 };
 enum outcome	 source_opens(struct source *, uint64_t now, uint32_t per_guest, uint32_t in_all);
 /* Whether a refusal by a limit is to be told now; *more is how many were not. */
 bool		 source_tells(struct source *, uint64_t now, uint16_t *more);
+/* Its id; 0: nobody's, or not told again yet by the engine that gives ids now. */
 uint32_t	 source_guest(const struct source *);
 /* What proxy_set_guest() says. Returns the source if it changed and has
  * connections that must be judged again. */

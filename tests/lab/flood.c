@@ -1,8 +1,9 @@
 /*
- * flood MAC COUNT [RATE [syn | dns ADDRESS]]: sends so many frames from eth0 to that
+ * flood MAC COUNT [RATE [syn | split | dns ADDRESS]]: sends so many frames from eth0 to that
  * address, at most RATE (50,000) a second. Each is an IPv4 packet of 60 bytes from a
  * random address to another, UDP with random ports: what costs a watcher most.  With
- * "syn" it is the first of a TCP connection to port 443; with "dns" from ADDRESS, whoever
+ * "syn" it is the first of a TCP connection to port 443, with "split" in two fragments, the
+ * first of which does not say so; with "dns" from ADDRESS, whoever
  * has it, it asks port 53 for a name.
  */
 #include "config.h"
@@ -28,7 +29,7 @@ enum { BATCH = 64, PACKET_SIZE = 60, FRAME_SIZE = ETHER_HDR_LEN + PACKET_SIZE };
 
 static uint8_t frames[BATCH][FRAME_SIZE];
 static uint8_t own_mac[6];
-static bool syn;
+static bool syn, split;
 static struct in_addr asker;		/* with "dns" */
 static uint64_t state = 1;
 
@@ -120,6 +121,31 @@ fill(uint8_t *frame, const uint8_t mac[6])
 		tcp_fill(p);
 }
 
+/* The next fragment of a packet of two, the first with 8 bytes behind its header. Returns
+ * the frame's length. */
+static size_t
+fill_fragment(uint8_t *frame, const uint8_t mac[6])
+{
+	enum { HEADERS = ETHER_HDR_LEN + 20, CUT = 8 };
+	static uint8_t whole[FRAME_SIZE];
+	static bool second;
+	const size_t data = second ? FRAME_SIZE - HEADERS - CUT : CUT;
+	uint8_t *p = frame + ETHER_HDR_LEN;
+
+	if (!second) {
+		fill(whole, mac);
+		put32(whole + ETHER_HDR_LEN + 4, next_random() << 16);
+	}
+	memcpy(frame, whole, HEADERS);
+	memcpy(frame + HEADERS, whole + HEADERS + (second ? CUT : 0), data);
+	p[3] = (uint8_t)(20 + data);
+	p[6] = second ? 0 : 0x20;
+	p[7] = second;
+	checksum(p);
+	second = !second;
+	return HEADERS + data;
+}
+
 static int
 open_packet(void)
 {
@@ -164,8 +190,13 @@ send_all(int fd, const uint8_t mac[6], uint64_t count, uint64_t rate)
 		int done;
 
 		for (; n < BATCH && n < count - sent; n++) {
-			fill(frames[n], mac);
-			iov[n] = (struct iovec){ frames[n], FRAME_SIZE };
+			size_t len = FRAME_SIZE;
+
+			if (split)
+				len = fill_fragment(frames[n], mac);
+			else
+				fill(frames[n], mac);
+			iov[n] = (struct iovec){ frames[n], len };
 			messages[n].msg_hdr.msg_iov = &iov[n];
 			messages[n].msg_hdr.msg_iovlen = 1;
 		}
@@ -186,11 +217,12 @@ main(int argc, char **argv)
 	unsigned m[6];
 	uint8_t mac[6];
 
-	syn = argc == 5 && strcmp(argv[4], "syn") == 0;
+	split = argc == 5 && strcmp(argv[4], "split") == 0;
+	syn = split || (argc == 5 && strcmp(argv[4], "syn") == 0);
 	if (argc < 3 || (argc > 4 && !syn && (argc != 6 || strcmp(argv[4], "dns") != 0 ||
 	    inet_aton(argv[5], &asker) == 0)) || sscanf(argv[1], "%x:%x:%x:%x:%x:%x", &m[0], &m[1], &m[2],
 	    &m[3], &m[4], &m[5]) != 6) {
-		fprintf(stderr, "usage: flood MAC COUNT [RATE [syn | dns ADDRESS]]\n");
+		fprintf(stderr, "usage: flood MAC COUNT [RATE [syn | split | dns ADDRESS]]\n");
 		return 2;
 	}
 	for (int i = 0; i < 6; i++)
