@@ -61,6 +61,7 @@ struct tee;
 struct waiting;
 
 enum {
+	MOVED_MAX = 64,		/* addresses that moved since a pass of the inventory */
 	DROP_NEWS = 64,		/* kinds of drops whose latest news is remembered */
 	RULES_MAX = 512,	/* rows of the kernel's listing */
 	ALERTS_MAX = 16,
@@ -213,6 +214,12 @@ struct engine {
 
 	struct seen_guest	*seen;		/* the inventory as last told to net */
 	size_t			 nseen;
+	struct {
+		struct addr	 addr;
+		bool		 due;		/* net is to be told soon */
+	} moved[MOVED_MAX];			/* addresses, since the latest pass */
+	uint32_t		 nmoved;
+	struct event		*moved_due;	/* NULL: none has moved yet */
 	struct frozen		*frozen;
 	bool			 frozen_known;	/* from the first listing after start */
 	bool			 frozen_all;

@@ -11,7 +11,10 @@
 #include "log.h"
 #include "xmalloc.h"
 
-enum { NAMES_SHOWN = 6 };	/* in "did you mean" */
+enum {
+	NAMES_SHOWN = 6,	/* in "did you mean" */
+	MOVED_US = 20 * 1000,	/* until net is told of an address that moved */
+};
 
 struct seen_guest {
 	struct guest	guest;
@@ -156,13 +159,48 @@ user_send(struct engine *e, const struct guest *g, uint32_t uid)
 	guest_tell(e, g, (struct msg_guest){ .is_user = 1, .uid = uid });
 }
 
-/* Who has it may ask for something at once: net knows before the pass that judges all. */
+/*
+ * Who has an address now may ask for something at once, so net is told before the pass
+ * that judges all; though not of each word of the kernel's, for guests can have it say as
+ * many as they like.  What moved is told once more with the pass, when what is nobody's
+ * any more is known; more than there is room for waits for that.
+ */
+static void
+moved_tell(struct engine *e, bool all)
+{
+	for (uint32_t i = 0; i < e->nmoved; i++) {
+		if (!all && !e->moved[i].due)
+			continue;
+		guest_send(e, inventory_by_addr(e->inventory, &e->moved[i].addr), &e->moved[i].addr);
+		e->moved[i].due = false;
+	}
+}
+
+static void
+on_moved_due(evutil_socket_t fd, short what, void *arg)
+{
+	moved_tell(arg, false);
+}
+
 void
 guest_moved(const struct addr *a, void *arg)
 {
+	static const struct timeval soon = { .tv_usec = MOVED_US };
 	struct engine *e = arg;
+	uint32_t i = 0;
 
-	guest_send(e, inventory_by_addr(e->inventory, a), a);
+	while (i < e->nmoved && !addr_equal(&e->moved[i].addr, a))
+		i++;
+	if (i == MOVED_MAX)
+		return;
+	e->moved[i].addr = *a;
+	e->moved[i].due = true;
+	if (i == e->nmoved)
+		e->nmoved++;
+	if (e->moved_due == NULL)
+		e->moved_due = evtimer_new(e->base, on_moved_due, e);
+	if (e->moved_due != NULL && !event_pending(e->moved_due, EV_TIMEOUT, NULL))
+		event_add(e->moved_due, &soon);
 }
 
 /* Its user, or every address of the guest that is not another's by now. */
@@ -286,6 +324,8 @@ guests_changed(void *arg)
 	free(e->seen);
 	e->seen = seen;
 	e->nseen = n;
+	moved_tell(e, true);
+	e->nmoved = 0;
 	pinned_judge(e);
 	life_judge(e);
 	guests_stop_unguarded(e);
@@ -305,4 +345,6 @@ void
 guests_free(struct engine *e)
 {
 	free(e->seen);
+	if (e->moved_due != NULL)
+		event_free(e->moved_due);
 }

@@ -315,11 +315,13 @@ is_lookup(const struct hit *hit)
 	return hit->via == VIA_DNS && hit->verdict == VERDICT_ALLOW;
 }
 
-/* Who was told that there is no such name goes to an address it knows. */
+/* Who was told that there is no such name goes to an address it knows.  What is over a
+ * limit is each for itself, and what has no name stands for many. */
 static bool
 follows_lookup(const struct domain *d, const struct hit *hit, const char *guest_name)
 {
-	return d->last_lookup && d->last_verdict == VERDICT_DENY && hit->via != VIA_DNS &&
+	return hit->name[0] != '\0' && hit->reason != REASON_LIMIT && hit->folded == 0 &&
+	    d->last_lookup && d->last_verdict == VERDICT_DENY && hit->via != VIA_DNS &&
 	    hit->verdict == VERDICT_DENY && hit->reason == d->last_reason &&
 	    hit->time < d->last + attempt_gap && strcmp(d->last_guest, guest_name) == 0;
 }

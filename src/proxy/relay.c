@@ -278,7 +278,9 @@ relay_way(struct session *s, struct conn *from, struct conn *to, bool *again)
 		io = relay_flush(s, from, to);
 		if (io != IO_DONE || !retry_reads(s, from))
 			break;
-		if (from->eof && from->in != NULL) {
+		/* A server that ended without an answer gives none any more. */
+		if (from->eof && (from->in != NULL ||
+		    (from == &s->upstream && s->gate == GATE_ANSWER))) {
 			retry_ended(s, from);
 			if (s->state != SESSION_RELAY)
 				return true;

@@ -53,8 +53,8 @@ gate_open(struct session *s)
 	}
 }
 
-/* Records that may stand before the second hello: change_cipher_spec, and early data that
- * the server passes over.  False: one of them is not whole yet. */
+/* Records that may stand before the second hello, or in its place: change_cipher_spec, an
+ * alert, and early data that the server passes over.  False: one is not whole yet. */
 static bool
 skip_records(struct buf *b)
 {
@@ -62,7 +62,8 @@ skip_records(struct buf *b)
 		const uint8_t *at = b->data + b->pass;
 		const uint32_t size = TLS_RECORD_HEADER + ((uint32_t)at[3] << 8 | at[4]);
 
-		if (at[0] != TLS_RECORD_CHANGE_CIPHER && at[0] != TLS_RECORD_DATA)
+		if (at[0] != TLS_RECORD_CHANGE_CIPHER && at[0] != TLS_RECORD_ALERT &&
+		    at[0] != TLS_RECORD_DATA)
 			return true;
 		if (b->end - b->pass < size)
 			return false;
@@ -98,8 +99,12 @@ look_at_hello(struct session *s)
 {
 	struct tls_hello hello;
 
-	if (s->client.in != NULL && skip_records(s->client.in) && read_hello(s, &hello))
+	if (s->client.in == NULL)
+		return;
+	if (skip_records(s->client.in) && read_hello(s, &hello))
 		gate_open(s);
+	else if (s->client.in != NULL && s->client.in->pass > s->client.in->start)
+		session_queue(s);	/* what was skipped goes on */
 }
 
 /* True once it shows that the guest begins with TLS. */
@@ -199,12 +204,15 @@ retry_look(struct session *s, struct conn *from)
 void
 retry_ended(struct session *s, const struct conn *from)
 {
-	if (from == &s->client && (s->gate == GATE_HELLO || retry_awaits_hello(s))) {
+	/* Without a byte of a second hello it is an end like any. */
+	if (from == &s->client && ((s->gate == GATE_HELLO && from->in->pass < from->in->end) ||
+	    retry_awaits_hello(s))) {
 		request_refuse_hello(s, REASON_MALFORMED, "an end in the middle of its hello");
 	} else if (from == &s->client) {
 		gate_open(s);
 	} else {
-		s->upstream.in->pass = s->upstream.in->end;
+		if (s->upstream.in != NULL)
+			s->upstream.in->pass = s->upstream.in->end;
 		gate_open(s);
 	}
 }

@@ -348,12 +348,28 @@ scan_records(struct tls_scan *scan, const uint8_t *b, size_t len, size_t max, en
 	return PARSE_DONE;
 }
 
+/* A hello in SSLv2's form (RFC 5246 appendix E.2), which some servers still take:
+ * two bytes of length, 1, and the version. */
+static enum parse
+sslv2_begins(const uint8_t *b, size_t len)
+{
+	static const uint8_t client_hello = 1, version_max = 3;
+
+	if (len > 2 && b[2] != client_hello)
+		return PARSE_REFUSE;
+	if (len > 3 && b[3] != version_max && b[3] != 0)
+		return PARSE_REFUSE;
+	return len > 3 ? PARSE_DONE : PARSE_MORE;
+}
+
 enum parse
 tls_begins(const uint8_t *b, size_t len)
 {
 	const bool is_record = len == 0 || (b[0] >= TLS_RECORD_CHANGE_CIPHER &&
 	    b[0] <= TLS_RECORD_HANDSHAKE);
 
+	if (len > 0 && (b[0] & 0x80) != 0)
+		return sslv2_begins(b, len);
 	if (!is_record || (len > 1 && b[1] > VERSION_MAJOR_MAX))
 		return PARSE_REFUSE;
 	if (len < TLS_RECORD_HEADER)

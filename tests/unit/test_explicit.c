@@ -399,7 +399,7 @@ what_is_not_tls_reaches_a_listed_port_at_once(void **state)
 		const char	*what;
 		size_t		 len;
 	} cases[] = {
-		{ "S", 1 }, { "\x16\x20", 2 }, { "\x80\x2e\x01", 3 },
+		{ "S", 1 }, { "\x16\x20", 2 }, { "\x80\x2e\x04", 3 },
 		/* Lengths in little endian, as MongoDB's. */
 		{ "\x16\x01\0\0\x01\0\0\0\0\0\0\0\xd4\x07", 14 },
 		{ "\x16\x03\0\0\x01\0\0\0\0\0\0\0\xd4\x07", 14 },

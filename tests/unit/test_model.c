@@ -146,10 +146,22 @@ a_refused_connection_after_its_refused_look_up_is_the_same_attempt(void **state)
 	h.time = lookup.time + 11000000;
 	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
 	assert_int_equal(model_find_domain(m, "refused.example")->denied, 6);
+	/* What stands for many does not follow, nor what is over a limit. */
+	model_hit(m, &lookup, 1, "agent-1");
+	h.time = lookup.time + 1000000;
+	h.folded = 5;
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
+	assert_int_equal(model_find_domain(m, "refused.example")->denied, 6 + 1 + 6);
+	lookup.reason = h.reason = REASON_LIMIT;
+	h.folded = 0;
+	model_hit(m, &lookup, 1, "agent-1");
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), 0);
+	lookup.reason = h.reason = REASON_NOT_LISTED;
+	h.time = lookup.time + 11000000;
 	/* And some that were only counted count. */
 	h.folded = 9;
 	model_hit(m, &h, 1, "agent-1");
-	assert_int_equal(model_find_domain(m, "refused.example")->denied, 16);
+	assert_int_equal(model_find_domain(m, "refused.example")->denied, 25);
 }
 
 /* One guest asks for as many names as it likes: another's stay. */

@@ -279,6 +279,51 @@ either_may_leave_before_the_answer(void **state)
 	rig_until(r, r->proxy->nopen == 0);
 }
 
+/* The server's end is all that there will be of an answer: what waited for one waits no
+ * more, and the connection is over at once. */
+static void
+a_server_that_ends_without_a_word_is_not_waited_for(void **state)
+{
+	struct rig *r = *state;
+	int guest, origin = open_first(r, &guest);
+
+	rig_send(r, guest, change_cipher, sizeof(change_cipher) - 1);
+	for (int i = 0; i < 10; i++)
+		rig_turn(r);
+	close(origin);
+	close(guest);
+	for (int i = 0; i < 100 && r->proxy->nopen != 0; i++)
+		rig_turn(r);
+	assert_int_equal(r->proxy->nopen, 0);
+}
+
+/* Who does not like what it was asked for says so, or leaves: neither is a hello. */
+static void
+an_alert_or_an_end_in_place_of_a_second_hello_passes(void **state)
+{
+	struct rig *r = *state;
+	bool reset;
+
+	for (int says = 0; says < 2; says++) {
+		int guest, origin = open_first(r, &guest);
+		const unsigned hits = r->nhits;
+
+		rig_send(r, origin, retry, sizeof(retry) - 1);
+		hear(r, guest, retry, sizeof(retry) - 1);
+		if (says) {
+			rig_send(r, guest, warning, sizeof(warning) - 1);
+			hear(r, origin, warning, sizeof(warning) - 1);
+		}
+		shutdown(guest, SHUT_WR);
+		assert_int_equal(rig_read_all(r, origin, got, sizeof(got), &reset), 0);
+		assert_false(reset);
+		close(origin);
+		close(guest);
+		rig_until(r, r->proxy->nopen == 0);
+		assert_int_equal(r->nhits, hits);
+	}
+}
+
 #define rig_test(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
@@ -292,6 +337,8 @@ main(void)
 		rig_test(a_second_hello_that_is_none_is_refused),
 		rig_test(nothing_waits_where_the_hello_is_an_older_one),
 		rig_test(either_may_leave_before_the_answer),
+		rig_test(a_server_that_ends_without_a_word_is_not_waited_for),
+		rig_test(an_alert_or_an_end_in_place_of_a_second_hello_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -313,6 +313,11 @@ the_beginning_tells_tls_from_what_is_not(void **state)
 		{ "\x16\x10", 2, PARSE_REFUSE },
 		{ "\x17\x03\x03\x00\x01\x01", 6, PARSE_REFUSE },
 		{ "\x13", 1, PARSE_REFUSE },
+		{ "\x80\x2e\x01\x03", 4, PARSE_DONE },		/* a hello in SSLv2's form */
+		{ "\x80\x2e\x01\x00\x02", 5, PARSE_DONE },	/* and one of its own */
+		{ "\x80\x2e\x01", 3, PARSE_MORE },
+		{ "\x80\x2e\x04", 3, PARSE_REFUSE },
+		{ "\x81\x00\x01\x44", 4, PARSE_REFUSE },
 		{ "S", 1, PARSE_REFUSE },
 	};
 
