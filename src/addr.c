@@ -113,16 +113,30 @@ addr_is_link_local6(const struct addr *a)
 	return a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
+/* How many bytes there are of a mask, which some systems cut short behind its last
+ * that is not 0. */
+static size_t
+mask_len(const struct sockaddr *mask, size_t all)
+{
+#ifdef HAVE_STRUCT_SOCKADDR_SA_LEN
+	return mask->sa_len < all ? mask->sa_len : all;
+#else
+	(void)mask;
+	return all;
+#endif
+}
+
 unsigned
 addr_mask(struct addr *a, const struct sockaddr *mask)
 {
 	const size_t at = a->family == 4 ? offsetof(struct sockaddr_in, sin_addr) :
 	    offsetof(struct sockaddr_in6, sin6_addr);
-	const uint8_t *p = (const uint8_t *)mask + at;
 	const unsigned width = a->family == 4 ? 32 : 128;
+	const size_t len = mask_len(mask, at + width / 8);
+	const uint8_t *p = (const uint8_t *)mask;
 	unsigned bits = 0;
 
-	while (bits < width && (p[bits / 8] & 0x80 >> bits % 8) != 0)
+	while (bits < width && at + bits / 8 < len && (p[at + bits / 8] & 0x80 >> bits % 8) != 0)
 		bits++;
 	for (unsigned i = bits; i < width; i++)
 		a->bytes[i / 8] &= ~(0x80 >> i % 8);

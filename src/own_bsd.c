@@ -120,24 +120,15 @@ own_has(const struct own *o, const struct addr *a)
 static bool
 is_within(const struct addr *a, const struct ifaddrs *i)
 {
-	struct addr net, mask;
+	struct addr net;
 	uint16_t port;
+	unsigned bits;
 
 	if (i->ifa_addr == NULL || i->ifa_netmask == NULL ||
-	    !addr_from_sockaddr(&net, &port, i->ifa_addr) || net.family != a->family)
+	    !addr_from_sockaddr(&net, &port, i->ifa_addr))
 		return false;
-	/* A netmask may come without its family. */
-	memset(&mask, 0, sizeof(mask));
-	if (net.family == 4)
-		memcpy(mask.bytes, &((const struct sockaddr_in *)(const void *)i->ifa_netmask)->sin_addr, 4);
-	else
-		memcpy(mask.bytes, &((const struct sockaddr_in6 *)(const void *)i->ifa_netmask)->sin6_addr,
-		    16);
-	for (int k = 0; k < (net.family == 4 ? 4 : 16); k++) {
-		if (((a->bytes[k] ^ net.bytes[k]) & mask.bytes[k]) != 0)
-			return false;
-	}
-	return true;
+	bits = addr_mask(&net, i->ifa_netmask);
+	return addr_in_prefix(a, &net, bits);
 }
 
 bool

@@ -47,8 +47,8 @@ bool		 libvirt_parse(const char *, size_t len, int64_t now, struct sighting *, s
 void		 bootpd_leases_parse(const char *, size_t len, int64_t now, struct sighting *, size_t *n,
 		    size_t max);
 /* The arguments of a QEMU process, one guest. False if they are not those of one.
- * is_card tells of a PCI address (digits, letters, ":" and ".") whether it is a network
- * card; NULL: this system gives none away. */
+ * is_card tells of a device, whatever stands there for its PCI address or its path below
+ * /sys, whether it is a network card; NULL: this system gives none away. */
 bool		 qemu_args_parse(const char *const *argv, size_t argc,
 		    bool (*is_card)(const char *pci), struct sighting *, size_t *n, size_t max);
 

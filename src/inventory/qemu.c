@@ -19,6 +19,7 @@
 
 #include "inventory/guest_row.h"
 #include "inventory/provider.h"
+#include "text.h"
 #include "xmalloc.h"
 
 enum { ID_SIZE = 64, VALUE_SIZE = 256, VM_NICS = GUEST_NICS + 1 };
@@ -29,6 +30,7 @@ struct nic {
 	uint8_t		mac[6];
 	enum nic_mode	mode;
 	char		source[GH_IFNAME_SIZE], link[GH_IFNAME_SIZE];
+	bool		is_card;	/* of the host, given to it */
 };
 
 struct vm {
@@ -148,7 +150,7 @@ backend_take(struct vm *vm, const char *text)
 static void
 card_take(struct vm *vm, const char *text, bool (*is_card)(const char *))
 {
-	char model[ID_SIZE], host[VALUE_SIZE], path[VALUE_SIZE], *slash;
+	char model[ID_SIZE], host[VALUE_SIZE], *slash;
 
 	if (!get(text, "driver", "driver", model, sizeof(model)) &&
 	    !get(text, NULL, "driver", model, sizeof(model)))
@@ -156,18 +158,16 @@ card_take(struct vm *vm, const char *text, bool (*is_card)(const char *))
 	if (strncmp(model, "vfio-pci", strlen("vfio-pci")) != 0 || vm->n == VM_NICS)
 		return;
 	if (!get(text, "host", "host", host, sizeof(host))) {
-		if (!get(text, "sysfsdev", "sysfsdev", path, sizeof(path)))
+		if (!get(text, "sysfsdev", "sysfsdev", host, sizeof(host)))
 			return;
-		slash = strrchr(path, '/');
-		copy_string(host, slash != NULL ? slash + 1 : path, sizeof(host));
 	}
-	/* What is no address may be anything. */
-	if (host[strspn(host, "0123456789abcdefABCDEF:.")] != '\0')
-		host[0] = '\0';
-	else if (!is_card(host))
+	if (!is_card(host))
 		return;
-	vm->nics[vm->n] = (struct nic){ .mode = NIC_LAN };
-	copy_string(vm->nics[vm->n++].source, host, GH_IFNAME_SIZE);
+	slash = strrchr(host, '/');
+	vm->nics[vm->n] = (struct nic){ .mode = NIC_LAN, .is_card = true };
+	text_escape(vm->nics[vm->n].source, GH_IFNAME_SIZE, slash != NULL ? slash + 1 : host,
+	    strlen(slash != NULL ? slash + 1 : host));
+	vm->n++;
 }
 
 static void
@@ -207,6 +207,9 @@ static void
 macs_settle(struct vm *vm)
 {
 	for (size_t i = 0; i < vm->n; i++) {
+		/* Its hardware address is its own. */
+		if (vm->nics[i].is_card)
+			continue;
 		for (size_t k = 0; k < vm->ndevices && !vm->nics[i].has_mac; k++) {
 			const struct nic *dev = &vm->devices[k];
 

@@ -20,13 +20,26 @@ struct look {
 static bool
 is_card(const char *pci)
 {
-	char path[128], class[16] = "";
-	FILE *f;
+	unsigned domain = 0, bus, device, function;
+	char path[512], class[16] = "";
+	FILE *f = NULL;
 
-	/* QEMU takes addresses without their domain. */
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%s/class", strlen(pci) > 7 ? "" : "0000:",
-	    pci);
-	if ((f = fopen(path, "re")) == NULL)
+	/* QEMU takes addresses without their domain, and without zeros in front. */
+	if (strncmp(pci, "/sys/", 5) == 0)
+		snprintf(path, sizeof(path), "%s/class", pci);
+	else if (sscanf(pci, "%x:%x:%x.%x", &domain, &bus, &device, &function) == 4 ||
+	    (domain = 0, sscanf(pci, "%x:%x.%x", &bus, &device, &function)) == 3)
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%04x:%02x:%02x.%x/class", domain, bus,
+		    device, function);
+	else
+		return true;
+	f = fopen(path, "re");
+	/* A part of a device (mdev) is what the device is. */
+	if (f == NULL && strncmp(pci, "/sys/", 5) == 0) {
+		snprintf(path, sizeof(path), "%s/../class", pci);
+		f = fopen(path, "re");
+	}
+	if (f == NULL)
 		return true;
 	if (fgets(class, sizeof(class), f) == NULL)
 		class[0] = '\0';

@@ -221,7 +221,13 @@ a_network_card_that_qemu_has_for_itself_is_a_nic(void **state)
 	assert_true(rows[0].mode == NIC_LAN && rows[1].mode == NIC_LAN && rows[2].mode == NIC_LAN);
 	assert_string_equal(rows[0].source, "0000:01:00.0");
 	assert_string_equal(rows[1].source, "0000:02:00.0");
-	assert_string_equal(rows[2].source, "");
+	assert_string_equal(rows[2].source, "\\x1b[2J0");
+	/* Another one's hardware address is not its own. */
+	QEMU("kvm", "-net", "nic,macaddr=52:54:00:00:00:09", "-net", "user", "-device",
+	    "vfio-pci,host=1:00.0");
+	assert_int_equal(nrows, 2);
+	for (size_t i = 0; i < nrows; i++)
+		assert_int_equal(rows[i].has_mac, rows[i].mode == NIC_USER);
 }
 
 static const struct conf_provider own = { .name = "own", .command = { 1, { "/own" } },
