@@ -7,6 +7,7 @@
 #include "views.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -553,6 +554,19 @@ drops_key(struct engine *e, const void *row, int key, struct sort_row *s)
 	}
 }
 
+/* Where it was going, as a console shows it: "tcp 203.0.113.9:22". */
+static bool
+target_matches(const struct drop *d, const char *filter)
+{
+	char addr[ADDR_TEXT_SIZE], word[DROP_WORD_SIZE], text[sizeof(addr) + sizeof(word) + 16];
+
+	if ((d->flags & DROP_PORTS) == 0)
+		return false;
+	snprintf(text, sizeof(text), d->dst.family == 6 ? "%s [%s]:%u" : "%s %s:%u",
+	    drop_proto(d, word), addr_format(&d->dst, addr), (unsigned)d->dport);
+	return contains(text, filter);
+}
+
 static bool
 drops_match(struct engine *e, const void *row, const char *filter)
 {
@@ -565,7 +579,7 @@ drops_match(struct engine *e, const void *row, const char *filter)
 	    contains(drop_proto(&r->drop, word), filter) ||
 	    contains(drop_service(&r->drop, word), filter) ||
 	    contains(r->drop.in, filter) || contains(r->drop.out, filter) ||
-	    contains(drop_note(&r->drop, note), filter);
+	    target_matches(&r->drop, filter) || contains(drop_note(&r->drop, note), filter);
 }
 
 /* The entry that would let it through; null: rules refuse it whatever is listed, as

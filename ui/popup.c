@@ -161,8 +161,9 @@ popup_draw(struct console *c)
 		    line->text, chosen || p->items > 0 ? CUT_NAME : CUT_END);
 	}
 	if (p->total > p->shown)
-		snprintf(text, sizeof(text), " %zu-%zu of %zu  PgDn for more, q closes ", p->top + 1,
-		    p->top + p->shown, p->total);
+		snprintf(text, sizeof(text), " %zu-%zu of %zu  %s, q closes ", p->top + 1,
+		    p->top + p->shown, p->total, p->top + p->shown < p->total ? "PgDn for more" :
+		    "PgUp for the start");
 	else
 		snprintf(text, sizeof(text), "%s", p->items > 0 ? " enter chooses, esc leaves "
 		    : " q closes ");
