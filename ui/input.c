@@ -45,7 +45,12 @@ input_key(struct console *c, const struct input *in)
 	bool mouse = in->key >= UI_KEY_CLICK && in->key <= UI_KEY_WHEEL_DOWN;
 
 	console_read(c);
-	if (c->prompt.kind != PROMPT_NONE) {
+	/* What cannot be seen is not answered; leaving is the one key. */
+	if (c->layout.too_small && in->key != 'q')
+		return;
+	if (c->layout.too_small)
+		keys_run(c, in->key);
+	else if (c->prompt.kind != PROMPT_NONE) {
 		if (!mouse)
 			prompt_key(c, in->key);
 	} else if (c->popup.open)
