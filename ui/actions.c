@@ -130,8 +130,8 @@ action_allow(struct console *c)
 		draw_clean(target, sizeof(target), cell_string(row, "name"));
 	else if (row != NULL && v->pane == &pane_allowlist)
 		draw_clean(target, sizeof(target), cell_string(row, "text"));
-	else if (row != NULL && v->pane == &pane_blocked && cell_number(row, "dport") > 0)
-		cell_target(row, target, sizeof(target));
+	else if (row != NULL && v->pane == &pane_blocked)
+		draw_clean(target, sizeof(target), cell_string(row, "entry"));
 	allow_prompt(c, target);
 }
 
