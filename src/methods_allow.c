@@ -98,6 +98,19 @@ nobody_warning(const struct engine *e, const struct allow_entry *entry)
 	    entry->vm);
 }
 
+/* What an entry alone does not open. */
+static char *
+own_warning(const struct engine *e, const struct allow_entry *entry)
+{
+	const unsigned all = entry->prefix.family == 4 ? 32 : 128;
+
+	if (entry->kind != ALLOW_PREFIX || entry->deny || entry->prefix_bits != all ||
+	    !reach_is_barred(&e->reach, &entry->prefix))
+		return NULL;
+	return xstrdup("that is this host, or a guest of its own, to which no entry opens the way: "
+	    "the proxy goes there if \"reach\" in [proxy] lists the address");
+}
+
 static json_t *
 entry_json(const struct engine *e, const struct allowlist *list, const struct allow_entry *entry)
 {
@@ -106,6 +119,8 @@ entry_json(const struct engine *e, const struct allowlist *list, const struct al
 
 	if (warning == NULL)
 		warning = nobody_warning(e, entry);
+	if (warning == NULL)
+		warning = own_warning(e, entry);
 
 	json_t *j = json_pack("{s:I, s:I, s:o, s:o, s:s, s:o, s:o}", "id", (json_int_t)entry->id,
 	    "line", (json_int_t)entry->line, "text", json_plain(text), "explain",

@@ -29,7 +29,7 @@ static const struct {
 	[REASON_IP_LITERAL] = { "ip-literal", "An address was asked for instead of a name." },
 	[REASON_PORT] = { "port", "The name is listed, but not for this port." },
 	[REASON_PRIVATE_ADDRESS] = { "private-address",
-	    "The name leads to an address that is not on the internet." },
+	    "It is, or leads to, an address that is not the internet's; [proxy] reach opens such." },
 	[REASON_UNRESOLVABLE] = { "unresolvable", "The name has no address, or none that answers." },
 	[REASON_UPSTREAM] = { "upstream",
 	    "The upstream proxy did not let it through, or did not answer." },

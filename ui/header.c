@@ -168,7 +168,7 @@ add_absence(struct pieces *ps, const struct header *h)
 	add(ps, 1, INK_BADGE_BAD, " NO DAEMON ");
 	if (h->status != NULL) {
 		firewall_word(firewall, word, sizeof(word));
-		add(ps, 2, INK_BAD, "%s when last heard, unverified since", word);
+		add(ps, 2, INK_BAD, "%s when last heard, not verified now", word);
 	}
 	add(ps, 3, INK_HEADER, "trying again");
 	if (h->cause != NULL) {

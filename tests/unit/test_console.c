@@ -296,7 +296,7 @@ a_dead_connection_is_never_shown_as_enforcing(void **state)
 
 	assert_null(strstr(text, "proxy UP"));
 	assert_null(strstr(text, "verified 2s"));
-	assert_non_null(strstr(text, "FILTERED when last heard, unverified since"));
+	assert_non_null(strstr(text, "FILTERED when last heard, not verified now"));
 	assert_non_null(strstr(text, "nobody listens"));
 	free(text);
 }
