@@ -23,22 +23,36 @@ is_covered(const struct guard_host *h, const char *place)
 	return (h->covers != NULL ? h->covers : conf_names_fit)(&h->conf->bridges, place);
 }
 
-/* The interface behind whose addresses one of the guest's is, of those that our rules
- * cover or of the others; or "".  An address that this host has itself is one of some
- * network inside the guest that has the same numbers. */
+/* The interface with the longest prefix that has the address in it, or NULL.  An address
+ * that this host has itself is one of some network inside the guest that has the same
+ * numbers. */
+static const struct guard_place *
+place_of_addr(const struct guard_host *h, const struct addr *a)
+{
+	const struct guard_place *best = NULL;
+
+	for (size_t i = 0; i < h->nplaces; i++) {
+		const struct guard_place *p = &h->places[i];
+
+		if (addr_compare(a, &p->addr) == 0)
+			return NULL;
+		if (p->addr.family == a->family && p->bits > 0 && addr_in_prefix(a, &p->addr, p->bits) &&
+		    (best == NULL || p->bits > best->bits))
+			best = p;
+	}
+	return best;
+}
+
+/* The interface behind which one of the guest's addresses is, of those that our rules
+ * cover or of the others; or "". */
 static const char *
 place_of_addrs(const struct guard_host *h, const struct guest *g, bool covered)
 {
-	for (uint32_t a = 0; a < g->naddrs; a++) {
-		for (size_t i = 0; i < h->nplaces; i++) {
-			const struct guard_place *p = &h->places[i];
+	for (uint32_t i = 0; i < g->naddrs; i++) {
+		const struct guard_place *p = place_of_addr(h, &g->addrs[i]);
 
-			if (p->addr.family == g->addrs[a].family && p->bits > 0 &&
-			    addr_compare(&g->addrs[a], &p->addr) != 0 &&
-			    addr_in_prefix(&g->addrs[a], &p->addr, p->bits) &&
-			    is_covered(h, p->name) == covered)
-				return p->name;
-		}
+		if (p != NULL && is_covered(h, p->name) == covered)
+			return p->name;
 	}
 	return "";
 }
@@ -50,21 +64,21 @@ heard_counts(const struct guest_nic *nic)
 	return nic->heard && nic->mode != NIC_LAN;
 }
 
-/* What its end on this host, or the port that it was heard at, belongs to now. */
+/* What an interface of this host belongs to now. */
 static bool
-place_of_link(const struct guard_host *h, const struct guest_nic *nic, char buf[GH_IFNAME_SIZE])
+place_of_port(const struct guard_host *h, const char *port, char buf[GH_IFNAME_SIZE])
 {
-	const char *link = nic->link[0] != '\0' ? nic->link : heard_counts(nic) ? nic->port : "";
-
-	return link[0] != '\0' && h->master != NULL && h->master(link, buf);
+	return port[0] != '\0' && h->master != NULL && h->master(port, buf);
 }
 
 /*
- * Where a NIC is, "" if that is not known.  What the kernel says comes first, then what
- * its manager does: that it was heard behind a bridge is a guest's word, which can send
- * frames with the hardware address of another NIC.  Addresses are the guest's word too,
- * so of a guest's only NIC one on an interface that no rule covers counts against it,
- * and one behind a guarded bridge for it only where its manager says that it is bridged.
+ * Where a NIC is, "" if that is not known.  What the kernel says of its end on this host
+ * comes first.  Where it was heard is less: of a guest whose only NIC is known by that
+ * alone, an address on an interface that no rule covers says that it has another.  Then
+ * what the kernel says of the port that it was heard at, and what its manager says: that
+ * it was heard behind a bridge is a guest's word, which can send frames with the hardware
+ * address of another NIC.  Addresses are the guest's word too, so one behind a guarded
+ * bridge counts for it only where its manager says that it is bridged.
  */
 static const char *
 place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
@@ -72,10 +86,12 @@ place_of(const struct guard_host *h, const struct guest *g, const struct guest_n
 {
 	const char *other;
 
-	if (place_of_link(h, nic, buf))
+	if (place_of_port(h, nic->link, buf))
 		return buf;
 	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false)) != '\0')
 		return other;
+	if (nic->link[0] == '\0' && heard_counts(nic) && place_of_port(h, nic->port, buf))
+		return buf;
 	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
 		return nic->source;
 	if (heard_counts(nic))

@@ -655,6 +655,29 @@ each_nic_is_judged_by_where_it_is(void **state)
 	    "mpqemubr0", "");
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0" }, "10.8.0.1", "guarded",
 	    "virbr0", "");
+	/* Of one that is known by its port alone it says that there is another NIC. */
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0" }, "10.8.0.77",
+	    "leaking", "mpqemubr0", "");
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0",
+	    .link = "vnet0" }, "10.8.0.77", "guarded", "virbr0", "");
+}
+
+/* As where a VPN has all of 10.0.0.0/8. */
+static void
+an_address_is_where_the_longest_prefix_has_it(void **state)
+{
+	struct guard_place two[] = { { .name = "tun0", .bits = 8 }, { .name = "virbr0", .bits = 24 } };
+	struct guard_host host = { &conf, two, 2, master_of };
+	struct guest g = { .state = GUEST_RUNNING, .nnics = 1, .naddrs = 1 };
+
+	assert_true(addr_parse("10.1.0.1", &two[0].addr) && addr_parse("10.9.0.1", &two[1].addr));
+	g.nics[0] = (struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0" };
+	assert_true(addr_parse("10.9.0.77", &g.addrs[0]));
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_GUARDED);
+	assert_true(addr_parse("10.7.0.77", &g.addrs[0]));
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_LEAKING);
 }
 
 static void
@@ -981,6 +1004,7 @@ main(void)
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
 		TEST(a_bridge_that_is_named_but_not_covered_guards_nobody),
+		TEST(an_address_is_where_the_longest_prefix_has_it),
 		TEST(each_nic_is_judged_by_where_it_is),
 		TEST(a_process_of_a_guarded_user_is_guarded),
 		TEST(the_worst_nic_counts),
