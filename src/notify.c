@@ -23,7 +23,11 @@
 /* Messages that priv has and not answered for: it keeps eight.  Drops may be some of them. */
 enum { UNDER_WAY_MAX = 7, UNDER_WAY_DROPS = 2 };
 
-enum { TOPICS_MAX = 64, DROP_TOPICS_MAX = 32, KEY_SIZE = GH_GUEST_SIZE + GH_LABEL_SIZE + 16, DROPS_A_MINUTE = 10 };
+enum { TOPICS_MAX = 64, DROP_TOPICS_MAX = 32, KEY_SIZE = GH_GUEST_SIZE + GH_LABEL_SIZE + 16 };
+
+/* Messages of drops in a minute: in all; of one guest, which leaves some to the others; and in
+ * all if it is the first of its guest. */
+enum { DROPS_A_MINUTE = 10, DROPS_OF_GUEST = 5, DROPS_FIRST = 30 };
 
 static const uint64_t gather = 2 * 1000000ull;
 static const uint64_t minute = 60 * 1000000ull;
@@ -34,6 +38,7 @@ struct topic {
 	bool		is_drop;
 	uint64_t	due;		/* mono: when what waits may be told, 0: nothing waits */
 	uint64_t	told;		/* mono: latest message, 0: never */
+	uint64_t	sent;		/* the same, but for what was held */
 	uint64_t	count;		/* packets that wait */
 	bool		over;		/* of an alert that waits */
 	char		state[8];	/* what was told of an alert: "alert", "over" */
@@ -132,13 +137,21 @@ topic_send(struct engine *e, const struct topic *t)
 }
 
 static bool
-may_tell_drops(struct notifier *n, uint64_t now)
+may_tell_drops(struct notifier *n, const struct topic *t, uint64_t now)
 {
+	unsigned own = 0;
+
 	if (n->minute == 0 || now - n->minute >= minute) {
 		n->minute = now;
 		n->drops = 0;
 	}
-	return n->drops++ < DROPS_A_MINUTE;
+	for (size_t i = 0; i < n->n; i++)
+		own += n->topics[i].is_drop && n->topics[i].sent >= n->minute &&
+		    strcmp(n->topics[i].guest, t->guest) == 0;
+	if (own >= DROPS_OF_GUEST || n->drops >= (own == 0 ? DROPS_FIRST : DROPS_A_MINUTE))
+		return false;
+	n->drops++;
+	return true;
 }
 
 static void
@@ -155,10 +168,12 @@ topic_tell(struct engine *e, struct topic *t, uint64_t now)
 		t->due = 0;
 		return;
 	}
-	if (t->is_drop && !may_tell_drops(e->notifier, now))
+	if (t->is_drop && !may_tell_drops(e->notifier, t, now))
 		e->notifier->held++;
 	else if (!topic_send(e, t))
 		return;
+	else
+		t->sent = now;
 	t->due = 0;
 	copy_string(t->state, state, sizeof(t->state));
 	t->told = now;

@@ -378,17 +378,20 @@ inventory_by_mac(const struct inventory *inv, const uint8_t mac[6])
 	return n != NULL ? &n->g : NULL;
 }
 
-/* Whether the guest has a NIC at that port, and whether that has the mac. */
+/* Whether the guest has a NIC at that port, whether that has the mac, and whether its
+ * manager or the kernel says that the port is its own: where else it was heard may be
+ * the word of another guest, in its name. */
 static bool
-is_at_port(const struct guest *g, const char *port, const uint8_t *mac, bool *same)
+is_at_port(const struct guest *g, const char *port, const uint8_t *mac, bool *same, bool *own)
 {
 	bool at = false;
 
-	*same = false;
+	*same = *own = false;
 	for (uint32_t i = 0; i < g->nnics; i++) {
 		const struct guest_nic *nic = &g->nics[i];
 
-		if (strcmp(nic->port, port) != 0)
+		*own |= strcmp(nic->link, port) == 0;
+		if (strcmp(nic->link[0] != '\0' ? nic->link : nic->port, port) != 0)
 			continue;
 		at = true;
 		*same |= mac != NULL && nic->has_mac && memcmp(nic->mac, mac, sizeof(nic->mac)) == 0;
@@ -399,26 +402,28 @@ is_at_port(const struct guest *g, const char *port, const uint8_t *mac, bool *sa
 const struct guest *
 inventory_by_port(const struct inventory *inv, const char *port, const uint8_t *mac)
 {
-	const struct guest *running = NULL;
+	const struct guest *running = NULL, *alike = NULL;
 	unsigned n = 0;
-	bool same;
+	bool same, own;
 
 	if (*port == '\0')
 		return NULL;
 	for (size_t i = 0; i < inv->join.n; i++) {
 		const struct guest *g = &inv->join.nodes[i]->g;
 
-		if (!is_at_port(g, port, mac, &same))
+		if (!is_at_port(g, port, mac, &same, &own))
 			continue;
-		if (same)
+		if (own && g->state == GUEST_RUNNING)
 			return g;
+		if (same && alike == NULL)
+			alike = g;
 		/* A stopped one may have left its port to another. */
 		if (g->state != GUEST_STOPPED) {
 			running = g;
 			n++;
 		}
 	}
-	return n == 1 ? running : NULL;
+	return alike != NULL ? alike : n == 1 ? running : NULL;
 }
 
 const struct guest *

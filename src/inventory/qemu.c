@@ -221,6 +221,41 @@ macs_settle(struct vm *vm)
 	}
 }
 
+/* "-nic" makes a NIC by itself, "-netdev" only one half of it. */
+static bool
+has_device(const struct vm *vm, const struct nic *nic)
+{
+	if (nic->id[0] == '\0')
+		return true;
+	for (size_t k = 0; k < vm->ndevices; k++) {
+		if (strcmp(vm->devices[k].id, nic->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The one that QEMU gives where none is said, counted up by NIC.  Behind a bridge alone,
+ * where it tells guests apart: with user-mode networking all have the same. */
+static void
+macs_default(struct vm *vm)
+{
+	static const uint8_t first[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < vm->n; i++) {
+		struct nic *nic = &vm->nics[i];
+
+		if (nic->has_mac || nic->is_card || !has_device(vm, nic))
+			continue;
+		if (nic->mode == NIC_BRIDGE) {
+			memcpy(nic->mac, first, sizeof(first));
+			nic->mac[5] = (uint8_t)(first[5] + n);
+			nic->has_mac = true;
+		}
+		n++;
+	}
+}
+
 static void
 name_take(struct vm *vm, const char *text)
 {
@@ -288,5 +323,6 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 	if (!vm.told)
 		backend_take(&vm, "user");
 	macs_settle(&vm);
+	macs_default(&vm);
 	return vm_put(&vm, list, n, max);
 }

@@ -195,6 +195,18 @@ qemu_as_libvirt_starts_it(void **state)
 	assert_false(rows[2].has_mac);
 }
 
+/* As in the README, where nobody says a hardware address. */
+static void
+qemu_gives_a_bridged_nic_its_own_hardware_address(void **state)
+{
+	QEMU("qemu-system-x86_64", "-name", "agent", "-nic", "user", "-nic", "bridge,br=virbr10,model=virtio");
+	assert_int_equal(nrows, 2);
+	assert_false(rows[0].has_mac);
+	assert_true(rows[1].has_mac && memcmp(rows[1].mac, (uint8_t[6]){ 0x52, 0x54, 0, 0x12, 0x34, 0x57 }, 6) == 0);
+	QEMU("qemu-system-x86_64", "-netdev", "bridge,id=n1,br=br7", "-device", "e1000,netdev=n1");
+	assert_int_equal(rows[0].mac[5], 0x56);
+}
+
 static void
 what_is_no_qemu_is_none(void **state)
 {
@@ -295,6 +307,7 @@ main(void)
 		cmocka_unit_test_setup(qemu_says_how_its_nics_get_out, setup),
 		cmocka_unit_test_setup(qemu_without_a_word_has_a_user_nic, setup),
 		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),
+		cmocka_unit_test_setup(qemu_gives_a_bridged_nic_its_own_hardware_address, setup),
 		cmocka_unit_test_setup(what_is_no_qemu_is_none, setup),
 		cmocka_unit_test_setup(a_network_card_that_qemu_has_for_itself_is_a_nic, setup),
 		cmocka_unit_test_setup(an_operators_own_provider_is_read_by_field_paths, setup),
