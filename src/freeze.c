@@ -199,6 +199,13 @@ freeze_done(struct engine *e, struct fw_pending *p, const char *cause)
 	freeze_finish(e, p->arg, cause);
 }
 
+/* Nothing in it that a rule could tell a guest by.  To priv that means every guest. */
+static bool
+is_untold(const struct fw_guest *by)
+{
+	return !by->has_mac && by->naddrs == 0 && by->port[0] == '\0';
+}
+
 /* priv lets what it is told replace what it knew of the same guest, and takes
  * a thaw of any part for a thaw of the whole. */
 static void
@@ -206,7 +213,9 @@ freeze_ask(struct engine *e, struct freeze *f, const struct fw_guest *by)
 {
 	struct msg_fw_request m = { .verb = f->on ? FW_FREEZE : FW_THAW, .guest = *by };
 
-	if (!rules_request(e, &m, freeze_done, NULL, f))
+	if (!f->all && is_untold(by))
+		freeze_finish(e, f, "neither a hardware address nor an address or a port of it is known");
+	else if (!rules_request(e, &m, freeze_done, NULL, f))
 		freeze_finish(e, f, "too many requests wait for the firewall; try again");
 }
 
@@ -301,6 +310,8 @@ freeze_all(struct engine *e, bool on, struct control_call *call)
 void
 freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_call *call)
 {
+	struct fw_guest by = { 0 };
+
 	if (g == NULL) {
 		freeze_all(e, on, call);
 		return;
@@ -308,6 +319,13 @@ freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_c
 	if (g->kind == GUEST_UID) {
 		control_fail(call, CONTROL_FAILED, xasprintf("%s is a user of this host, not a VM: "
 		    "stop its processes, or apply the profile lockdown", g->name));
+		return;
+	}
+	frozen_add(&by, g);
+	if (is_untold(&by) && frozen_find(e, g->id) == NULL) {
+		control_fail(call, CONTROL_FAILED, xasprintf("no rule can tell %s from others: neither a "
+		    "hardware address nor an address or a port of it is known; freeze every guest "
+		    "(without a name), or stop it", g->name));
 		return;
 	}
 	if (e->frozen_all && !on) {
