@@ -117,6 +117,8 @@ static const struct mode_word backends[] = {
 	{ "user", NIC_USER }, { "passt", NIC_USER }, { "stream", NIC_USER }, { "dgram", NIC_USER },
 	{ "socket", NIC_USER }, { "vde", NIC_USER }, { "tap", NIC_BRIDGE }, { "bridge", NIC_BRIDGE },
 	{ "vmnet-shared", NIC_BRIDGE }, { "vmnet-host", NIC_BRIDGE }, { "vmnet-bridged", NIC_LAN },
+	{ "l2tpv3", NIC_USER }, { "vhost-user", NIC_USER }, { "af-xdp", NIC_LAN }, { "netmap", NIC_LAN },
+	{ "vhost-vdpa", NIC_LAN },
 	{ NULL, NIC_UNKNOWN }
 };
 

@@ -80,7 +80,9 @@ list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_
 
 static const struct mode_word types[] = {
 	{ "network", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "user", NIC_USER },
-	{ "direct", NIC_LAN }, { "hostdev", NIC_LAN }, { NULL, NIC_UNKNOWN }
+	{ "direct", NIC_LAN }, { "hostdev", NIC_LAN }, { "vdpa", NIC_LAN }, { "vhostuser", NIC_USER },
+	{ "client", NIC_USER }, { "server", NIC_USER }, { "mcast", NIC_USER }, { "udp", NIC_USER },
+	{ NULL, NIC_UNKNOWN }
 };
 
 /* The words of a line, cut where it stands. */

@@ -174,6 +174,8 @@ qemu_without_a_word_has_a_user_nic(void **state)
 	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
 	QEMU("kvm", "-nodefaults");
 	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
+	QEMU("kvm", "-netdev", "af-xdp,id=n0,ifname=eth0", "-netdev", "vhost-user,id=n1,chardev=c");
+	assert_true(rows[0].mode == NIC_LAN && rows[1].mode == NIC_USER);
 	QEMU("kvm", "-netdev", "type=user,id=n0", "-device", "e1000,netdev=n0");
 	assert_int_equal(rows[0].mode, NIC_USER);
 }
