@@ -44,14 +44,14 @@ place_of_addr(const struct guard_host *h, const struct addr *a)
 }
 
 /* The interface behind which one of the guest's addresses is, of those that our rules
- * cover or of the others; or "". */
+ * cover or of the others; or "".  told: of addresses that its manager tells. */
 static const char *
-place_of_addrs(const struct guard_host *h, const struct guest *g, bool covered)
+place_of_addrs(const struct guard_host *h, const struct guest *g, bool covered, bool told)
 {
 	for (uint32_t i = 0; i < g->naddrs; i++) {
 		const struct guard_place *p = place_of_addr(h, &g->addrs[i]);
 
-		if (p != NULL && is_covered(h, p->name) == covered)
+		if (p != NULL && is_covered(h, p->name) == covered && (!told || g->addr_told[i]))
 			return p->name;
 	}
 	return "";
@@ -74,11 +74,13 @@ place_of_port(const struct guard_host *h, const char *port, char buf[GH_IFNAME_S
 /*
  * Where a NIC is, "" if that is not known.  What the kernel says of its end on this host
  * comes first.  Where it was heard is less: of a guest whose only NIC is known by that
- * alone, an address on an interface that no rule covers says that it has another.  Then
+ * alone, an address that its manager tells, on an interface that no rule covers, says that
+ * it has another; one that was heard does not, for any guest can send in its name.  Then
  * what the kernel says of the port that it was heard at, and what its manager says: that
  * it was heard behind a bridge is a guest's word, which can send frames with the hardware
- * address of another NIC.  Addresses are the guest's word too, so one behind a guarded
- * bridge counts for it only where its manager says that it is bridged.
+ * address of another NIC.  Addresses are the guest's word too, so where nothing else says
+ * where a guest's only NIC is, one on an interface that no rule covers counts against it,
+ * and one behind a guarded bridge for it only where its manager says that it is bridged.
  */
 static const char *
 place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
@@ -88,15 +90,17 @@ place_of(const struct guard_host *h, const struct guest *g, const struct guest_n
 
 	if (place_of_port(h, nic->link, buf))
 		return buf;
-	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false)) != '\0')
+	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false, true)) != '\0')
 		return other;
 	if (nic->link[0] == '\0' && heard_counts(nic) && place_of_port(h, nic->port, buf))
 		return buf;
+	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false, false)) != '\0')
+		return other;
 	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
 		return nic->source;
 	if (heard_counts(nic))
 		return nic->bridge;
-	return g->nnics <= 1 && nic->mode == NIC_BRIDGE ? place_of_addrs(h, g, true) : "";
+	return g->nnics <= 1 && nic->mode == NIC_BRIDGE ? place_of_addrs(h, g, true, false) : "";
 }
 
 static enum nic_guard

@@ -102,6 +102,7 @@ struct guest {
 	uint32_t	pid, uid;
 	uint32_t	naddrs;
 	struct addr	addrs[GUEST_ADDRS];	/* of all its NICs */
+	bool		addr_told[GUEST_ADDRS];	/* by its manager, at the latest pass */
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
 	uint32_t	nnics;

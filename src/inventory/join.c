@@ -296,7 +296,8 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 			if (of[i] != NULL || heard)
 				claims[m++] = (struct holding){ s[i].addrs[a], of[i],
 					age < now ? now - age : 0, now,
-					heard || is_first_hand(&s[i]) ? 0 : 2 };
+					heard || is_first_hand(&s[i]) ? 0 : 2,
+					s[i].key[0] != '\0' && !s[i].hint && !s[i].stale };
 		}
 	}
 	return m;
@@ -309,10 +310,12 @@ address_take(struct node *n, uint32_t i)
 {
 	for (n->g.naddrs--; i < n->g.naddrs; i++) {
 		n->g.addrs[i] = n->g.addrs[i + 1];
+		n->g.addr_told[i] = n->g.addr_told[i + 1];
 		n->addr_seen[i] = n->addr_seen[i + 1];
 		n->addr_since[i] = n->addr_since[i + 1];
 	}
 	memset(&n->g.addrs[n->g.naddrs], 0, sizeof(n->g.addrs[0]));
+	n->g.addr_told[n->g.naddrs] = false;
 }
 
 static void
@@ -330,6 +333,7 @@ address_give(struct node *n, const struct holding *h)
 		address_take(n, oldest);
 	}
 	n->g.addrs[n->g.naddrs] = h->addr;
+	n->g.addr_told[n->g.naddrs] = h->told;
 	n->addr_since[n->g.naddrs] = h->since;
 	n->addr_seen[n->g.naddrs++] = h->seen;
 }
@@ -448,6 +452,7 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 	qsort(claims, m, sizeof(*claims), holding_compare);
 	for (size_t i = 0; i < j->n; i++) {
 		memset(j->nodes[i]->g.addrs, 0, sizeof(j->nodes[i]->g.addrs));
+		memset(j->nodes[i]->g.addr_told, 0, sizeof(j->nodes[i]->g.addr_told));
 		j->nodes[i]->g.naddrs = 0;
 	}
 	for (size_t i = 0, to; i < m; i = to) {
@@ -463,6 +468,7 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 		for (size_t k = i; k < to; k++) {
 			if (claims[k].node == best->node && claims[k].weight == 1)
 				best->since = claims[k].since;
+			best->told |= claims[k].node == best->node && claims[k].told;
 		}
 		address_give(best->node, best);
 	}

@@ -51,6 +51,7 @@ struct holding {
 	struct node	*node;		/* NULL: somebody who is no guest */
 	uint64_t	seen, since;	/* wall, microseconds */
 	uint8_t		weight;		/* 0 heard, 1 held before, 2 by hint */
+	bool		told;		/* by the guest's manager, now */
 };
 
 /* A NIC's hardware address, and whose. */

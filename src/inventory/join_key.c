@@ -263,6 +263,7 @@ node_merge(struct join *j, struct node *a, struct node *b)
 	for (uint32_t i = 0; i < lose->g.naddrs && keep->g.naddrs < GUEST_ADDRS; i++) {
 		keep->addr_seen[keep->g.naddrs] = lose->addr_seen[i];
 		keep->addr_since[keep->g.naddrs] = lose->addr_since[i];
+		keep->g.addr_told[keep->g.naddrs] = lose->g.addr_told[i];
 		keep->g.addrs[keep->g.naddrs++] = lose->g.addrs[i];
 	}
 	if (lose->g.last_seen > keep->g.last_seen)

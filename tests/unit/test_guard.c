@@ -575,6 +575,8 @@ master_of(const char *link, char dst[GH_IFNAME_SIZE])
 	return true;
 }
 
+static bool is_told;	/* the address, by the manager */
+
 static void
 assert_nic(struct guest_nic nic, const char *address, const char *guard, const char *in_why,
     const char *in_fix)
@@ -588,6 +590,7 @@ assert_nic(struct guest_nic nic, const char *address, const char *guard, const c
 	if (*address != '\0')
 		assert_true(addr_parse(address, &g.addrs[g.naddrs++]));
 	g.nics[0] = nic;
+	g.addr_told[0] = is_told;
 	guard_judge(&host, &g);
 	assert_string_equal(nic_guard_name(g.nics[0].guard), guard);
 	assert_int_equal(g.guard, g.nics[0].guard);
@@ -655,11 +658,16 @@ each_nic_is_judged_by_where_it_is(void **state)
 	    "mpqemubr0", "");
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0" }, "10.8.0.1", "guarded",
 	    "virbr0", "");
-	/* Of one that is known by its port alone it says that there is another NIC. */
+	/* What its manager tells says of one that is known by its port alone that it has another
+	 * NIC; what was heard may be from anybody. */
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0" }, "10.8.0.77",
+	    "guarded", "virbr0", "");
+	is_told = true;
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0" }, "10.8.0.77",
 	    "leaking", "mpqemubr0", "");
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0",
 	    .link = "vnet0" }, "10.8.0.77", "guarded", "virbr0", "");
+	is_told = false;
 }
 
 /* As where a VPN has all of 10.0.0.0/8. */
@@ -673,9 +681,11 @@ an_address_is_where_the_longest_prefix_has_it(void **state)
 	assert_true(addr_parse("10.1.0.1", &two[0].addr) && addr_parse("10.9.0.1", &two[1].addr));
 	g.nics[0] = (struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0" };
 	assert_true(addr_parse("10.9.0.77", &g.addrs[0]));
+	g.addr_told[0] = true;
 	guard_judge(&host, &g);
 	assert_int_equal(g.guard, NIC_GUARDED);
 	assert_true(addr_parse("10.7.0.77", &g.addrs[0]));
+	g.addr_told[0] = true;
 	guard_judge(&host, &g);
 	assert_int_equal(g.guard, NIC_LEAKING);
 }
