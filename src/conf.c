@@ -432,7 +432,7 @@ line_next(char *dst, int size, void *arg)
 	if ((cause = line_check(line, len, (size_t)size - 3)) != NULL) {
 		parse_fail(p, cause);
 		/* What follows is no part of the section before. */
-		if (len == 0 || line[0] != '[' || len > (size_t)size - 3)
+		if (line[0] != '[' || len > (size_t)size - 3)
 			len = 0;
 	}
 	memcpy(dst, line, len);

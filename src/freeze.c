@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "firewall/frozen.h"
 #include "json_text.h"
 #include "log.h"
 #include "xmalloc.h"
@@ -199,13 +200,6 @@ freeze_done(struct engine *e, struct fw_pending *p, const char *cause)
 	freeze_finish(e, p->arg, cause);
 }
 
-/* Nothing in it that a rule could tell a guest by.  To priv that means every guest. */
-static bool
-is_untold(const struct fw_guest *by)
-{
-	return !by->has_mac && by->naddrs == 0 && by->port[0] == '\0';
-}
-
 /* priv lets what it is told replace what it knew of the same guest, and takes
  * a thaw of any part for a thaw of the whole. */
 static void
@@ -213,7 +207,7 @@ freeze_ask(struct engine *e, struct freeze *f, const struct fw_guest *by)
 {
 	struct msg_fw_request m = { .verb = f->on ? FW_FREEZE : FW_THAW, .guest = *by };
 
-	if (!f->all && is_untold(by))
+	if (!f->all && frozen_is_everyone(by))
 		freeze_finish(e, f, "neither a hardware address nor an address or a port of it is known");
 	else if (!rules_request(e, &m, freeze_done, NULL, f))
 		freeze_finish(e, f, "too many requests wait for the firewall; try again");
@@ -322,7 +316,7 @@ freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_c
 		return;
 	}
 	frozen_add(&by, g);
-	if (is_untold(&by) && frozen_find(e, g->id) == NULL) {
+	if (frozen_is_everyone(&by) && frozen_find(e, g->id) == NULL) {
 		control_fail(call, CONTROL_FAILED, xasprintf("no rule can tell %s from others: neither a "
 		    "hardware address nor an address or a port of it is known; freeze every guest "
 		    "(without a name), or stop it", g->name));

@@ -7,8 +7,8 @@
 #include "addr.h"
 #include "xmalloc.h"
 
-static bool
-guest_is_empty(const struct fw_guest *g)
+bool
+frozen_is_everyone(const struct fw_guest *g)
 {
 	return g->naddrs == 0 && !g->has_mac && g->port[0] == '\0';
 }
@@ -55,7 +55,7 @@ frozen_add(struct frozen_set *f, const struct fw_guest *guest)
 char *
 frozen_set(struct frozen_set *f, const struct fw_guest *guest, bool on)
 {
-	if (guest_is_empty(guest)) {
+	if (frozen_is_everyone(guest)) {
 		f->all = on;
 		if (!on)
 			f->n = 0;

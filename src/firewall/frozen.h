@@ -17,4 +17,7 @@ struct frozen_set {
  */
 char	*frozen_set(struct frozen_set *, const struct fw_guest *, bool on);
 
+/* Nothing in it that a rule could tell a guest by: to frozen_set() that means every one. */
+bool	 frozen_is_everyone(const struct fw_guest *);
+
 #endif

@@ -98,8 +98,8 @@ t_idle() {
 }
 
 # Nearly as many relays as one guest may have are held (half of what descriptors allow), connections come and go beside
-# them as fast as they can, and names
-# that nobody asked for before are refused, all for SCALE_T seconds: does memory stay, is everybody served to the end?
+# them as fast as they can, and names that nobody asked for before are refused, all for SCALE_T seconds: does memory stay,
+# is everybody served to the end?
 # (not part of the default set: it takes as long as it is asked to)
 SCALE_T=${SCALE_T:-600}
 t_scale() {
