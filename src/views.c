@@ -554,16 +554,28 @@ drops_key(struct engine *e, const void *row, int key, struct sort_row *s)
 	}
 }
 
-/* Where it was going, as a console shows it: "tcp 203.0.113.9:22". */
+enum { TARGET_SIZE = ADDR_TEXT_SIZE + 16 };
+
+/* Where one with ports was going: "203.0.113.9:22", "[2001:db8::9]:22". Returns dst. */
+static char *
+target_text(const struct drop *d, char dst[TARGET_SIZE])
+{
+	char addr[ADDR_TEXT_SIZE];
+
+	snprintf(dst, TARGET_SIZE, d->dst.family == 6 ? "[%s]:%u" : "%s:%u",
+	    addr_format(&d->dst, addr), (unsigned)d->dport);
+	return dst;
+}
+
+/* As a console shows it: "tcp 203.0.113.9:22". */
 static bool
 target_matches(const struct drop *d, const char *filter)
 {
-	char addr[ADDR_TEXT_SIZE], word[DROP_WORD_SIZE], text[sizeof(addr) + sizeof(word) + 16];
+	char target[TARGET_SIZE], word[DROP_WORD_SIZE], text[TARGET_SIZE + DROP_WORD_SIZE];
 
 	if ((d->flags & DROP_PORTS) == 0)
 		return false;
-	snprintf(text, sizeof(text), d->dst.family == 6 ? "%s [%s]:%u" : "%s %s:%u",
-	    drop_proto(d, word), addr_format(&d->dst, addr), (unsigned)d->dport);
+	snprintf(text, sizeof(text), "%s %s", drop_proto(d, word), target_text(d, target));
 	return contains(text, filter);
 }
 
@@ -588,14 +600,13 @@ static json_t *
 drop_entry(struct engine *e, const struct drop *d)
 {
 	const bool udp = d->proto == IPPROTO_UDP;
-	char addr[ADDR_TEXT_SIZE];
+	char target[TARGET_SIZE];
 
 	if ((strcmp(d->label, "default") != 0 && strcmp(d->label, "private") != 0) ||
 	    (d->flags & DROP_PORTS) == 0 || (!udp && d->proto != IPPROTO_TCP) ||
 	    (d->flags & DROP_UID) != 0 || reach_is_host(&e->reach, &d->dst))
 		return json_null();
-	return json_sprintf(d->dst.family == 6 ? "[%s]:%u%s" : "%s:%u%s", addr_format(&d->dst, addr),
-	    (unsigned)d->dport, udp ? "/udp" : "");
+	return json_sprintf("%s%s", target_text(d, target), udp ? "/udp" : "");
 }
 
 static json_t *
