@@ -201,13 +201,15 @@ freeze_done(struct engine *e, struct fw_pending *p, const char *cause)
 }
 
 /* priv lets what it is told replace what it knew of the same guest, and takes
- * a thaw of any part for a thaw of the whole. */
+ * a thaw of any part for a thaw of the whole.  by: NULL is everyone. */
 static void
 freeze_ask(struct engine *e, struct freeze *f, const struct fw_guest *by)
 {
-	struct msg_fw_request m = { .verb = f->on ? FW_FREEZE : FW_THAW, .guest = *by };
+	struct msg_fw_request m = { .verb = f->on ? FW_FREEZE : FW_THAW, .everyone = by == NULL };
 
-	if (!f->all && frozen_is_everyone(by))
+	if (by != NULL)
+		m.guest = *by;
+	if (by != NULL && frozen_is_nobody(by))
 		freeze_finish(e, f, "neither a hardware address nor an address or a port of it is known");
 	else if (!rules_request(e, &m, freeze_done, NULL, f))
 		freeze_finish(e, f, "too many requests wait for the firewall; try again");
@@ -290,14 +292,12 @@ thaw_guest(struct engine *e, const struct guest *g, struct control_call *call)
 static void
 freeze_all(struct engine *e, bool on, struct control_call *call)
 {
-	static const struct fw_guest everyone;
-
 	if (on) {
 		e->frozen_all = true;
 		guests_send(e);
 		model_touch(e->model, VIEW_VMS);
 	}
-	freeze_ask(e, freeze_new(e, NULL, on, call), &everyone);
+	freeze_ask(e, freeze_new(e, NULL, on, call), NULL);
 	pinned_judge(e);
 }
 
@@ -316,7 +316,7 @@ freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_c
 		return;
 	}
 	frozen_add(&by, g);
-	if (frozen_is_everyone(&by) && frozen_find(e, g->id) == NULL) {
+	if (frozen_is_nobody(&by) && frozen_find(e, g->id) == NULL) {
 		control_fail(call, CONTROL_FAILED, xasprintf("no rule can tell %s from others: neither a "
 		    "hardware address nor an address or a port of it is known; freeze every guest "
 		    "(without a name), or stop it", g->name));

@@ -86,8 +86,8 @@ struct msg_fw_request {
 	uint32_t	verb;		/* enum fw_verb */
 	uint32_t	serial;		/* comes back in the result */
 	uint32_t	profile;	/* enum profile, for FW_APPLY and FW_DIFF */
-	uint32_t	pad;
-	struct fw_guest	guest;		/* for FW_FREEZE and FW_THAW */
+	uint32_t	everyone;	/* for FW_FREEZE and FW_THAW, else and without it guest */
+	struct fw_guest	guest;
 };
 
 struct msg_fw_result {

@@ -203,10 +203,11 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 		/* Remembered without effect would be a promise not kept. */
 		cause = firewall_profile(p->fw) == PROFILE_NONE ?
 		    xstrdup("the rules are flushed, so no guest can be frozen; apply a profile "
-		    "first (gatehouse apply)") : firewall_freeze(p->fw, &r->guest, true);
+		    "first (gatehouse apply)") :
+		    firewall_freeze(p->fw, r->everyone ? NULL : &r->guest, true);
 		break;
 	case FW_THAW:
-		cause = firewall_freeze(p->fw, &r->guest, false);
+		cause = firewall_freeze(p->fw, r->everyone ? NULL : &r->guest, false);
 		break;
 	case FW_LIST:
 		text = firewall_list(p->fw, &cause);
@@ -525,7 +526,6 @@ restore_nothing(struct priv *p)
 static char *
 restore(struct priv *p)
 {
-	const struct fw_guest everyone = { 0 };
 	char *cause = state_load(&p->conf, &p->state);
 	const bool understood = cause == NULL;
 
@@ -539,7 +539,7 @@ restore(struct priv *p)
 	for (uint32_t i = 0; cause == NULL && i < p->state.nfrozen; i++)
 		cause = firewall_freeze(p->fw, &p->state.frozen[i], true);
 	if (cause == NULL && p->state.frozen_all)
-		cause = firewall_freeze(p->fw, &everyone, true);
+		cause = firewall_freeze(p->fw, NULL, true);
 	if (cause == NULL && p->state.profile == PROFILE_NONE)
 		log_warnx("the rules were flushed and stay so: guests are open (gatehouse apply)");
 	else if (cause == NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "allow/allow.h"
+#include "firewall/frozen.h"
 #include "firewall/nft.h"
 #include "inventory/commands.h"
 #include "text.h"
@@ -83,14 +84,19 @@ request_check(const struct msg_fw_request *r)
 {
 	if (r->verb <= FW_NONE || r->verb >= FW_VERB_COUNT)
 		return "a firewall verb is unknown";
-	if (r->pad != 0)
-		return "a firewall request has stray bytes";
+	if (r->everyone > 1)
+		return "a firewall request is neither for everyone nor for one";
 	if (verb_table[r->verb].profile ?
 	    r->profile <= PROFILE_NONE || r->profile >= PROFILE_COUNT : r->profile != 0)
 		return "a firewall request has a profile that is none, or that it does not take";
-	if (!verb_table[r->verb].guest && !all_zero(&r->guest, sizeof(r->guest)))
+	if ((!verb_table[r->verb].guest || r->everyone) && !all_zero(&r->guest, sizeof(r->guest)))
 		return "a firewall request has a guest that it does not take";
-	return guest_check(&r->guest);
+	if (!verb_table[r->verb].guest)
+		return r->everyone ? "a firewall request is for everyone and cannot be" : NULL;
+	if (r->everyone)
+		return NULL;
+	return frozen_is_nobody(&r->guest) ? "a firewall request is for no guest" :
+	    guest_check(&r->guest);
 }
 
 /* Canonical, or "": it is remembered by line. */

@@ -111,7 +111,7 @@ frozen_parse(struct state *s, char *words)
 	struct fw_guest *g;
 	char *word;
 
-	if (s->nfrozen == FW_FROZEN_MAX)
+	if (words == NULL || s->nfrozen == FW_FROZEN_MAX)
 		return false;
 	g = &s->frozen[s->nfrozen++];
 	memset(g, 0, sizeof(*g));

@@ -139,6 +139,7 @@ void		 firewall_close(struct firewall *);
 void		 firewall_reconf(struct firewall *, const struct conf *);
 char		*firewall_apply(struct firewall *, enum profile);
 char		*firewall_flush(struct firewall *);
+/* A guest, or with NULL all of them. */
 char		*firewall_freeze(struct firewall *, const struct fw_guest *, bool on);
 /*
  * Pins and ranges: what is said here is in force after firewall_commit(), all

@@ -8,7 +8,7 @@
 #include "xmalloc.h"
 
 bool
-frozen_is_everyone(const struct fw_guest *g)
+frozen_is_nobody(const struct fw_guest *g)
 {
 	return g->naddrs == 0 && !g->has_mac && g->port[0] == '\0';
 }
@@ -55,12 +55,14 @@ frozen_add(struct frozen_set *f, const struct fw_guest *guest)
 char *
 frozen_set(struct frozen_set *f, const struct fw_guest *guest, bool on)
 {
-	if (frozen_is_everyone(guest)) {
+	if (guest == NULL) {
 		f->all = on;
 		if (!on)
 			f->n = 0;
 		return NULL;
 	}
+	if (frozen_is_nobody(guest))
+		return xstrdup("neither a hardware address nor an address or a port of the guest is known");
 	if (on)
 		return frozen_add(f, guest);
 	frozen_thaw(f, guest);

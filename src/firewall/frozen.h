@@ -11,13 +11,13 @@ struct frozen_set {
 };
 
 /*
- * Freezes one guest or thaws it; an empty one stands for all.  A guest that is
- * frozen again replaces what was known of it.  NULL or a cause (caller frees):
- * there are too many.
+ * Freezes a guest or thaws it; with NULL all of them.  A guest that is frozen again
+ * replaces what was known of it.  NULL or a cause (caller frees): there are too many,
+ * or nothing is known of it.
  */
 char	*frozen_set(struct frozen_set *, const struct fw_guest *, bool on);
 
-/* Nothing in it that a rule could tell a guest by: to frozen_set() that means every one. */
-bool	 frozen_is_everyone(const struct fw_guest *);
+/* Nothing in it that a rule could tell a guest by. */
+bool	 frozen_is_nobody(const struct fw_guest *);
 
 #endif

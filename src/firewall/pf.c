@@ -534,11 +534,10 @@ char *
 firewall_freeze(struct firewall *pf, const struct fw_guest *guest, bool on)
 {
 	struct frozen_set *before = xmalloc(sizeof(*before));
-	const bool one = guest->naddrs > 0 || guest->has_mac || guest->port[0] != '\0';
 	char *text, *cause;
 
 	*before = pf->frozen;
-	if (on && one && guest->naddrs == 0)
+	if (on && guest != NULL && guest->naddrs == 0)
 		cause = xstrdup("pf knows guests by their addresses, and none of this one's is "
 		    "known: freeze all of them (gatehouse freeze), or stop it");
 	else
@@ -551,9 +550,9 @@ firewall_freeze(struct firewall *pf, const struct fw_guest *guest, bool on)
 	if (cause != NULL)
 		pf->frozen = *before;
 	else if (on && pf->profile != PROFILE_NONE) {
-		for (uint32_t i = 0; i < guest->naddrs; i++)
+		for (uint32_t i = 0; guest != NULL && i < guest->naddrs; i++)
 			kill_addr(pf, &guest->addrs[i]);
-		if (!one)
+		if (guest == NULL)
 			kill_guests(pf);
 	}
 	free(before);

@@ -1136,7 +1136,7 @@ everyone_can_be_frozen_and_thawed(void **state)
 	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
 	rig_net(r, 1);
 	rig_ask(r, "freeze", NULL);
-	assert_int_equal(rig_priv_got(r, FW_FREEZE)->body.fw.guest.naddrs, 0);
+	assert_int_equal(rig_priv_got(r, FW_FREEZE)->body.fw.everyone, 1);
 	assert_int_equal(rig_net_got(r, FRAME_GUEST)->body.guest.frozen, 1);
 	answer_all_freezes(r);
 	json_decref(rig_answer(r));

@@ -578,7 +578,9 @@ fields_of_requests_are_checked(void **state)
 	} while (0)
 	BAD(r.verb = FW_NONE);
 	BAD(r.verb = FW_VERB_COUNT);
-	BAD(r.pad = 1);
+	BAD(r.everyone = 1);
+	BAD(r.everyone = 2);
+	BAD(memset(&r.guest, 0, sizeof(r.guest)));
 	BAD(r.profile = PROFILE_FILTERED);
 	BAD(r.verb = FW_APPLY);
 	BAD(r.verb = FW_FLUSH);
@@ -594,8 +596,14 @@ fields_of_requests_are_checked(void **state)
 	BAD(r.guest.port[0] = '"');
 	BAD(r.guest.port[1] = '\n');
 #undef BAD
+	/* All guests are asked for in so many words, never by a guest that says nothing. */
+	r = (struct msg_fw_request){ .verb = FW_THAW, .everyone = 1 };
+	assert_null(frame_check(FRAME_FW_REQUEST, &r));
 	r = (struct msg_fw_request){ .verb = FW_APPLY, .profile = PROFILE_OBSERVE };
 	assert_null(frame_check(FRAME_FW_REQUEST, &r));
+	r.everyone = 1;
+	assert_non_null(frame_check(FRAME_FW_REQUEST, &r));
+	r.everyone = 0;
 	r.profile = PROFILE_NONE;
 	assert_non_null(frame_check(FRAME_FW_REQUEST, &r));
 	r.profile = PROFILE_COUNT;
