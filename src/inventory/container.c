@@ -59,6 +59,8 @@ guest_take(const json_t *c, struct sighting *list, size_t *n, size_t max)
 	if (state == NULL)
 		state = guest_json_string(status, "state");
 	guest->state = (uint8_t)state_of(state);
+	if (guest->state == GUEST_RUNNING && json_is_array(networks) && json_array_size(networks) == 0)
+		guest->mode = NIC_NONE;
 	json_array_foreach (networks, i, network) {
 		if (i == GUEST_NICS)
 			break;

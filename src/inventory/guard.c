@@ -110,6 +110,10 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 		return NIC_GUARDED;
 	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
+	if (nic->mode == NIC_SOCKET)
+		return NIC_UNGUARDABLE;
+	if (nic->mode == NIC_NONE)
+		return NIC_GUARDED;
 	if (nic->place[0] == '\0')
 		return nic->mode == NIC_LAN ? NIC_LEAKING : NIC_UNSEEN;
 	return is_covered(h, nic->place) ? NIC_GUARDED : NIC_LEAKING;
@@ -151,7 +155,10 @@ manager_fix(const struct guest *g, bool user)
 		    "attach it to a bridge of nictype bridged (incus config device)" },
 		{ "lxd", "attach it to a bridge (lxc config device)",
 		    "attach it to a bridge of nictype bridged (lxc config device)" },
-		{ "", "start QEMU with -nic bridge,br=BRIDGE", "attach it to a guarded bridge" },
+		{ "utm", "choose \"Shared Network\" in the settings of its network",
+		    "choose \"Shared Network\" in the settings of its network" },
+		{ "", "start QEMU with -nic bridge,br=BRIDGE, on macOS -nic vmnet-shared",
+		    "attach it to a guarded bridge" },
 	};
 	size_t i;
 
@@ -171,6 +178,8 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 	case NIC_GUARDED:
 		if (nic->mode == NIC_USER)
 			*why = xasprintf("leaves as a process of a guarded user (%u)", (unsigned)g->uid);
+		else if (nic->mode == NIC_NONE)
+			*why = xstrdup("it has no network interface");
 		else if (place != NULL)
 			*why = xasprintf("behind %s", place);
 		break;
@@ -191,6 +200,12 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 		}
 		break;
 	case NIC_UNGUARDABLE:
+		if (nic->mode == NIC_SOCKET) {
+			*why = xstrdup("by a socket to another process of this host, whose way out rules for "
+			    "guests do not see");
+			*fix = xstrdup(manager_fix(g, true));
+			break;
+		}
 		*why = g->pid != 0 ? xasprintf("user-mode: leaves as process %u of this host (user %u), "
 		    "which rules for guests do not see", (unsigned)g->pid, (unsigned)g->uid) :
 		    xstrdup("user-mode: leaves as a process of this host, which rules for guests do not "
@@ -199,8 +214,13 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 		    manager_fix(g, true), h->conf->path);
 		break;
 	case NIC_UNSEEN:
-		*why = xstrdup(g->state == GUEST_RUNNING ? "it has not been heard of yet, so where it is "
-		    "is not known" : "it does not run");
+		if (g->state != GUEST_RUNNING) {
+			*why = xstrdup("it does not run");
+			break;
+		}
+		*why = xstrdup("it has not been heard of yet, so where it is is not known");
+		*fix = xstrdup("have the guest send something (ping its gateway); if that changes nothing, "
+		    "it is not behind a guarded bridge");
 		break;
 	case NIC_GUARD_COUNT:
 		break;
@@ -227,7 +247,7 @@ nic_mode_name(enum nic_mode m)
 {
 	static const char *const names[NIC_MODE_COUNT] = {
 		[NIC_UNKNOWN] = "unknown", [NIC_BRIDGE] = "bridge", [NIC_LAN] = "lan",
-		[NIC_USER] = "user",
+		[NIC_USER] = "user", [NIC_NONE] = "none", [NIC_SOCKET] = "socket",
 	};
 
 	return m < NIC_MODE_COUNT ? names[m] : "unknown";

@@ -29,7 +29,8 @@ void	 guard_judge(const struct guard_host *, struct guest *);
 /* One sentence each, "" where there is nothing to say. Caller frees both. */
 void	 guard_explain(const struct guard_host *, const struct guest *, const struct guest_nic *,
 	    char **why, char **fix);
-/* "guarded", "unseen", "unguardable", "leaking"; of modes "bridge", "lan", "user", "unknown". */
+/* "guarded", "unseen", "unguardable", "leaking"; of modes "none", "bridge", "lan",
+ * "user", "socket", "unknown". */
 const char *nic_guard_name(enum nic_guard);
 const char *nic_mode_name(enum nic_mode);
 

@@ -131,6 +131,7 @@ instance_take(struct instance *in, const json_t *vm)
 {
 	const char *project = guest_json_string(vm, "project"), *device;
 	const char *status = guest_json_string(vm, "status");
+	struct sighting *s;
 	json_t *dev, *net;
 	int len;
 
@@ -146,8 +147,8 @@ instance_take(struct instance *in, const json_t *vm)
 		device_take(in, vm, device, dev);
 	json_object_foreach (json_object_get(json_object_get(vm, "state"), "network"), device, net)
 		network_take(in, net);
-	if (*in->n == in->first)
-		row_new(in);
+	if (*in->n == in->first && (s = row_new(in)) != NULL)
+		s->mode = NIC_NONE;
 }
 
 static char *

@@ -379,8 +379,8 @@ inventory_by_mac(const struct inventory *inv, const uint8_t mac[6])
 }
 
 /* Whether the guest has a NIC at that port, whether that has the mac, and whether its
- * manager or the kernel says that the port is its own: where else it was heard may be
- * the word of another guest, in its name. */
+ * manager says that the port is its own: where else it was heard may be the word of
+ * another guest, in its name, and what a process says is anybody's. */
 static bool
 is_at_port(const struct guest *g, const char *port, const uint8_t *mac, bool *same, bool *own)
 {
@@ -390,7 +390,7 @@ is_at_port(const struct guest *g, const char *port, const uint8_t *mac, bool *sa
 	for (uint32_t i = 0; i < g->nnics; i++) {
 		const struct guest_nic *nic = &g->nics[i];
 
-		*own |= strcmp(nic->link, port) == 0;
+		*own |= nic->link_managed && strcmp(nic->link, port) == 0;
 		if (strcmp(nic->link[0] != '\0' ? nic->link : nic->port, port) != 0)
 			continue;
 		at = true;

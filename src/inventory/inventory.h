@@ -21,9 +21,11 @@ enum guest_kind { GUEST_VM, GUEST_UID, GUEST_KIND_COUNT };
 /* How a guest's network interface (NIC) gets out, as its VM manager says. */
 enum nic_mode {
 	NIC_UNKNOWN,	/* nobody says */
+	NIC_NONE,	/* its manager says that the guest has none */
 	NIC_BRIDGE,	/* a port of a bridge of this host, NAT and host-only included */
 	NIC_LAN,	/* bridged to an interface of this host's LAN, macvtap */
-	NIC_USER,	/* user-mode: it leaves as a process of this host */
+	NIC_USER,	/* user-mode: it leaves as the process that runs it */
+	NIC_SOCKET,	/* it is handed to another process of this host, which may do anything */
 	NIC_MODE_COUNT
 };
 
@@ -80,6 +82,7 @@ struct guest_nic {
 	uint8_t		guard;			/* enum nic_guard */
 	char		source[GH_IFNAME_SIZE];
 	char		link[GH_IFNAME_SIZE];
+	bool		link_managed;		/* its VM manager says so: any process could */
 	bool		heard;			/* there, since it last started or was changed: */
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];

@@ -17,6 +17,14 @@ struct node_key {
 	char	provider[16], user[GUEST_USER_SIZE], key[GUEST_KEY_SIZE];
 };
 
+/* What was said of a NIC in this pass and the one before. */
+struct nic_said {
+	bool	now, before;		/* anybody spoke of it */
+	bool	manager;		/* a VM manager said of what kind it is, in this pass */
+	uint8_t	mode;			/* before */
+	char	source[GH_IFNAME_SIZE], link[GH_IFNAME_SIZE];
+};
+
 /* A guest, and what only the join needs to know of it. */
 struct node {
 	struct guest	g, before;
@@ -27,7 +35,7 @@ struct node {
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
 	uint64_t	nic_since[GUEST_NICS];	/* what was heard before is of another place */
 	bool		nic_listed[GUEST_NICS];	/* by a VM manager, once */
-	bool		nic_managers[GUEST_NICS];	/* which said of what kind it is */
+	struct nic_said	nic_said[GUEST_NICS];
 	uint32_t	place_age[GUEST_NICS];	/* of what said where it is, in this pass */
 	bool		placed[GUEST_NICS];
 	char		wanted[GH_GUEST_SIZE];	/* name claimed for it; "" none */
@@ -91,10 +99,14 @@ const struct holding *join_holding(const struct join *, const struct addr *);
  * another had it, or nobody. */
 bool		 join_hear(struct join *, const struct addr *, const uint8_t mac[6], uint64_t now);
 
-/* ---- join_key.c: VM managers' guests, and NICs ---- */
+/* ---- join_key.c: VM managers' guests ---- */
 /* Gives every sighting that has a key its guest, a new one if need be. */
 void		 keys_find(struct join *, const struct sighting *, size_t n, struct node **of,
 		    uint64_t now);
+/* By key, then by whose it is. */
+int		 sighting_compare_key(const struct sighting *, const struct sighting *);
+
+/* ---- join_nic.c ---- */
 /* Takes what the sightings say of NICs; after all have found their guest. */
 void		 nics_settle(struct join *, const struct sighting *, size_t n, struct node **of,
 		    uint64_t now);
@@ -102,9 +114,16 @@ void		 nics_settle(struct join *, const struct sighting *, size_t n, struct node
 void		 node_sum(struct node *);
 /* The NIC of that hardware address, or NULL. */
 struct guest_nic *node_nic(struct node *, const uint8_t mac[6]);
+/* The guest's NIC of the row's hardware address, a new one if need be; NULL where another
+ * guest has that, or there is no more room. */
+struct guest_nic *nic_claim(struct join *, struct node *, const struct sighting *, uint64_t now);
+/* The guest that has it, or NULL. */
+struct node	*mac_holder(const struct join *, const uint8_t mac[6]);
 /* What was heard of where it is holds no more. */
 void		 nic_moved(struct node *, const struct guest_nic *, uint64_t now);
-/* Between the two files. */
+/* A VM manager, and no process: those are anybody's. */
+bool		 provider_is_manager(const char *provider);
+/* Between these files. */
 struct node	*node_new(struct join *, const struct sighting *, uint64_t now);
 void		 index_macs(struct join *);
 /* From now on it is this guest's. */

@@ -5,9 +5,6 @@
  * A guest that the same provider tells of under another key in the same pass is
  * another one, whatever else they share: hardware addresses can be copied, and
  * names chosen.  A key that is told no more was given up, by a renaming or a restart.
- *
- * NICs are what the rows say they are, and those whose hardware address was heard.
- * A hardware address is one guest's.
  */
 #include "config.h"
 
@@ -45,8 +42,8 @@ struct pass {
 	uint64_t		  now;
 };
 
-static int
-key_compare(const struct sighting *x, const struct sighting *y)
+int
+sighting_compare_key(const struct sighting *x, const struct sighting *y)
 {
 	int c = strcmp(x->key, y->key);
 
@@ -59,19 +56,9 @@ static int
 row_compare(const void *a, const void *b)
 {
 	const struct sighting *const *x = a, *const *y = b;
-	const int c = key_compare(*x, *y);
+	const int c = sighting_compare_key(*x, *y);
 
 	return c != 0 ? c : (*x > *y) - (*x < *y);
-}
-
-struct guest_nic *
-node_nic(struct node *n, const uint8_t mac[6])
-{
-	for (uint32_t i = 0; i < n->g.nnics; i++) {
-		if (n->g.nics[i].has_mac && memcmp(n->g.nics[i].mac, mac, 6) == 0)
-			return &n->g.nics[i];
-	}
-	return NULL;
 }
 
 /* Of the same provider and user. */
@@ -154,95 +141,6 @@ holder_find(const struct key_holder *all, size_t n, const struct sighting *s)
 	return hit != NULL && node_has_key(hit->node, s) ? hit->node : NULL;
 }
 
-/* ---- NICs with a hardware address ---- */
-
-/* Processes tell of a guest, but nobody could start or stop it by them; and whoever
- * may run one may give it any arguments. */
-static bool
-is_manager(const char *provider)
-{
-	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0;
-}
-
-/* What was heard of a NIC until now was heard where it is no more. */
-void
-nic_moved(struct node *n, const struct guest_nic *nic, uint64_t now)
-{
-	const size_t i = (size_t)(nic - n->g.nics);
-
-	n->g.nics[i].heard = false;
-	n->nic_since[i] = now;
-}
-
-static bool
-differs(const char *was, const char *now)
-{
-	return was[0] != '\0' && now[0] != '\0' && strcmp(was, now) != 0;
-}
-
-static void
-nic_say(struct node *n, struct guest_nic *nic, const struct sighting *s, uint64_t now)
-{
-	bool *managers = &n->nic_managers[nic - n->g.nics];
-
-	/* A manager's word for it is not a process's to change. */
-	if (*managers && !is_manager(s->provider))
-		return;
-	*managers |= s->mode != NIC_UNKNOWN && is_manager(s->provider);
-	if ((s->mode != NIC_UNKNOWN && nic->mode != NIC_UNKNOWN && s->mode != nic->mode) ||
-	    differs(nic->source, s->source) || differs(nic->link, s->link))
-		nic_moved(n, nic, now);
-	if (s->mode != NIC_UNKNOWN)
-		nic->mode = s->mode;
-	if (s->source[0] != '\0')
-		copy_string(nic->source, s->source, sizeof(nic->source));
-	if (s->link[0] != '\0')
-		copy_string(nic->link, s->link, sizeof(nic->link));
-}
-
-static struct guest_nic *
-nic_new(struct node *n, uint64_t now)
-{
-	if (n->g.nnics == GUEST_NICS) {
-		n->g.more_nics = true;
-		return NULL;
-	}
-	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
-	n->nic_seen[n->g.nnics] = now;
-	n->nic_since[n->g.nnics] = 0;
-	n->nic_listed[n->g.nnics] = n->nic_managers[n->g.nnics] = false;
-	return &n->g.nics[n->g.nnics++];
-}
-
-/* The guest that has it, or NULL. */
-static struct node *
-mac_holder(const struct join *j, const uint8_t mac[6])
-{
-	struct node *n = join_by_mac(j, mac);
-
-	while (n != NULL && n->gone)
-		n = n->into;
-	return n != NULL && node_nic(n, mac) != NULL ? n : NULL;
-}
-
-static void
-nic_with_mac(struct join *j, struct node *n, const struct sighting *s, uint64_t now)
-{
-	struct guest_nic *nic = node_nic(n, s->mac);
-
-	if (nic == NULL && (s->hint || mac_holder(j, s->mac) != NULL))
-		return;
-	if (nic == NULL && (nic = nic_new(n, now)) == NULL)
-		return;
-	if (!nic->has_mac) {
-		nic->has_mac = true;
-		memcpy(nic->mac, s->mac, sizeof(nic->mac));
-		index_mac(j, n, s->mac);
-	}
-	n->nic_seen[nic - n->g.nics] = now;
-	nic_say(n, nic, s, now);
-}
-
 /* ---- which guest ---- */
 
 /* Two halves of one guest: the older one lives on, with the NICs of both. */
@@ -256,7 +154,7 @@ node_merge(struct join *j, struct node *a, struct node *b)
 			continue;
 		keep->nic_seen[keep->g.nnics] = lose->nic_seen[i];
 		keep->nic_since[keep->g.nnics] = lose->nic_since[i];
-		keep->nic_managers[keep->g.nnics] = lose->nic_managers[i];
+		keep->nic_said[keep->g.nnics] = lose->nic_said[i];
 		keep->nic_listed[keep->g.nnics] = lose->nic_listed[i];
 		keep->g.nics[keep->g.nnics++] = lose->g.nics[i];
 	}
@@ -288,7 +186,7 @@ key_is_told(const struct pass *p, const struct node_key *k)
 	copy_string(want.key, k->key, sizeof(want.key));
 	while (low < high) {
 		const size_t mid = low + (high - low) / 2;
-		const int c = key_compare(key, p->order[mid]);
+		const int c = sighting_compare_key(key, p->order[mid]);
 
 		if (c == 0)
 			return true;
@@ -305,7 +203,7 @@ key_is_told(const struct pass *p, const struct node_key *k)
 static bool
 runs_guests(const char *provider)
 {
-	for (size_t i = 0; is_manager(provider) && managers_here[i] != NULL; i++) {
+	for (size_t i = 0; provider_is_manager(provider) && managers_here[i] != NULL; i++) {
 		if (strcmp(managers_here[i]->name, provider) == 0)
 			return true;
 	}
@@ -413,7 +311,7 @@ is_disputed(const struct pass *p, const struct addr *a, const struct sighting *s
 	for (; low < p->naddrs && addr_compare(&p->addrs[low].addr, a) == 0; low++) {
 		const struct sighting *other = p->addrs[low].row;
 
-		if (strcmp(other->provider, s->provider) == 0 && key_compare(other, s) != 0)
+		if (strcmp(other->provider, s->provider) == 0 && sighting_compare_key(other, s) != 0)
 			return true;
 	}
 	return false;
@@ -488,7 +386,7 @@ group_node(const struct pass *p, const struct group *g)
 	else if (other != NULL && node != other && !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
 	/* And its process before that. */
-	if (node != NULL && is_manager(first->provider) &&
+	if (node != NULL && provider_is_manager(first->provider) &&
 	    (other = find_by_name(p, first, node)) != NULL && is_process_alone(other) &&
 	    !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
@@ -516,20 +414,24 @@ group_find(const struct pass *p, const struct group *g)
 	if (node == NULL)
 		return;
 	node_take_key(node, first);
-	if (!first->hint && !first->stale && is_manager(first->provider)) {
+	if (!first->hint && !first->stale && provider_is_manager(first->provider)) {
 		copy_string(node->g.manager, first->provider, sizeof(node->g.manager));
 		copy_string(node->g.user, first->user, sizeof(node->g.user));
 		copy_string(node->g.key, first->key, sizeof(node->g.key));
 	}
 	node->listed |= !first->hint;
 	if (first->pid != 0) {
+		/* Started anew, it may be elsewhere. */
+		for (uint32_t i = 0; node->before.pid != 0 && node->before.pid != first->pid &&
+		    i < node->g.nnics; i++)
+			nic_moved(node, &node->g.nics[i], p->now);
 		node->g.pid = first->pid;
 		node->g.uid = node->g.kind == GUEST_UID ? node->g.uid : first->uid;
 	}
 	for (size_t i = 0; i < g->n; i++) {
 		p->of[g->rows[i] - p->all] = node;
 		if (g->rows[i]->has_mac)
-			nic_with_mac(p->join, node, g->rows[i], p->now);
+			nic_claim(p->join, node, g->rows[i], p->now);
 	}
 }
 
@@ -550,7 +452,7 @@ keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 	p.holders = holders_make(j, &p.nholders);
 	told_collect(&p);
 	for (size_t from = 0; from < p.n; from = to) {
-		for (to = from + 1; to < p.n && key_compare(p.order[to], p.order[from]) == 0; to++)
+		for (to = from + 1; to < p.n && sighting_compare_key(p.order[to], p.order[from]) == 0; to++)
 			continue;
 		group_find(&p, &(struct group){ p.order + from, to - from });
 	}
@@ -562,116 +464,4 @@ keys_find(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 	free(p.addrs);
 	free(p.holders);
 	free(p.order);
-}
-
-/* ---- NICs, all of them ---- */
-
-/*
- * Those without hardware address are said anew in each pass.  Others are forgotten
- * where nobody has spoken of them for long, or, of those that the guest's VM manager
- * told of once, where it tells of others now and nobody else of them.
- */
-static void
-nics_forget(struct node *n, uint64_t now)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < n->g.nnics; i++) {
-		const bool old = now > n->nic_seen[i] &&
-		    now - n->nic_seen[i] > (uint64_t)GUEST_KEEP * 1000000 && n->g.nnics > 1;
-		const bool taken_out = n->tells_nics && n->nic_listed[i] && n->nic_seen[i] != now;
-
-		if (old || taken_out || (n->listed && !n->g.nics[i].has_mac))
-			continue;
-		n->g.nics[kept] = n->g.nics[i];
-		n->nic_since[kept] = n->nic_since[i];
-		n->nic_managers[kept] = n->nic_managers[i];
-		n->nic_listed[kept] = n->nic_listed[i];
-		n->nic_seen[kept++] = n->nic_seen[i];
-	}
-	for (uint32_t i = kept; i < n->g.nnics; i++)
-		memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));
-	n->g.nnics = kept;
-}
-
-/* Which NICs of known guests there still are. */
-static void
-nics_keep(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
-{
-	struct guest_nic *nic;
-
-	for (size_t i = 0; i < j->n; i++)
-		j->nodes[i]->tells_nics = false;
-	for (size_t i = 0; i < n; i++) {
-		if (of[i] == NULL || !s[i].has_mac || (nic = node_nic(of[i], s[i].mac)) == NULL)
-			continue;
-		of[i]->nic_seen[nic - of[i]->g.nics] = now;
-		if (s[i].key[0] != '\0' && !s[i].hint && !s[i].stale)
-			of[i]->nic_listed[nic - of[i]->g.nics] = of[i]->tells_nics = true;
-	}
-	for (size_t i = 0; i < j->n; i++)
-		nics_forget(j->nodes[i], now);
-}
-
-/* Of which only the way out is known.  Where the guest has one NIC that we know, and
- * its manager tells of one, it is that. */
-static void
-nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t now)
-{
-	struct guest_nic *nic;
-
-	if (only && n->g.nnics == 1) {
-		nic_say(n, &n->g.nics[0], s, now);
-		return;
-	}
-	if (s->hint || (s->mode == NIC_UNKNOWN && n->g.nnics > 0))
-		return;
-	for (uint32_t i = 0; i < n->g.nnics; i++) {
-		nic = &n->g.nics[i];
-		if (nic->mode == s->mode && strcmp(nic->source, s->source) == 0 && !nic->has_mac &&
-		    nic->link[0] == '\0')
-			return;		/* another provider's word for it */
-	}
-	if ((nic = nic_new(n, now)) != NULL)
-		nic_say(n, nic, s, now);
-}
-
-/* Rows of one guest stand together in what its manager said. */
-static bool
-is_only_row(const struct sighting *s, size_t n, size_t i)
-{
-	return !(i > 0 && key_compare(&s[i - 1], &s[i]) == 0) &&
-	    !(i + 1 < n && key_compare(&s[i + 1], &s[i]) == 0);
-}
-
-void
-node_sum(struct node *n)
-{
-	struct guest *g = &n->g;
-
-	g->has_mac = g->nnics > 0 && g->nics[0].has_mac;
-	memcpy(g->mac, g->nics[0].mac, sizeof(g->mac));
-	copy_string(g->bridge, g->nics[0].bridge, sizeof(g->bridge));
-	copy_string(g->port, g->nics[0].port, sizeof(g->port));
-}
-
-void
-nics_settle(struct join *j, const struct sighting *s, size_t n, struct node **of, uint64_t now)
-{
-	nics_keep(j, s, n, of, now);
-	/* Hardware addresses first: they say which NIC is meant. */
-	for (size_t i = 0; i < n; i++) {
-		if (of[i] != NULL && s[i].has_mac)
-			nic_with_mac(j, of[i], &s[i], now);
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (of[i] == NULL)
-			continue;
-		of[i]->g.softnet |= s[i].softnet;
-		if (s[i].key[0] == '\0')
-			continue;
-		if (!s[i].has_mac)
-			nic_without_mac(of[i], &s[i], is_only_row(s, n, i), now);
-		of[i]->g.stale |= s[i].stale;
-	}
 }

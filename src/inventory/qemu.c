@@ -8,6 +8,8 @@
  *	-device vfio-pci,host=ADDRESS	a device of this host's, a network card maybe
  *	-net nic,macaddr=... -net TYPE,...	of old
  *
+ *	-readconfig FILE		may say anything of these
+ *
  * In a value a comma is written twice.  Without any of them, and without
  * -nodefaults, QEMU has one NIC of type "user".
  */
@@ -40,6 +42,7 @@ struct vm {
 	struct nic	devices[VM_NICS];	/* only id and mac */
 	size_t		ndevices;
 	bool		told;			/* the command line says of NICs */
+	bool		elsewhere;		/* and a file may say more */
 };
 
 /* ---- one option's value: "user,id=n0,mac=..." or an object ---- */
@@ -114,11 +117,12 @@ get_ifname(char dst[GH_IFNAME_SIZE], const char *text, const char *key)
 /* ---- what it says of a NIC ---- */
 
 static const struct mode_word backends[] = {
-	{ "user", NIC_USER }, { "passt", NIC_USER }, { "stream", NIC_USER }, { "dgram", NIC_USER },
-	{ "socket", NIC_USER }, { "vde", NIC_USER }, { "tap", NIC_BRIDGE }, { "bridge", NIC_BRIDGE },
+	{ "user", NIC_USER }, { "passt", NIC_USER }, { "l2tpv3", NIC_USER },
+	{ "stream", NIC_SOCKET }, { "dgram", NIC_SOCKET }, { "socket", NIC_SOCKET },
+	{ "vde", NIC_SOCKET }, { "vhost-user", NIC_SOCKET },
+	{ "tap", NIC_BRIDGE }, { "bridge", NIC_BRIDGE },
 	{ "vmnet-shared", NIC_BRIDGE }, { "vmnet-host", NIC_BRIDGE }, { "vmnet-bridged", NIC_LAN },
-	{ "l2tpv3", NIC_USER }, { "vhost-user", NIC_USER }, { "af-xdp", NIC_LAN }, { "netmap", NIC_LAN },
-	{ "vhost-vdpa", NIC_LAN },
+	{ "af-xdp", NIC_LAN }, { "netmap", NIC_LAN }, { "vhost-vdpa", NIC_LAN },
 	{ NULL, NIC_UNKNOWN }
 };
 
@@ -280,6 +284,8 @@ vm_put(const struct vm *vm, struct sighting *list, size_t *n, size_t max)
 {
 	struct sighting *guest = guest_row_add(list, n, max, vm->name, strlen(vm->name)), *s = guest;
 
+	if (guest != NULL && vm->n == 0 && !vm->elsewhere)
+		guest->mode = NIC_NONE;
 	for (size_t i = 0; guest != NULL && i < vm->n; i++) {
 		const struct nic *nic = &vm->nics[i];
 
@@ -310,6 +316,8 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 			vm.told = true;
 		if (i + 1 == argc || word[0] != '-')
 			continue;
+		if (strcmp(word, "-readconfig") == 0)
+			vm.elsewhere = true;
 		if (strcmp(word, "-name") == 0)
 			name_take(&vm, argv[++i]);
 		else if (strcmp(word, "-nic") == 0 || strcmp(word, "-netdev") == 0)
@@ -322,7 +330,7 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 				card_take(&vm, argv[i], is_card);
 		}
 	}
-	if (!vm.told)
+	if (!vm.told && !vm.elsewhere)
 		backend_take(&vm, "user");
 	macs_settle(&vm);
 	macs_default(&vm);

@@ -11,35 +11,45 @@
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
+enum { UUID_LENGTH = 36 };
+
 struct look {
 	struct sighting	*list;
 	size_t		*n, max;
 };
 
+/* "1:00.0" is "0000:01:00.0" to the kernel, and part of a device (mdev) has a name of its
+ * own; anything else is no device's name.  What a process gives as a path is looked at
+ * nowhere but where the kernel keeps devices, for it may lead anywhere. */
+static bool
+class_path(char path[128], const char *device)
+{
+	unsigned domain = 0, bus, slot, function;
+	const char *name = strrchr(device, '/');
+	int end = 0;
+
+	name = name != NULL ? name + 1 : device;
+	if ((sscanf(name, "%x:%x:%x.%x%n", &domain, &bus, &slot, &function, &end) == 4 ||
+	    (domain = 0, sscanf(name, "%x:%x.%x%n", &bus, &slot, &function, &end)) == 3) &&
+	    name[end] == '\0')
+		snprintf(path, 128, "/sys/bus/pci/devices/%04x:%02x:%02x.%x/class", domain, bus, slot,
+		    function);
+	else if (strlen(name) == UUID_LENGTH && strspn(name, "0123456789abcdefABCDEF-") == UUID_LENGTH)
+		/* It is what the device that it is a part of is. */
+		snprintf(path, 128, "/sys/bus/mdev/devices/%s/../class", name);
+	else
+		return false;
+	return true;
+}
+
 /* The kernel's word for what a device is; of one that it does not tell of the worst counts. */
 static bool
-is_card(const char *pci)
+is_card(const char *device)
 {
-	unsigned domain = 0, bus, device, function;
-	char path[512], class[16] = "";
+	char path[128], class[16] = "";
 	FILE *f = NULL;
 
-	/* QEMU takes addresses without their domain, and without zeros in front. */
-	if (strncmp(pci, "/sys/", 5) == 0)
-		snprintf(path, sizeof(path), "%s/class", pci);
-	else if (sscanf(pci, "%x:%x:%x.%x", &domain, &bus, &device, &function) == 4 ||
-	    (domain = 0, sscanf(pci, "%x:%x.%x", &bus, &device, &function)) == 3)
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%04x:%02x:%02x.%x/class", domain, bus,
-		    device, function);
-	else
-		return true;
-	f = fopen(path, "re");
-	/* A part of a device (mdev) is what the device is. */
-	if (f == NULL && strncmp(pci, "/sys/", 5) == 0) {
-		snprintf(path, sizeof(path), "%s/../class", pci);
-		f = fopen(path, "re");
-	}
-	if (f == NULL)
+	if (!class_path(path, device) || (f = fopen(path, "re")) == NULL)
 		return true;
 	if (fgets(class, sizeof(class), f) == NULL)
 		class[0] = '\0';

@@ -80,8 +80,9 @@ list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_
 
 static const struct mode_word types[] = {
 	{ "network", NIC_BRIDGE }, { "bridge", NIC_BRIDGE }, { "user", NIC_USER },
-	{ "direct", NIC_LAN }, { "hostdev", NIC_LAN }, { "vdpa", NIC_LAN }, { "vhostuser", NIC_USER },
-	{ "client", NIC_USER }, { "server", NIC_USER }, { "mcast", NIC_USER }, { "udp", NIC_USER },
+	{ "direct", NIC_LAN }, { "hostdev", NIC_LAN }, { "vdpa", NIC_LAN },
+	{ "vhostuser", NIC_SOCKET }, { "client", NIC_SOCKET }, { "server", NIC_SOCKET },
+	{ "mcast", NIC_SOCKET }, { "udp", NIC_SOCKET },
 	{ NULL, NIC_UNKNOWN }
 };
 
@@ -139,8 +140,8 @@ nics_parse(const char *text, size_t len, struct sighting *rows, size_t *nrows, s
 		if (!s->has_mac)
 			n--;
 	}
-	if (n == 0)
-		guest_row_nic(&base, rows, &n, max);
+	if (n == 0 && (s = guest_row_nic(&base, rows, &n, max)) != NULL)
+		s->mode = NIC_NONE;
 	*nrows = n;
 	return NULL;
 }

@@ -70,7 +70,7 @@ sighting_of(struct sighting *s, const uint8_t *b)
 	snprintf(s->key, sizeof(s->key), "%s", keys[b[5] % 8]);
 	if (b[5] & 0x10)
 		snprintf(s->user, sizeof(s->user), "%s", b[5] & 0x20 ? "u" : "w");
-	s->mode = (b[5] >> 6) % NIC_MODE_COUNT;
+	s->mode = (b[5] >> 5) % NIC_MODE_COUNT;
 	s->pid = b[6] & 0x20 ? b[1] % 5 : 0;
 	s->stale = b[6] & 0x40;
 	s->age = 0;

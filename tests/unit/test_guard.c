@@ -696,6 +696,9 @@ a_process_of_a_guarded_user_is_guarded(void **state)
 	conf.nuids = 1;
 	conf.uids[0].uid = 1000;
 	assert_nic((struct guest_nic){ .mode = NIC_USER }, "", "guarded", "guarded user", "");
+	/* But not what it hands to another process, whoever runs that. */
+	assert_nic((struct guest_nic){ .mode = NIC_SOCKET }, "", "unguardable", "another process",
+	    "type \"network\"");
 }
 
 static void
@@ -709,6 +712,70 @@ the_worst_nic_counts(void **state)
 	g.nics[1].mode = NIC_LAN;
 	guard_judge(&host, &g);
 	assert_int_equal(g.guard, NIC_LEAKING);
+}
+
+/* One that ran at a guarded bridge and is started again at another, with the same hardware
+ * address: nothing of where it was holds. */
+static void
+where_a_nic_was_ends_with_who_said_so(void **state)
+{
+	struct sighting *s = process("qemu", 900, "vm", 5);
+
+	copy_string(s->link, "tap0", sizeof(s->link));
+	s->mode = NIC_BRIDGE;
+	heard(5, "", "virbr0");
+	merge(0);
+	assert_string_equal(only()->nics[0].link, "tap0");
+	assert_int_equal(only()->guard, NIC_GUARDED);
+	s = process("qemu", 901, "vm", 5);
+	s->mode = NIC_BRIDGE;
+	heard(5, "", "virbr0")->age = 20;
+	merge(10);
+	assert_string_equal(only()->nics[0].link, "");
+	assert_int_equal(only()->guard, NIC_UNSEEN);
+	s = process("qemu", 901, "vm", 5);
+	s->mode = NIC_BRIDGE;
+	copy_string(s->source, "br7", sizeof(s->source));
+	merge(20);
+	assert_int_equal(only()->guard, NIC_LEAKING);
+	/* And what nobody says any more does not hold: it is heard behind a guarded one. */
+	heard(5, "", "virbr0");
+	merge(30);
+	assert_string_equal(only()->nics[0].source, "");
+	assert_int_equal(only()->guard, NIC_GUARDED);
+}
+
+/* As with QEMU's own, which is the same in each that is given none. */
+static void
+two_of_one_hardware_address_are_both_judged(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		for (uint32_t pid = 900; pid < 902; pid++) {
+			struct sighting *s = process("qemu", pid, pid == 900 ? "one" : "two", 5);
+
+			s->mode = NIC_BRIDGE;
+			copy_string(s->source, pid == 900 ? "virbr0" : "br8", sizeof(s->source));
+		}
+		merge(i);
+		assert_int_equal(inventory_count(inv), 2);
+		assert_int_equal(inventory_guest(inv, 0)->guard, NIC_GUARDED);
+		assert_int_equal(inventory_guest(inv, 1)->nnics, 1);
+		assert_int_equal(inventory_guest(inv, 1)->guard, NIC_LEAKING);
+	}
+}
+
+/* A VM manager that knows all NICs says that there is none. */
+static void
+a_guest_without_a_nic_has_no_way_out(void **state)
+{
+	told("virsh", "cell", GUEST_RUNNING, 0)->mode = NIC_NONE;
+	merge(0);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+	/* But what was heard counts. */
+	told("virsh", "cell", GUEST_RUNNING, 0)->mode = NIC_NONE;
+	process("qemu", 900, "cell", 5)->mode = NIC_LAN;
+	merge(1);
+	assert_int_equal(only()->guard, NIC_LEAKING);
 }
 
 static void
@@ -1018,6 +1085,9 @@ main(void)
 		TEST(each_nic_is_judged_by_where_it_is),
 		TEST(a_process_of_a_guarded_user_is_guarded),
 		TEST(the_worst_nic_counts),
+		TEST(where_a_nic_was_ends_with_who_said_so),
+		TEST(two_of_one_hardware_address_are_both_judged),
+		TEST(a_guest_without_a_nic_has_no_way_out),
 		TEST(a_row_without_hardware_address_completes_the_only_nic),
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),
 		TEST(an_address_is_its_new_holders_at_once),

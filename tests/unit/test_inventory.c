@@ -9,6 +9,7 @@
 
 #include "inventory/join.h"
 #include "inventory/provider.h"
+#include "xmalloc.h"
 
 static const uint64_t second = 1000000;
 static const uint64_t start = 1795370400ull * 1000000;
@@ -419,6 +420,38 @@ a_port_tells_its_guest_whatever_mac_a_packet_bears(void **state)
 }
 
 static void
+says_it_is_at(const char *provider, const char *port)
+{
+	struct sighting *s = heard("", "", 0);
+
+	memset(s, 0, sizeof(*s));
+	copy_string(s->provider, provider, sizeof(s->provider));
+	copy_string(s->key, provider, sizeof(s->key));
+	copy_string(s->name, provider, sizeof(s->name));
+	copy_string(s->link, port, sizeof(s->link));
+	s->state = GUEST_RUNNING;
+	s->mode = NIC_BRIDGE;
+}
+
+/* Any process can call itself QEMU, and name any port; a VM manager knows. */
+static void
+a_port_is_not_whose_process_says_so(void **state)
+{
+	const uint8_t mac1[6] = { 0x02, 0x77, 0, 0, 0, 0x11 };
+
+	heard(MAC1, "10.77.0.11", 0);
+	on_port(MAC1, "tap0");
+	says_it_is_at("qemu", "tap0");
+	merge(0);
+	assert_int_equal(inventory_by_port(inv, "tap0", mac1)->id, holder("10.77.0.11"));
+	heard(MAC1, "10.77.0.11", 0);
+	on_port(MAC1, "tap0");
+	says_it_is_at("virsh", "tap0");
+	merge(1);
+	assert_string_equal(inventory_by_port(inv, "tap0", mac1)->name, "virsh");
+}
+
+static void
 guests_stop_then_go_and_ids_are_never_reused(void **state)
 {
 	uint32_t one;
@@ -530,6 +563,7 @@ main(void)
 		IN_INVENTORY(a_port_lives_as_long_as_its_only_guest),
 		IN_INVENTORY(a_shared_port_says_nothing_of_one_guest),
 		IN_INVENTORY(a_port_tells_its_guest_whatever_mac_a_packet_bears),
+		IN_INVENTORY(a_port_is_not_whose_process_says_so),
 		IN_INVENTORY(guests_stop_then_go_and_ids_are_never_reused),
 		IN_INVENTORY(a_guest_that_comes_back_within_the_hour_is_the_same),
 		IN_INVENTORY(a_clock_set_back_loses_nobody),

@@ -4,18 +4,24 @@
 
 #include "managers_rig.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inventory/custom.h"
+#include "inventory/guard.h"
 #include "inventory/provider.h"
+#include "xmalloc.h"
 
 /* One row: "KEY|NAME|STATE|MODE|MAC|ADDRESS,...|SOURCE|LINK". */
 static void
 assert_row(size_t i, const char *want)
 {
-	static const char *const modes[] = { "unknown", "bridge", "lan", "user" };
 	char got[512], mac[MAC_TEXT_SIZE] = "-", addrs[256] = "", text[ADDR_TEXT_SIZE];
 	const struct sighting *s = &rows[i];
 
@@ -26,7 +32,7 @@ assert_row(size_t i, const char *want)
 		snprintf(addrs + strlen(addrs), sizeof(addrs) - strlen(addrs), "%s%s", k > 0 ? "," : "",
 		    addr_format(&s->addrs[k], text));
 	snprintf(got, sizeof(got), "%s|%s|%s|%s|%s|%s|%s|%s", s->key, s->name,
-	    guest_state_name(s->state), modes[s->mode], mac, addrs, s->source, s->link);
+	    guest_state_name(s->state), nic_mode_name(s->mode), mac, addrs, s->source, s->link);
 	assert_string_equal(got, want);
 }
 
@@ -98,7 +104,7 @@ a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys(void **state)
 	assert_int_equal(nrows, 3);
 	assert_row(0, "work/v|v|stopped|lan|-||eno1|");
 	assert_row(1, "work/v|v|stopped|bridge|00:16:3e:00:00:02||lab0|");
-	assert_row(2, "default/bare|bare|stopped|unknown|-|||");
+	assert_row(2, "default/bare|bare|stopped|none|-|||");
 	refused(&lxd_manager, "{\"error\": \"not authorized\"}", "");
 	refused(&lxd_manager, "", "");
 }
@@ -138,7 +144,7 @@ virsh_tells_of_a_domains_nics(void **state)
 	/* Asked again it has what is said then, and no more. */
 	assert_null(virsh_manager.detail[0].parse("", 0, rows, &nrows, GUEST_NICS));
 	assert_int_equal(nrows, 1);
-	assert_row(0, "vm|vm|running|unknown|-|||");
+	assert_row(0, "vm|vm|running|none|-|||");
 }
 
 /* In the test one function of each device is. */
@@ -171,11 +177,16 @@ qemu_without_a_word_has_a_user_nic(void **state)
 	assert_int_equal(rows[0].mode, NIC_USER);
 	QEMU("qemu-kvm", "-nic", "none");
 	assert_int_equal(nrows, 1);
-	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
+	assert_int_equal(rows[0].mode, NIC_NONE);
 	QEMU("kvm", "-nodefaults");
+	assert_int_equal(rows[0].mode, NIC_NONE);
+	/* What stands in a file nobody knows here. */
+	QEMU("kvm", "-readconfig", "vm.cfg");
 	assert_int_equal(rows[0].mode, NIC_UNKNOWN);
 	QEMU("kvm", "-netdev", "af-xdp,id=n0,ifname=eth0", "-netdev", "vhost-user,id=n1,chardev=c");
-	assert_true(rows[0].mode == NIC_LAN && rows[1].mode == NIC_USER);
+	assert_true(rows[0].mode == NIC_LAN && rows[1].mode == NIC_SOCKET);
+	QEMU("kvm", "-netdev", "stream,id=n0,addr.type=unix,addr.path=/s", "-nic", "vde,sock=/s");
+	assert_true(rows[0].mode == NIC_SOCKET && rows[1].mode == NIC_SOCKET);
 	QEMU("kvm", "-netdev", "type=user,id=n0", "-device", "e1000,netdev=n0");
 	assert_int_equal(rows[0].mode, NIC_USER);
 }
@@ -244,6 +255,44 @@ a_network_card_that_qemu_has_for_itself_is_a_nic(void **state)
 		assert_int_equal(rows[i].has_mac, rows[i].mode == NIC_USER);
 }
 
+/* What a process says is a device of this host's may lead anywhere: here to a pipe, where
+ * who opens it waits for ever. */
+static void
+what_a_process_calls_a_device_is_not_opened(void **state)
+{
+	char dir[] = "/tmp/gatehouse-qemu-XXXXXX", fifo[64], device[128];
+	struct sighting *many = xcalloc(4096, sizeof(*many));
+	size_t n = 0, hits = 0;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/class", dir);
+	snprintf(device, sizeof(device), "vfio-pci,sysfsdev=/sys/..%s", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_not_equal(pid = fork(), -1);
+	if (pid == 0) {
+		execl("/bin/sh", "qemu-system-x86_64", "-c", "sleep 20; :", "-name", dir + 5, "-device",
+		    device, (char *)NULL);
+		_exit(1);
+	}
+	alarm(10);
+	for (int i = 0; i < 100 && hits == 0; i++) {
+		usleep(20000);
+		n = 0;
+		assert_null(qemu_refresh(NULL, many, &n, 4096));
+		for (size_t k = 0; k < n; k++)
+			hits += many[k].pid == (uint32_t)pid && many[k].mode == NIC_LAN;
+	}
+	alarm(0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	unlink(fifo);
+	rmdir(dir);
+	free(many);
+	/* Of what the kernel does not know the worst counts. */
+	assert_int_equal(hits, 1);
+}
+
 static const struct conf_provider own = { .name = "own", .command = { 1, { "/own" } },
 	.rows = "data.vms", .field_name = "id", .field_state = "on", .running = "up",
 	.field_mac = "nics.0.mac", .field_address = "nics.0.ips" };
@@ -291,8 +340,8 @@ hostile_output_makes_harmless_rows(void **state)
 	nrows = 0;
 	list(&incus_manager, "[{\"name\": \"-rf\\u001b[2J\", \"status\": \"Running\"}, {\"name\": "
 	    "\"10.0.0.1\", \"status\": 99999999999999999999e9}]");
-	assert_row(0, "|_rf__2J|running|unknown|-|||");
-	assert_row(1, "default/10.0.0.1||stopped|unknown|-|||");
+	assert_row(0, "|_rf__2J|running|none|-|||");
+	assert_row(1, "default/10.0.0.1||stopped|none|-|||");
 }
 
 int
@@ -311,6 +360,7 @@ main(void)
 		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),
 		cmocka_unit_test_setup(qemu_gives_a_bridged_nic_its_own_hardware_address, setup),
 		cmocka_unit_test_setup(what_is_no_qemu_is_none, setup),
+		cmocka_unit_test_setup(what_a_process_calls_a_device_is_not_opened, setup),
 		cmocka_unit_test_setup(a_network_card_that_qemu_has_for_itself_is_a_nic, setup),
 		cmocka_unit_test_setup(an_operators_own_provider_is_read_by_field_paths, setup),
 		cmocka_unit_test_setup(hostile_output_makes_harmless_rows, setup),

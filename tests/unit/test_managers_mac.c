@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inventory/guard.h"
 #include "inventory/provider.h"
 
 /* One row: "KEY NAME STATE MODE MAC ADDRESS,... SOURCE". */
 static void
 assert_row(size_t i, const char *want)
 {
-	static const char *const modes[] = { "unknown", "bridge", "lan", "user" };
 	char got[512], mac[MAC_TEXT_SIZE] = "-", addrs[256] = "", text[ADDR_TEXT_SIZE];
 	const struct sighting *s = &rows[i];
 
@@ -25,7 +25,7 @@ assert_row(size_t i, const char *want)
 		snprintf(addrs + strlen(addrs), sizeof(addrs) - strlen(addrs), "%s%s", k > 0 ? "," : "",
 		    addr_format(&s->addrs[k], text));
 	snprintf(got, sizeof(got), "%s|%s|%s|%s|%s|%s|%s", s->key, s->name,
-	    guest_state_name(s->state), modes[s->mode], mac, addrs, s->source);
+	    guest_state_name(s->state), nic_mode_name(s->mode), mac, addrs, s->source);
 	assert_string_equal(got, want);
 	assert_int_equal(s->kind, GUEST_VM);
 	assert_false(s->hint);
