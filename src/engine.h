@@ -333,6 +333,9 @@ bool	 guest_has_addr(const struct guest *, const struct addr *);
 void	 guests_stop_unguarded(struct engine *);
 /* One that runs, is guarded so badly, and was not told of as that yet; NULL: none. */
 const struct guest *guest_leak_news(struct engine *, enum nic_guard);
+/* Of those that have run for a minute with a NIC of which nobody knows where it is the
+ * first, or NULL, and how many they are. */
+const struct guest *guest_unseen(const struct engine *, size_t *n);
 /* After the inventory changed: tells net, freezes new addresses, notes events. */
 void	 guests_changed(void *engine);
 /* An address is another guest's now. */

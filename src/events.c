@@ -417,6 +417,25 @@ guard_alert(struct engine *e, struct alert_list *l, const char *key, enum nic_gu
 	}
 }
 
+/* Whether they leak nobody can tell. */
+static void
+unseen_alert(struct engine *e, struct alert_list *l)
+{
+	const struct guest *first;
+	char *text;
+	size_t n;
+
+	if ((first = guest_unseen(e, &n)) == NULL)
+		return;
+	text = leak_text(e, first);
+	if (n > 1)
+		alert_add(l, "unseen", "of %zu guests nobody knows whether they are guarded, the first is "
+		    "%s: %s", n, first->name, text);
+	else
+		alert_add(l, "unseen", "nobody knows whether %s is guarded: %s", first->name, text);
+	free(text);
+}
+
 static void
 pinned_alerts(const struct engine *e, struct alert_list *l)
 {
@@ -452,6 +471,7 @@ alerts_update(struct engine *e)
 	bridge_alerts(e, &l);
 	guard_alert(e, &l, "leaking", NIC_LEAKING);
 	guard_alert(e, &l, "unguardable", NIC_UNGUARDABLE);
+	unseen_alert(e, &l);
 	pinned_alerts(e, &l);
 	if (e->policy.error != NULL)
 		alert_add(&l, "allowlist", "%s", e->policy.error);

@@ -14,6 +14,7 @@
 enum {
 	NAMES_SHOWN = 6,	/* in "did you mean" */
 	MOVED_US = 20 * 1000,	/* until net is told of an address that moved */
+	UNSEEN_US = 60 * 1000000,	/* enough to boot and be heard of */
 };
 
 struct seen_guest {
@@ -21,6 +22,7 @@ struct seen_guest {
 	bool		frozen;
 	struct stopping	stopping;	/* for it is not guarded */
 	bool		leaks;		/* as was told of */
+	uint64_t	unseen;		/* mono: since when it runs nobody knows where; 0: it does not */
 };
 
 /* ---- who is who ---- */
@@ -37,6 +39,24 @@ guest_leak_news(struct engine *e, enum nic_guard guard)
 		return &s->guest;
 	}
 	return NULL;
+}
+
+const struct guest *
+guest_unseen(const struct engine *e, size_t *n)
+{
+	const struct guest *first = NULL;
+	const uint64_t now = now_mono();
+
+	*n = 0;
+	for (size_t i = 0; i < e->nseen; i++) {
+		const struct seen_guest *s = &e->seen[i];
+
+		if (s->unseen == 0 || now - s->unseen < UNSEEN_US)
+			continue;
+		if ((*n)++ == 0)
+			first = &s->guest;
+	}
+	return first;
 }
 
 bool
@@ -316,6 +336,8 @@ guests_changed(void *arg)
 			seen[i].stopping = was->stopping;
 		seen[i].leaks = was != NULL && was->leaks && g->state == GUEST_RUNNING &&
 		    g->guard == was->guest.guard;
+		if (g->state == GUEST_RUNNING && g->guard == NIC_UNSEEN)
+			seen[i].unseen = was != NULL && was->unseen != 0 ? was->unseen : now_mono();
 		if (was != NULL && guest_same(&was->guest, g) && was->frozen == seen[i].frozen)
 			continue;
 		guest_send_all(e, g);

@@ -145,7 +145,7 @@ shield_softnet(struct engine *e, const struct guest *g)
 		softnet_look(command_path(&e->conf, path), &s->softnet);
 		s->softnet_looked = now;
 	}
-	text = softnet_guest_text(&s->softnet, g->softnet);
+	text = softnet_guest_text(&s->softnet, g->softnet, g->softnet_at);
 	j = json_guest(text);
 	free(text);
 	return j;

@@ -59,6 +59,8 @@ char	*pf_names_of(struct pf_names *, const struct pf_host *, const struct conf_n
 bool	 pf_is_pattern(const char *name);
 /* Adds one that is not in it and may be a name, as long as there is room. */
 void	 pf_names_add(struct pf_names *, const char *name);
+/* The ends of guests' NICs that vmnet and others make, by their names. */
+bool	 pf_is_guests_end(const char *name);
 /* Whether the rules hold for the interface of this name. */
 bool	 pf_covers(const struct pf_host *, const struct conf_names *bridges, const char *ifname);
 

@@ -90,3 +90,15 @@ pf_covers(const struct pf_host *host, const struct conf_names *bridges, const ch
 	free(names);
 	return covered;
 }
+
+bool
+pf_is_guests_end(const char *name)
+{
+	static const char *const kinds[] = { "vmenet", "feth", "tap", "vmnet" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	}
+	return false;
+}

@@ -192,19 +192,6 @@ pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 	return cause;
 }
 
-/* The ends of guests' NICs that vmnet and others make. */
-static bool
-is_guests_end(const char *name)
-{
-	static const char *const kinds[] = { "vmenet", "feth", "tap", "vmnet" };
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
-			return true;
-	}
-	return false;
-}
-
 static char *
 bridged_by(const struct pf_host *host, const char *bridge)
 {
@@ -213,7 +200,7 @@ bridged_by(const struct pf_host *host, const char *bridge)
 
 	members_of(host, bridge, members);
 	for (size_t i = 0; i < members->n && cause == NULL; i++) {
-		if (!is_guests_end(members->name[i]))
+		if (!pf_is_guests_end(members->name[i]))
 			cause = xasprintf("%s has %s as a member: what guests behind it send there never "
 			    "comes by pf; use a shared (NAT) network instead of a bridged one", bridge,
 			    members->name[i]);

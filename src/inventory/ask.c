@@ -188,12 +188,9 @@ user_named(const struct inventory_user *users, size_t n, const char *name)
 static void
 seats_make(struct asker *a)
 {
-	struct inventory_user users[INVENTORY_USERS_MAX];
-	const size_t n = inventory_users(&a->conf, users);
-	const struct inventory_user *u;
+	const struct inventory_user *users = a->users, *u;
+	const size_t n = a->nusers = inventory_users(&a->conf, a->users);
 
-	a->has_first = n > 0;
-	a->first = n > 0 ? users[0].uid : 0;
 	a->seats = xcalloc(MANAGERS_MAX * INVENTORY_USERS_MAX + CONF_PROVIDERS_MAX, sizeof(*a->seats));
 	for (size_t m = 0; managers_here[m] != NULL; m++) {
 		if (!conf_names_fit(&a->conf.managers, managers_here[m]->name))
@@ -344,9 +341,9 @@ asker_look(struct asker *a, enum inventory_command c, void (*said)(const struct 
     void *arg)
 {
 	const struct manager_command *row = command_row(c);
-	const struct msg_run m = { .command = c, .uid = a->first };
+	const struct msg_run m = { .command = c, .uid = a->users[0].uid };
 
-	return a->has_first && talk_begin(a->talks, &m, row->name, row->seconds, said, arg) != NULL;
+	return a->nusers > 0 && talk_begin(a->talks, &m, row->name, row->seconds, said, arg) != NULL;
 }
 
 /* ---- starting and stopping ---- */

@@ -48,8 +48,8 @@ struct asker {
 	struct seat		*seats;
 	size_t			 nseats;
 	struct act		*acts;
-	uid_t			 first;		/* of the inventory users */
-	bool			 has_first;
+	struct inventory_user	 users[INVENTORY_USERS_MAX];
+	size_t			 nusers;
 	struct sighting		*rows;		/* ASK_ROWS_MAX, for parsing */
 	unsigned		 running;
 	size_t			 turn;		/* who is asked first at the next tick, modulo */

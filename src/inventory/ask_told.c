@@ -13,6 +13,7 @@
 
 enum { AGAIN_FIRST_US = 5000000, AGAIN_MAX_SHIFT = 6 };	/* after a failure, doubling to 5 min */
 static const uint64_t absent_us = 60 * 1000000ull;
+static const uint64_t next_us = 1000000;		/* until the next user is asked */
 static const uint64_t again_max_us = 300 * 1000000ull;
 static const uint64_t refresh_us = 30 * 1000000ull;	/* details at the earliest */
 
@@ -53,6 +54,23 @@ rest_us(unsigned failures)
 	return wait < again_max_us ? wait : again_max_us;
 }
 
+/* The system's VMs are shown to who may see them: a member of a group, often.  So others
+ * are asked in turn; when, after so many failures. */
+static uint64_t
+seat_pass_on(struct seat *s)
+{
+	const struct asker *a = s->asker;
+	size_t at = 0;
+
+	if (s->manager == NULL || !s->manager->system || a->nusers < 2)
+		return rest_us(s->failures);
+	while (at < a->nusers && a->users[at].uid != s->user.uid)
+		at++;
+	s->user = a->users[(at + 1) % a->nusers];
+	return (s->failures + 1) % a->nusers != 0 ? next_us :
+	    rest_us(s->failures / (unsigned)a->nusers);
+}
+
 void
 seat_failed(struct seat *s, char *cause)
 {
@@ -62,7 +80,8 @@ seat_failed(struct seat *s, char *cause)
 	free(s->cause);
 	s->cause = cause;
 	s->absent = false;
-	s->due = now_mono() + rest_us(s->failures++);
+	s->due = now_mono() + seat_pass_on(s);
+	s->failures++;
 	s->asker->events.changed(s->asker->events.arg);
 }
 

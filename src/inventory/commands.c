@@ -101,6 +101,13 @@ static const struct manager_command table[COMMAND_COUNT] = {
 	[COMMAND_VIRSH_OFF] = { "virsh destroy", LIST("virsh", "-q", "-c", SYSTEM, "destroy", "%k"), NULL,
 	    ACT_SECONDS, true, false },
 
+	[COMMAND_CONTAINER_OFF] = { "container kill", LIST("container", "kill", "%k"), NULL, ACT_SECONDS,
+	    true, false },
+	[COMMAND_UTM_OFF] = { "utmctl stop --kill", LIST("utmctl", "stop", "--kill", "%k"), NULL,
+	    ACT_SECONDS, true, false },
+	[COMMAND_MULTIPASS_OFF] = { "multipass stop --force", LIST("multipass", "stop", "--force", "%k"),
+	    NULL, ACT_SECONDS, true, false },
+
 	[COMMAND_PS] = { "ps", LIST("/bin/ps", "-axww", "-o", "pid=", "-o", "uid=", "-o", "args="), NULL,
 	    LIST_SECONDS, false, false },
 	[COMMAND_NETSTAT] = { "netstat", LIST("netstat", "-an"), NULL, LIST_SECONDS, false, false },

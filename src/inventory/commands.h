@@ -27,6 +27,7 @@ enum inventory_command {
 	COMMAND_PS, COMMAND_NETSTAT,
 	/* Of those whose ordinary way asks the guest, which may not listen. */
 	COMMAND_LIMA_OFF, COMMAND_COLIMA_OFF, COMMAND_INCUS_OFF, COMMAND_LXD_OFF, COMMAND_VIRSH_OFF,
+	COMMAND_CONTAINER_OFF, COMMAND_UTM_OFF, COMMAND_MULTIPASS_OFF,
 	COMMAND_CUSTOM,		/* of a [provider NAME] section, by its number */
 	COMMAND_COUNT
 };
@@ -93,7 +94,7 @@ struct inventory_user {
 /*
  * Those of [inventory] user; without it those who can log in here, or where there
  * are none the daemon's own user.  Never root, but in a user namespace that has
- * nobody else.  The first of them asks for the system's VMs.  Returns how many.
+ * nobody else.  The first of them that may asks for the system's VMs.  Returns how many.
  */
 size_t			 inventory_users(const struct conf *, struct inventory_user[INVENTORY_USERS_MAX]);
 

@@ -89,4 +89,5 @@ const struct manager container_manager = {
 	.list_parse = list_parse,
 	.start = COMMAND_CONTAINER_START,
 	.stop = COMMAND_CONTAINER_STOP,
+	.off = COMMAND_CONTAINER_OFF,
 };

@@ -18,9 +18,19 @@ uid_is_guarded(const struct guard_host *h, const struct guest *g)
 }
 
 static bool
+is_bridged(const struct guard_host *h, const char *place)
+{
+	for (size_t i = 0; i < h->nbridged; i++) {
+		if (strcmp(h->bridged[i], place) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_covered(const struct guard_host *h, const char *place)
 {
-	return (h->covers != NULL ? h->covers : conf_names_fit)(&h->conf->bridges, place);
+	return !is_bridged(h, place) && (h->covers != NULL ? h->covers : conf_names_fit)(&h->conf->bridges, place);
 }
 
 /* The interface with the longest prefix that has the address in it, or NULL.  An address
@@ -184,7 +194,10 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 			*why = xasprintf("behind %s", place);
 		break;
 	case NIC_LEAKING:
-		if (place != NULL && nic->mode != NIC_LAN) {
+		if (place != NULL && is_bridged(h, place)) {
+			*why = xasprintf("on %s, a member of which leads out past our rules", place);
+			*fix = xstrdup("use a shared (NAT) network instead of a bridged one");
+		} else if (place != NULL && nic->mode != NIC_LAN) {
 			*why = xasprintf("on %s, which no rule of ours covers", place);
 			*fix = xasprintf("add %s to \"bridge\" in [guard] of %s and reload, or move it to a "
 			    "guarded bridge", place, h->conf->path);

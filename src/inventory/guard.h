@@ -14,6 +14,7 @@ struct guard_place {
 	uint32_t	bits;
 };
 
+enum { BRIDGED_MAX = 16 };
 struct guard_host {
 	const struct conf	*conf;
 	struct guard_place	*places;
@@ -22,6 +23,9 @@ struct guard_host {
 	bool			(*master)(const char *link, char dst[GH_IFNAME_SIZE]);
 	/* Whether our rules hold for an interface; NULL: for those of the names given. */
 	bool			(*covers)(const struct conf_names *bridges, const char *ifname);
+	/* Bridges from which guests get out by a member, past the rules. */
+	char			 bridged[BRIDGED_MAX][GH_IFNAME_SIZE];
+	size_t			 nbridged;
 };
 
 /* Sets guard of the guest, and guard and place of its NICs, the first even if nnics is 0. */
@@ -41,5 +45,8 @@ void	 guard_host_free(struct guard_host *);
 
 /* ---- master_*.c ---- */
 bool	 link_master(const char *link, char dst[GH_IFNAME_SIZE]);
+/* Whether a bridge has a member that is no guest's end, and rules do not see what leaves by
+ * it. */
+bool	 link_bridged(const char *bridge);
 
 #endif

@@ -5,10 +5,27 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "xmalloc.h"
 
 enum { PLACES_MAX = 1024 };
+
+/* Bridges have addresses here, or no guest behind them could be routed. */
+static void
+bridged_read(struct guard_host *h)
+{
+	h->nbridged = 0;
+	for (size_t i = 0; i < h->nplaces && h->nbridged < BRIDGED_MAX; i++) {
+		const char *name = h->places[i].name;
+		bool known = i > 0 && strcmp(h->places[i - 1].name, name) == 0;
+
+		for (size_t k = 0; k < h->nbridged; k++)
+			known |= strcmp(h->bridged[k], name) == 0;
+		if (!known && h->covers != NULL && h->covers(&h->conf->bridges, name) && link_bridged(name))
+			copy_string(h->bridged[h->nbridged++], name, GH_IFNAME_SIZE);
+	}
+}
 
 void
 guard_host_read(struct guard_host *h)
@@ -33,6 +50,7 @@ guard_host_read(struct guard_host *h)
 		h->nplaces++;
 	}
 	freeifaddrs(all);
+	bridged_read(h);
 }
 
 void

@@ -105,6 +105,21 @@ guest_row_mode(const struct mode_word *known, const char *word)
 }
 
 bool
+guest_is_uuid(const char *s, size_t len)
+{
+	static const char pattern[GUEST_UUID_LENGTH + 1] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (len != GUEST_UUID_LENGTH)
+		return false;
+	for (size_t i = 0; i < GUEST_UUID_LENGTH; i++) {
+		if (s[i] == '\0' || (pattern[i] == '-' ? s[i] != '-' :
+		    strchr("0123456789abcdefABCDEF", s[i]) == NULL))
+			return false;
+	}
+	return true;
+}
+
+bool
 guest_line(const char **text, size_t *len, const char **line, size_t *n)
 {
 	const char *end;

@@ -38,6 +38,10 @@ struct mode_word {
 /* NIC_UNKNOWN for a word that is not in the list, or NULL. */
 enum nic_mode	 guest_row_mode(const struct mode_word *, const char *word);
 
+/* "XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX", and no more. */
+enum { GUEST_UUID_LENGTH = 36 };
+bool		 guest_is_uuid(const char *, size_t len);
+
 /* The next line of a text, without its end; false past the last. */
 bool		 guest_line(const char **text, size_t *len, const char **line, size_t *n);
 

@@ -34,6 +34,7 @@ enum {
 	GUEST_NICS = 8,
 	GUEST_KEY_SIZE = 96,	/* what a provider calls a guest in its commands */
 	GUEST_USER_SIZE = 32,	/* the host user whose VM it is */
+	GUEST_PATH_SIZE = 128,
 };
 
 /*
@@ -57,6 +58,7 @@ struct sighting {
 						 * to be on; "" not said */
 	char		link[GH_IFNAME_SIZE];	/* this host's end of it: "vnet3", or "" */
 	bool		softnet;		/* tart: behind softnet */
+	char		softnet_at[GUEST_PATH_SIZE];	/* which binary, "" not known */
 	uint32_t	pid;			/* of the host's process that runs it, 0: not known */
 	uint32_t	uid;			/* GUEST_UID; else of that process */
 	uint32_t	age;			/* seconds since it was heard */
@@ -100,6 +102,7 @@ struct guest {
 	uint8_t		guard;			/* enum nic_guard: of its worst NIC */
 	bool		stale;			/* its manager does not answer now */
 	bool		softnet;
+	char		softnet_at[GUEST_PATH_SIZE];
 	bool		has_mac;		/* mac, bridge, port: of its first NIC */
 	uint8_t		mac[6];
 	uint32_t	pid, uid;

@@ -613,6 +613,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		k->runs = false;
 		k->rank = 0;
 		k->g.stale = k->g.softnet = k->g.more_nics = false;
+		memset(k->g.softnet_at, 0, sizeof(k->g.softnet_at));
 	}
 	keys_find(j, s, n, of, now);
 	changed = nodes_remove(j, remove_merged, NULL);

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "inventory/guest_row.h"
 #include "inventory/join.h"
 #include "inventory/manager.h"
 
@@ -372,6 +373,24 @@ has_mac(const struct node *n)
 	return false;
 }
 
+/* UTM's key for a VM stands among the arguments of the process that runs it. */
+static struct node *
+find_by_uuid(const struct pass *p, const struct sighting *s, const struct node *except)
+{
+	for (size_t i = 0; guest_is_uuid(s->key, strlen(s->key)) && i < p->join->n; i++) {
+		struct node *n = p->join->nodes[i];
+
+		if (n == except || n->gone || (s->uid != 0 && n->g.uid != 0 && s->uid != n->g.uid))
+			continue;
+		for (uint32_t k = 0; k < n->nkeys; k++) {
+			if (strcmp(n->keys[k].key, s->key) == 0 && !is_beside(&n->keys[k], s) &&
+			    !is_anothers(p, n, s))
+				return n;
+		}
+	}
+	return NULL;
+}
+
 static struct node *
 group_node(const struct pass *p, const struct group *g)
 {
@@ -385,6 +404,9 @@ group_node(const struct pass *p, const struct group *g)
 	/* Its hardware address was heard before its manager told of it. */
 	else if (other != NULL && node != other && !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
+	if ((other = find_by_uuid(p, first, node)) != NULL)
+		node = node == NULL ? other : are_two(p, node, other) ? node :
+		    node_merge(p->join, node, other);
 	/* And its process before that. */
 	if (node != NULL && provider_is_manager(first->provider) &&
 	    (other = find_by_name(p, first, node)) != NULL && is_process_alone(other) &&

@@ -266,6 +266,8 @@ nics_settle(struct join *j, const struct sighting *s, size_t n, struct node **of
 		if (of[i] == NULL)
 			continue;
 		of[i]->g.softnet |= s[i].softnet;
+		if (s[i].softnet_at[0] != '\0')
+			copy_string(of[i]->g.softnet_at, s[i].softnet_at, sizeof(s[i].softnet_at));
 		if (s[i].key[0] != '\0')
 			of[i]->g.stale |= s[i].stale;
 	}

@@ -72,5 +72,6 @@ const struct manager multipass_manager = {
 	.list_parse = list_parse,
 	.start = COMMAND_MULTIPASS_START,
 	.stop = COMMAND_MULTIPASS_STOP,
+	.off = COMMAND_MULTIPASS_OFF,
 	.system = true,
 };

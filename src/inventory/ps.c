@@ -6,6 +6,7 @@
  *	tart run [flags] NAME		the only place that says how its NIC gets out
  *	softnet --vm-mac-address MAC	a hint: the guest of that MAC is behind it
  *	qemu-system-* ...		qemu.c reads its arguments
+ *	QEMULauncher qemu-*-softmmu ...	UTM's: the same
  *
  * Any user may give a process any arguments.
  */
@@ -27,6 +28,7 @@ struct process {
 	uint32_t	 pid, uid;
 	const char	*argv[WORDS_MAX];
 	size_t		 argc;
+	char		*words;			/* the line that they are in */
 };
 
 /* Cuts the line into words where it stands. False for a line of other shape. */
@@ -38,6 +40,7 @@ process_split(char *line, struct process *p)
 	uint64_t n;
 
 	p->argc = 0;
+	p->words = line;
 	while ((word = strsep(&line, " ")) != NULL && p->argc < WORDS_MAX) {
 		if (*word == '\0')
 			continue;
@@ -181,23 +184,67 @@ softnet_take(const struct process *p, struct sighting *list, size_t *n, size_t m
 	s->hint = true;
 	s->softnet = true;
 	s->mode = NIC_BRIDGE;
+	/* tart starts it by its whole path. */
+	if (p->argv[0][0] == '/' && strlen(p->argv[0]) < sizeof(s->softnet_at) &&
+	    text_is_plain(p->argv[0], strlen(p->argv[0])))
+		copy_string(s->softnet_at, p->argv[0], sizeof(s->softnet_at));
 }
 
 /* ---- all ---- */
 
+/* A name of several words is one again, with the blanks that stood between them. */
 static void
-qemu_take(const struct process *p, struct sighting *list, size_t *n, size_t max)
+name_join(struct process *p)
 {
+	for (size_t i = 1; i + 2 < p->argc; i++) {
+		size_t more = 0;
+
+		if (strcmp(p->argv[i], "-name") != 0)
+			continue;
+		while (i + 2 + more < p->argc && p->argv[i + 2 + more][0] != '-')
+			more++;
+		if (more == 0)
+			continue;
+		for (char *c = p->words + (p->argv[i + 1] - p->words); c < p->argv[i + 1 + more]; c++) {
+			if (*c == '\0')
+				*c = ' ';
+		}
+		memmove(&p->argv[i + 2], &p->argv[i + 2 + more],
+		    (p->argc - i - 2 - more) * sizeof(p->argv[0]));
+		p->argc -= more;
+	}
+}
+
+/* UTM's own key for it, or NULL. */
+static const char *
+utm_uuid(const struct process *p)
+{
+	for (size_t i = 1; i + 1 < p->argc; i++) {
+		if (strcmp(p->argv[i], "-uuid") == 0 && guest_is_uuid(p->argv[i + 1], strlen(p->argv[i + 1])))
+			return p->argv[i + 1];
+	}
+	return NULL;
+}
+
+/* skip: words before the program's own, which are UTM's. */
+static void
+qemu_take(struct process *p, size_t skip, struct sighting *list, size_t *n, size_t max)
+{
+	const char *uuid = skip > 0 ? utm_uuid(p) : NULL;
 	const size_t had = *n;
 
-	if (!qemu_args_parse(p->argv, p->argc, NULL, list, n, max))
+	name_join(p);
+	if (!qemu_args_parse(p->argv + skip, p->argc - skip, NULL, list, n, max))
 		*n = had;
-	for (size_t i = had; i < *n; i++)
+	for (size_t i = had; i < *n; i++) {
 		process_stamp(p, &list[i]);
+		if (uuid != NULL)
+			copy_string(list[i].key, uuid, sizeof(list[i].key));
+	}
 }
 
 static void
-process_take(const struct process *p, struct sighting *list, size_t *n, size_t max)
+process_take(struct process *p, struct sighting *list, size_t *n, size_t max)
 {
 	const char *program = program_of(p);
 
@@ -208,7 +255,9 @@ process_take(const struct process *p, struct sighting *list, size_t *n, size_t m
 		softnet_take(p, list, n, max);
 	else if (strncmp(program, "qemu-system-", strlen("qemu-system-")) == 0 ||
 	    strcmp(program, "qemu-kvm") == 0 || strcmp(program, "kvm") == 0)
-		qemu_take(p, list, n, max);
+		qemu_take(p, 0, list, n, max);
+	else if (strcmp(program, "QEMULauncher") == 0 && p->argc > 1)
+		qemu_take(p, 1, list, n, max);
 }
 
 static char *

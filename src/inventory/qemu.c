@@ -272,9 +272,13 @@ name_take(struct vm *vm, const char *text)
 static bool
 is_qemu(const char *program)
 {
-	const char *slash = strrchr(program, '/');
+	const char *slash = strrchr(program, '/'), *end;
 
 	program = slash != NULL ? slash + 1 : program;
+	if (strncmp(program, "qemu-", strlen("qemu-")) == 0 && (end = strstr(program, "-softmmu")) != NULL)
+		return strcmp(end, "-softmmu") == 0;		/* UTM's */
+	/* NixOS runs ".qemu-system-x86_64-wrapped". */
+	program += *program == '.';
 	return strncmp(program, "qemu-system-", strlen("qemu-system-")) == 0 ||
 	    strcmp(program, "qemu-kvm") == 0 || strcmp(program, "kvm") == 0;
 }

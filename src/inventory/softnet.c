@@ -47,22 +47,35 @@ known(const struct softnet_facts *f, const char *path)
 	return false;
 }
 
-static void
-binary_look(const char *dir, struct softnet_facts *f)
+/* False: there is none at that path. */
+static bool
+binary_read(const char *path, struct softnet_binary *b)
 {
-	char *path = xasprintf("%s/softnet", dir), *real = realpath(path, NULL);
-	struct softnet_binary *b;
+	char *real = realpath(path, NULL);
 	struct stat st;
+	bool is;
 
-	if (real != NULL && strlen(real) < sizeof(b->path) && stat(real, &st) == 0 &&
-	    S_ISREG(st.st_mode) && f->n < SOFTNET_BINARIES && !known(f, real)) {
-		b = &f->found[f->n++];
+	memset(b, 0, sizeof(*b));
+	is = real != NULL && strlen(real) < sizeof(b->path) && stat(real, &st) == 0 &&
+	    S_ISREG(st.st_mode);
+	if (is) {
 		copy_string(b->path, real, sizeof(b->path));
 		version_of(b);
 		b->setuid = st.st_uid == 0 && (st.st_mode & S_ISUID) != 0;
 		b->writable = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 	}
 	free(real);
+	return is;
+}
+
+static void
+binary_look(const char *dir, bool users, struct softnet_facts *f)
+{
+	char *path = xasprintf("%s/softnet", dir);
+
+	if (f->n < SOFTNET_BINARIES && binary_read(path, &f->found[f->n]) &&
+	    !known(f, f->found[f->n].path))
+		f->found[f->n++].users = users;
 	free(path);
 }
 
@@ -78,9 +91,18 @@ softnet_look(const char *path, struct softnet_facts *f)
 		tart = xasprintf("%s/tart", dir);
 		f->tart |= access(tart, F_OK) == 0;
 		free(tart);
-		binary_look(dir, f);
+		binary_look(dir, false, f);
 	}
 	free(copy);
+}
+
+void
+softnet_look_home(const char *home, struct softnet_facts *f)
+{
+	char *dir = xasprintf("%s/.cargo/bin", home);
+
+	binary_look(dir, true, f);
+	free(dir);
 }
 
 /* ---- judgement ---- */
@@ -89,10 +111,20 @@ softnet_look(const char *path, struct softnet_facts *f)
 static const struct softnet_binary *
 shadowed(const struct softnet_facts *f)
 {
-	if (f->n == 0 || f->found[0].version[0] != '\0')
+	if (f->n == 0 || f->found[0].users || f->found[0].version[0] != '\0')
 		return NULL;
 	for (size_t i = 1; i < f->n; i++) {
 		if (f->found[i].version[0] != '\0')
+			return &f->found[i];
+	}
+	return NULL;
+}
+
+static const struct softnet_binary *
+users_own(const struct softnet_facts *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->found[i].users)
 			return &f->found[i];
 	}
 	return NULL;
@@ -107,6 +139,8 @@ softnet_judge(const struct softnet_facts *f)
 		return SOFTNET_WRITABLE;
 	if (shadowed(f) != NULL)
 		return SOFTNET_SHADOWED;
+	if (users_own(f) != NULL)
+		return SOFTNET_USERS;
 	return f->found[0].setuid ? SOFTNET_WELL : SOFTNET_NO_SETUID;
 }
 
@@ -125,15 +159,20 @@ binary_text(const struct softnet_binary *b)
 static char *
 todo_of(const struct softnet_facts *f, enum softnet_matter matter)
 {
+	const struct softnet_binary *own = users_own(f);
+	const char *of = matter == SOFTNET_USERS ? own->path : f->found[0].path;
 	char path[SHOWN_SIZE];
 
-	text_escape(path, sizeof(path), f->found[0].path, strlen(f->found[0].path));
+	text_escape(path, sizeof(path), of, strlen(of));
 	switch (matter) {
 	case SOFTNET_WRITABLE:
 		return xasprintf("chmod go-w '%s'", path);
 	case SOFTNET_NO_SETUID:
 		return xasprintf("chown root '%s' && chmod u+s '%s', or let sudo run it without a "
 		    "password", path, path);
+	case SOFTNET_USERS:
+		return xasprintf("take '%s' away, or keep its directory behind others in the PATH of who "
+		    "runs tart", path);
 	case SOFTNET_SHADOWED:
 		return xasprintf("take '%s' away, or move its directory behind Homebrew's in PATH", path);
 	default:
@@ -145,8 +184,8 @@ char *
 softnet_text(const struct softnet_facts *f, char **todo)
 {
 	const enum softnet_matter matter = softnet_judge(f);
-	const struct softnet_binary *hidden = shadowed(f);
-	char *first, *second = NULL, *text;
+	const struct softnet_binary *hidden = shadowed(f), *own = users_own(f);
+	char *first, *second = NULL, *third = NULL, *text;
 
 	*todo = todo_of(f, matter);
 	if (matter == SOFTNET_NONE)
@@ -154,26 +193,32 @@ softnet_text(const struct softnet_facts *f, char **todo)
 	first = binary_text(&f->found[0]);
 	if (hidden != NULL)
 		second = binary_text(hidden);
-	text = xasprintf("tart uses %s%s%s%s; " PORTS_OPEN, first,
+	if (own != NULL)
+		third = own == &f->found[0] ? xstrdup(", where its directory is in PATH") :
+		    xasprintf(", or %s where its directory comes first in PATH", own->path);
+	text = xasprintf("tart uses %s%s%s%s%s; " PORTS_OPEN, first,
 	    matter == SOFTNET_WRITABLE ? ", which others than its owner can replace" : "",
-	    second != NULL ? ", which shadows " : "", second != NULL ? second : "");
+	    second != NULL ? ", which shadows " : "", second != NULL ? second : "",
+	    third != NULL ? third : "");
 	free(first);
 	free(second);
+	free(third);
 	return text;
 }
 
 char *
-softnet_guest_text(const struct softnet_facts *f, bool behind)
+softnet_guest_text(const struct softnet_facts *f, bool behind, const char *at)
 {
+	struct softnet_binary runs;
 	char *binary, *text;
 
 	if (!behind)
 		return xstrdup("not behind softnet (\"tart run --net-softnet\"): it can forge ARP towards "
 		    "guests of the same bridge");
-	if (f->n == 0)
+	if (*at != '\0' ? !binary_read(at, &runs) : f->n == 0)
 		return xstrdup("behind a softnet that is not on the path; " PORTS_OPEN
 		    ": the rules have to cover its bridge");
-	binary = binary_text(&f->found[0]);
+	binary = binary_text(*at != '\0' ? &runs : &f->found[0]);
 	text = xasprintf("behind softnet, %s; " PORTS_OPEN ": the rules have to cover its bridge",
 	    binary);
 	free(binary);

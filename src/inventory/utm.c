@@ -16,23 +16,6 @@
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
-enum { UUID_LENGTH = 36 };
-
-static bool
-is_uuid(const char *s, size_t len)
-{
-	static const char pattern[UUID_LENGTH + 1] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-
-	if (len < UUID_LENGTH)
-		return false;
-	for (size_t i = 0; i < UUID_LENGTH; i++) {
-		if (s[i] == '\0' || (pattern[i] == '-' ? s[i] != '-' :
-		    strchr("0123456789abcdefABCDEF", s[i]) == NULL))
-			return false;
-	}
-	return true;
-}
-
 static enum guest_state
 state_of(const char *word, size_t len)
 {
@@ -59,15 +42,15 @@ blanks(const char *s, size_t at, size_t len)
 static void
 line_take(const char *line, size_t len, struct sighting *list, size_t *n, size_t max)
 {
-	const size_t word = blanks(line, UUID_LENGTH, len);
+	const size_t word = blanks(line, GUEST_UUID_LENGTH, len);
 	size_t end = word, name;
 	struct sighting *s;
 
 	while (end < len && line[end] != ' ')
 		end++;
 	name = blanks(line, end, len);
-	if (word == UUID_LENGTH || name == len ||
-	    (s = guest_row_add(list, n, max, line, UUID_LENGTH)) == NULL)
+	if (word == GUEST_UUID_LENGTH || name == len ||
+	    (s = guest_row_add(list, n, max, line, GUEST_UUID_LENGTH)) == NULL)
 		return;
 	s->state = (uint8_t)state_of(line + word, end - word);
 	sighting_name(s->name, line + name, len - name);
@@ -82,7 +65,7 @@ list_parse(const char *text, size_t len, struct sighting *list, size_t *n, size_
 	size_t k;
 
 	while (guest_line(&text, &len, &line, &k)) {
-		if (is_uuid(line, k))
+		if (k >= GUEST_UUID_LENGTH && guest_is_uuid(line, GUEST_UUID_LENGTH))
 			line_take(line, k, list, n, max);
 		else if (k >= 5 && memcmp(line, "UUID ", 5) == 0)
 			heading = true;
@@ -112,4 +95,5 @@ const struct manager utm_manager = {
 	.detail = { { COMMAND_UTM_ADDRESS, .running_only = true, .parse = address_parse } },
 	.start = COMMAND_UTM_START,
 	.stop = COMMAND_UTM_STOP,
+	.off = COMMAND_UTM_OFF,
 };

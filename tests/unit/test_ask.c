@@ -194,6 +194,23 @@ nonsense_is_a_failure(void **state)
 	assert_non_null(strstr(st.cause, "no JSON"));
 }
 
+/* As where only some are in the group that may see the system's VMs. */
+static void
+the_system_is_asked_as_whom_it_answers(void **state)
+{
+	const struct msg_run *m;
+
+	conf.inventory_users = (struct conf_accounts){ 2, { "nobody", "daemon" } };
+	ask_managers();
+	m = ran(COMMAND_VIRSH_LIST, 0, 1);
+	assert_int_equal(m->uid, getpwnam("nobody")->pw_uid);
+	answer(m, RAN_EXITED, 1, "", "permission denied\n");
+	m = ran(COMMAND_VIRSH_LIST, 0, 2);
+	assert_int_equal(m->uid, getpwnam("daemon")->pw_uid);
+	answer(m, RAN_EXITED, 0, "\n", "");
+	assert_int_equal(ran(COMMAND_VIRSH_LIST, 0, 3)->uid, m->uid);
+}
+
 static void
 one_that_was_killed_is_asked_again_later_and_later(void **state)
 {
@@ -424,6 +441,7 @@ main(void)
 		TEST(answers_become_sightings),
 		TEST(a_failure_keeps_the_rows_marks_them_and_says_why),
 		TEST(nonsense_is_a_failure),
+		TEST(the_system_is_asked_as_whom_it_answers),
 		TEST(one_that_was_killed_is_asked_again_later_and_later),
 		TEST(a_slow_one_delays_no_other),
 		TEST(one_that_is_not_there_costs_nothing),

@@ -581,7 +581,7 @@ static void
 assert_nic(struct guest_nic nic, const char *address, const char *guard, const char *in_why,
     const char *in_fix)
 {
-	struct guard_host host = { &conf, places, 2, master_of };
+	struct guard_host host = { .conf = &conf, .places = places, .nplaces = 2, .master = master_of };
 	struct guest g = { .state = GUEST_RUNNING, .nnics = 1, .manager = "virsh", .pid = 9, .uid = 1000 };
 	char *why, *fix;
 
@@ -624,6 +624,10 @@ a_bridge_that_is_named_but_not_covered_guards_nobody(void **state)
 	host.covers = NULL;
 	guard_judge(&host, &g);
 	assert_int_equal(g.guard, NIC_GUARDED);
+	/* As where vmnet bridges it to the LAN. */
+	copy_string(host.bridged[host.nbridged++], "virbr9", GH_IFNAME_SIZE);
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_LEAKING);
 }
 
 static void
@@ -675,7 +679,7 @@ static void
 an_address_is_where_the_longest_prefix_has_it(void **state)
 {
 	struct guard_place two[] = { { .name = "tun0", .bits = 8 }, { .name = "virbr0", .bits = 24 } };
-	struct guard_host host = { &conf, two, 2, master_of };
+	struct guard_host host = { .conf = &conf, .places = two, .nplaces = 2, .master = master_of };
 	struct guest g = { .state = GUEST_RUNNING, .nnics = 1, .naddrs = 1 };
 
 	assert_true(addr_parse("10.1.0.1", &two[0].addr) && addr_parse("10.9.0.1", &two[1].addr));
@@ -704,7 +708,7 @@ a_process_of_a_guarded_user_is_guarded(void **state)
 static void
 the_worst_nic_counts(void **state)
 {
-	struct guard_host host = { &conf, NULL, 0, NULL };
+	struct guard_host host = { .conf = &conf };
 	struct guest g = { .state = GUEST_RUNNING, .nnics = 2 };
 
 	copy_string(g.nics[0].bridge, "virbr0", sizeof(g.nics[0].bridge));
@@ -743,6 +747,37 @@ where_a_nic_was_ends_with_who_said_so(void **state)
 	merge(30);
 	assert_string_equal(only()->nics[0].source, "");
 	assert_int_equal(only()->guard, NIC_GUARDED);
+}
+
+/* As UTM does; its list has no hardware addresses, and its processes have. */
+static void
+a_process_that_bears_its_managers_key_is_its_guests(void **state)
+{
+	static const char uuid[] = "0C84D9A2-3B7E-4C1D-9F00-AB12CD34EF56";
+	struct sighting *s;
+
+	for (int i = 0; i < 2; i++) {
+		heard(5, "10.9.0.5", "virbr0");
+		told("utm", uuid, GUEST_RUNNING, 0)->uid = 501;
+		if (i > 0) {
+			/* One of another user is not. */
+			s = process("ps", 10, "forged", 6);
+			copy_string(s->key, uuid, sizeof(s->key));
+			copy_string(s->user, "eve", sizeof(s->user));
+			s->uid = 502;
+			s = process("ps", 9, "other name", 5);
+			copy_string(s->key, uuid, sizeof(s->key));
+			s->mode = NIC_BRIDGE;
+			s->uid = 501;
+		}
+		merge(i);
+		assert_int_equal(inventory_count(inv), 2);
+	}
+	assert_int_equal(of_key(uuid)->pid, 9);
+	assert_int_equal(of_key(uuid)->nnics, 1);
+	assert_string_equal(of_key(uuid)->manager, "utm");
+	assert_int_equal(of_key(uuid)->naddrs, 1);
+	assert_int_equal(of_key(uuid)->guard, NIC_GUARDED);
 }
 
 /* As with QEMU's own, which is the same in each that is given none. */
@@ -1087,6 +1122,7 @@ main(void)
 		TEST(the_worst_nic_counts),
 		TEST(where_a_nic_was_ends_with_who_said_so),
 		TEST(two_of_one_hardware_address_are_both_judged),
+		TEST(a_process_that_bears_its_managers_key_is_its_guests),
 		TEST(a_guest_without_a_nic_has_no_way_out),
 		TEST(a_row_without_hardware_address_completes_the_only_nic),
 		TEST(a_user_mode_nic_beside_a_guarded_one_is_told),

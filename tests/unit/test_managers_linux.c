@@ -221,12 +221,24 @@ qemu_gives_a_bridged_nic_its_own_hardware_address(void **state)
 }
 
 static void
+qemu_has_other_names(void **state)
+{
+	/* UTM's, and NixOS's. */
+	QEMU("/Lib/qemu-aarch64-softmmu", "-netdev", "vmnet-bridged,id=n,ifname=en0");
+	assert_int_equal(rows[0].mode, NIC_LAN);
+	QEMU("/nix/store/x/bin/.qemu-system-x86_64-wrapped", "-nic", "user");
+	assert_int_equal(rows[0].mode, NIC_USER);
+}
+
+static void
 what_is_no_qemu_is_none(void **state)
 {
 	const char *const argv[] = { "/bin/sh", "-c", "qemu-system-x86_64 -nic user" };
+	const char *const other[] = { "qemu-softmmu-img" };
 	const char *many[4000] = { "qemu-system-x86_64" };
 
 	assert_false(qemu_args_parse(argv, 3, is_card, rows, &nrows, ROWS));
+	assert_false(qemu_args_parse(other, 1, is_card, rows, &nrows, ROWS));
 	assert_false(qemu_args_parse(argv, 0, is_card, rows, &nrows, ROWS));
 	for (size_t i = 1; i < 4000; i++)
 		many[i] = i % 2 ? "-nic" : "tap";
@@ -359,6 +371,7 @@ main(void)
 		cmocka_unit_test_setup(qemu_without_a_word_has_a_user_nic, setup),
 		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),
 		cmocka_unit_test_setup(qemu_gives_a_bridged_nic_its_own_hardware_address, setup),
+		cmocka_unit_test_setup(qemu_has_other_names, setup),
 		cmocka_unit_test_setup(what_is_no_qemu_is_none, setup),
 		cmocka_unit_test_setup(what_a_process_calls_a_device_is_not_opened, setup),
 		cmocka_unit_test_setup(a_network_card_that_qemu_has_for_itself_is_a_nic, setup),

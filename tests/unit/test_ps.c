@@ -90,6 +90,9 @@ softnet_processes_hint_at_the_guest_of_their_mac(void **state)
 	assert_true(rows[0].hint && rows[0].softnet && rows[0].has_mac);
 	assert_int_equal(rows[0].mac[5], 9);
 	assert_int_equal(rows[1].mac[5], 10);
+	/* Which of several runs is told by that alone. */
+	assert_string_equal(rows[0].softnet_at, "/opt/homebrew/bin/softnet");
+	assert_string_equal(rows[1].softnet_at, "");
 }
 
 static void
@@ -106,6 +109,21 @@ qemus_arguments_are_handed_on_in_words(void **state)
 	assert_int_equal(rows[0].pid, 44);
 	assert_int_equal(rows[0].uid, 1000);
 	assert_int_equal(rows[0].state, GUEST_RUNNING);
+}
+
+/* The program is the first argument there, and a name may be of several words. */
+static void
+utms_processes_are_qemus(void **state)
+{
+	list("44 501 /Applications/UTM.app/Contents/MacOS/QEMULauncher "
+	     "/U/qemu-aarch64-softmmu.framework/Versions/A/qemu-aarch64-softmmu -name my  old vm -uuid "
+	     "0C84D9A2-3B7E-4C1D-9F00-AB12CD34EF56 -nic user\n"
+	     "45 501 QEMULauncher\n");
+	assert_string_equal(qemu_words, "/U/qemu-aarch64-softmmu.framework/Versions/A/qemu-aarch64-softmmu"
+	    "|-name|my  old vm|-uuid|0C84D9A2-3B7E-4C1D-9F00-AB12CD34EF56|-nic|user|");
+	assert_int_equal(nrows, 1);
+	assert_string_equal(rows[0].key, "0C84D9A2-3B7E-4C1D-9F00-AB12CD34EF56");
+	assert_int_equal(rows[0].pid, 44);
 }
 
 static void
@@ -167,6 +185,7 @@ main(void)
 		cmocka_unit_test(tart_processes_say_how_their_nic_gets_out),
 		cmocka_unit_test(softnet_processes_hint_at_the_guest_of_their_mac),
 		cmocka_unit_test(qemus_arguments_are_handed_on_in_words),
+		cmocka_unit_test(utms_processes_are_qemus),
 		cmocka_unit_test(other_processes_are_no_guests),
 		cmocka_unit_test(hostile_arguments_stay_within_bounds),
 		cmocka_unit_test(what_lists_no_process_is_refused),

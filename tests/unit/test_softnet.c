@@ -123,11 +123,11 @@ a_packaged_one_has_path_and_version(void **state)
 	assert_int_equal(softnet_judge(&facts), SOFTNET_NO_SETUID);
 	assert_doctor("warn", "version 7.8.9, not SUID root", "chmod u+s");
 	assert_doctor("warn", "own ports open", "chown root");
-	text = softnet_guest_text(&facts, true);
+	text = softnet_guest_text(&facts, true, "");
 	assert_non_null(strstr(text, "version 7.8.9"));
 	assert_non_null(strstr(text, "SMB"));
 	free(text);
-	text = softnet_guest_text(&facts, false);
+	text = softnet_guest_text(&facts, false, "");
 	assert_non_null(strstr(text, "not behind softnet"));
 	free(text);
 }
@@ -174,6 +174,48 @@ a_source_built_one_that_shadows_it_is_told(void **state)
 	assert_int_equal(softnet_judge(&facts), SOFTNET_WELL);
 }
 
+/* The one that runs for a guest is told, whichever that would be by the path. */
+static void
+the_one_that_runs_is_told(void **state)
+{
+	char name[256], *text;
+
+	packaged(0755);
+	binary("own/softnet", 0755);
+	snprintf(path, sizeof(path), "%s/brew", dir);
+	softnet_look(path, &facts);
+	snprintf(name, sizeof(name), "%s/own/softnet", dir);
+	text = softnet_guest_text(&facts, true, name);
+	assert_non_null(strstr(text, "/own/softnet (built from source"));
+	free(text);
+	text = softnet_guest_text(&facts, true, "/no/such/softnet");
+	assert_non_null(strstr(text, "behind a softnet that is not on the path"));
+	free(text);
+}
+
+static void
+one_that_a_user_has_built_may_shadow_it(void **state)
+{
+	char name[256], *text, *todo;
+
+	packaged(04755);
+	binary("brew/tart", 0755);
+	softnet_look(path, &facts);
+	snprintf(name, sizeof(name), "%s/.cargo", dir);
+	assert_int_equal(mkdir(name, 0755), 0);
+	snprintf(name, sizeof(name), "%s/.cargo/bin", dir);
+	assert_int_equal(mkdir(name, 0755), 0);
+	binary(".cargo/bin/softnet", 04755);
+	softnet_look_home(dir, &facts);
+	assert_int_equal(facts.n, 2);
+	assert_int_equal(softnet_judge(&facts), SOFTNET_USERS);
+	text = softnet_text(&facts, &todo);
+	assert_non_null(strstr(text, ".cargo/bin/softnet where its directory comes first in PATH"));
+	assert_non_null(strstr(todo, ".cargo/bin/softnet' away"));
+	free(text);
+	free(todo);
+}
+
 static void
 one_that_others_can_write_is_wrong(void **state)
 {
@@ -203,6 +245,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_packaged_one_has_path_and_version, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_suid_bit_counts_if_it_is_roots, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_source_built_one_that_shadows_it_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_one_that_runs_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_a_user_has_built_may_shadow_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_others_can_write_is_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_directory_of_that_name_is_no_binary, setup, teardown),
 	};
