@@ -45,15 +45,16 @@ bool
 peer_in_group(int fd, gid_t gid)
 {
 	struct xucred who;
+	const int room = sizeof(who.cr_groups) / sizeof(who.cr_groups[0]);
 	socklen_t len = sizeof(who);
 
 	if (getsockopt(fd, LEVEL_LOCAL, LOCAL_PEERCRED, &who, &len) == -1 ||
 	    len != sizeof(who) || who.cr_version != XUCRED_VERSION)
 		return false;
-	for (int i = 0; i < who.cr_ngroups && i < XU_NGROUPS; i++) {
+	for (int i = 0; i < who.cr_ngroups && i < room; i++) {
 		if (who.cr_groups[i] == gid)
 			return true;
 	}
-	/* There is room for XU_NGROUPS, and users of macOS have more than that. */
-	return who.cr_ngroups >= XU_NGROUPS && group_lists(gid, who.cr_uid);
+	/* There is room for 16, and users of macOS have more than that. */
+	return who.cr_ngroups >= room && group_lists(gid, who.cr_uid);
 }
