@@ -16,6 +16,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "hello.h"
 
 struct rig_world world;
@@ -228,7 +229,7 @@ bound_socket(int type, uint16_t *port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	socklen_t len = sizeof(sin);
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, type, 0);
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
@@ -315,7 +316,7 @@ static int
 connect_to(uint16_t port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, SOCK_STREAM, 0);
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_not_equal(fd, -1);
@@ -339,7 +340,7 @@ rig_connect_explicit(struct rig *r)
 bool
 rig_origin_waits(struct rig *r)
 {
-	int fd = accept4(r->origin, NULL, NULL, SOCK_NONBLOCK);
+	int fd = fds_accept(r->origin, NULL, NULL);
 
 	if (fd == -1)
 		return false;
@@ -352,7 +353,7 @@ rig_accept(struct rig *r)
 {
 	int fd = -1;
 
-	rig_until(r, (fd = accept4(r->origin, NULL, NULL, SOCK_NONBLOCK)) != -1);
+	rig_until(r, (fd = fds_accept(r->origin, NULL, NULL)) != -1);
 	return fd;
 }
 

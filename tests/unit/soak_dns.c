@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "dns/server.h"
+#include "fds.h"
 
 enum {
 	ASKERS = 12,
@@ -59,7 +60,7 @@ asker_open(int type)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET,
 		.sin_port = htons(rig->conf.dns_port) };
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, type, 0);
 
 	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + soak_dice(4));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "hello.h"
 #include "proxy/chain.h"
 
@@ -486,7 +487,7 @@ static int
 listen_at(uint8_t last)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(world.port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, SOCK_STREAM, 0);
 
 	sin.sin_addr.s_addr = htonl(0x7f000000u | last);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)), 0);
@@ -508,7 +509,7 @@ one_that_was_asked_is_waited_for(void **state)
 		others[i] = listen_at((uint8_t)(92 + i));
 	snprintf(r->conf.chain_host, sizeof(r->conf.chain_host), "slowest.example");
 	rig_send_hello(r, guest, "a.example");
-	rig_until(r, (upstream = accept4(first, NULL, NULL, SOCK_NONBLOCK)) != -1);
+	rig_until(r, (upstream = fds_accept(first, NULL, NULL)) != -1);
 	rig_hear(r, upstream, rig_ported(ASKED("a.example", "PORT")));
 	rig_say(r, upstream, interim);
 	for (start = now_mono(); now_mono() - start < 1500000;)
@@ -532,7 +533,7 @@ a_late_answer_of_dns_changes_nothing(void **state)
 	struct rig *r = *state;
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(world.port),
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	int guest, upstream, other = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int guest, upstream, other = fds_socket_async(AF_INET6, SOCK_STREAM, 0);
 
 	if (other == -1 || bind(other, (struct sockaddr *)&sin6, sizeof(sin6)) == -1 ||
 	    listen(other, 8) == -1)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "fds.h"
 #include "proxy/dial.h"
 
 static const struct addr loopback = { .family = 4, .bytes = { 127, 0, 0, 1 } };
@@ -60,7 +61,7 @@ origin6(void)
 {
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(world.port),
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET6, SOCK_STREAM, 0);
 
 	if (fd == -1 || bind(fd, (struct sockaddr *)&sin6, sizeof(sin6)) == -1 || listen(fd, 8) == -1) {
 		close(fd);

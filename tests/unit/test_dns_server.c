@@ -19,6 +19,7 @@
 #include "dns/filter.h"
 #include "dns/resolver.h"
 #include "dns/server.h"
+#include "fds.h"
 
 enum { MESSAGE_SIZE = 1232, HITS = 64, ID = 0x1234, PORTS_TRIED = 1000 };
 
@@ -85,7 +86,7 @@ bound(uint16_t *port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	socklen_t len = sizeof(sin);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, SOCK_DGRAM, 0);
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
@@ -547,7 +548,7 @@ connected_from(struct rig *r, uint8_t host)
 {
 	const struct sockaddr_in sin = server_address(r);
 	struct sockaddr_in from = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, SOCK_STREAM, 0);
 
 	from.sin_addr.s_addr = htonl(host != 0 ? 0x7f000000u | host : 0);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "hello.h"
 
 enum { PEERS = 24, SCRIPT_MAX = 4096 };
@@ -228,7 +229,7 @@ peers_act(struct rig *r, struct peer *guests, struct peer *servers)
 			guest_script(&guests[i]);
 		}
 		if (servers[i].fd == -1 &&
-		    (servers[i].fd = accept4(r->origin, NULL, NULL, SOCK_NONBLOCK)) != -1)
+		    (servers[i].fd = fds_accept(r->origin, NULL, NULL)) != -1)
 			server_script(&servers[i]);
 		peer_act(&guests[i]);
 		if (peer_act(&servers[i]))

@@ -17,6 +17,7 @@
 #include "dns/cache.h"
 #include "dns/resolver.h"
 #include "dns/upstream.h"
+#include "fds.h"
 
 enum { SERVERS = 2, MESSAGE_SIZE = 1024, MANY = 3000 };
 
@@ -54,7 +55,7 @@ bound(int type, uint16_t *port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(*port) };
 	socklen_t len = sizeof(sin);
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	int fd = fds_socket_async(AF_INET, type, 0);
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
@@ -482,7 +483,7 @@ accept_query(struct rig *r, struct server *s)
 	ssize_t n = 0;
 	int fd = -1;
 
-	until(r, (fd = accept4(s->tcp, NULL, NULL, SOCK_NONBLOCK)) != -1);
+	until(r, (fd = fds_accept(s->tcp, NULL, NULL)) != -1);
 	until(r, recv(fd, size, 2, 0) == 2);
 	until(r, (n = recv(fd, s->query, sizeof(s->query), 0)) > 0);
 	assert_int_equal(n, size[0] << 8 | size[1]);
