@@ -34,6 +34,8 @@
 #include "userns.h"
 #include "xmalloc.h"
 
+enum { FILES_ALWAYS = 10240 };	/* macOS's OPEN_MAX */
+
 static char *
 no_user(const struct conf *conf)
 {
@@ -74,7 +76,7 @@ static void
 limit_files(const struct conf *conf, enum role role)
 {
 	struct rlimit files;
-	rlim_t wanted;
+	rlim_t wanted, before;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
 		return;
@@ -85,7 +87,12 @@ limit_files(const struct conf *conf, enum role role)
 		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
 			return;
 	}
+	before = files.rlim_cur;
 	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0 || before >= FILES_ALWAYS)
+		return;
+	/* macOS may have no hard limit, but take no number above that of all its files. */
+	files.rlim_cur = FILES_ALWAYS;
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
