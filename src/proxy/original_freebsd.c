@@ -2,9 +2,10 @@
 
 #include <sys/param.h>
 #include <sys/capsicum.h>
-#include <sys/ioccom.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <net/if.h>
 #include <net/pfvar.h>
 #include <stddef.h>
@@ -22,8 +23,8 @@ original_layout(void)
 }
 
 /* A kernel without Capsicum leaves it as it is. */
-void
-original_limit(int fd)
+int
+original_keep(int fd)
 {
 	const unsigned long only[] = { DIOCNATLOOK };
 	cap_rights_t rights;
@@ -31,4 +32,11 @@ original_limit(int fd)
 	cap_rights_init(&rights, CAP_IOCTL);
 	if (cap_rights_limit(fd, &rights) == 0)
 		(void)cap_ioctls_limit(fd, only, 1);
+	return fd;
+}
+
+int
+original_ask(int fd, uint8_t question[NATLOOK_SIZE_MAX])
+{
+	return ioctl(fd, DIOCNATLOOK, question) == -1 ? errno : 0;
 }

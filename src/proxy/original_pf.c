@@ -1,13 +1,13 @@
 /*
  * pf: the question is an ioctl on /dev/pf, which is root's, so it is opened before
- * the sandbox, for reading: such a descriptor changes nothing.
+ * the sandbox, for reading: such a descriptor changes nothing.  The system's own file
+ * keeps it good for who we become.
  */
 #include "config.h"
 
 #include "proxy/original.h"
 
 #include <sys/types.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -28,13 +28,14 @@ original_open(char **cause)
 {
 	*cause = NULL;
 	pf = open("/dev/pf", O_RDONLY | O_CLOEXEC);
+	if (pf != -1)
+		pf = original_keep(pf);
 	if (pf == -1) {
 		*cause = xasprintf("/dev/pf: %s: guests' connections are judged by name alone, and "
 		    "shown without the address they were for; pf must be there (kldload pf), and "
 		    "the daemon be started as root", strerror(errno));
 		return false;
 	}
-	original_limit(pf);
 	return true;
 }
 
@@ -66,6 +67,7 @@ original_destination(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 	socklen_t len = sizeof(ss), peer_len = sizeof(ss);
 	struct addr local, peer;
 	uint16_t local_port, peer_port;
+	int error;
 
 	if (pf == -1)
 		return ORIGINAL_UNTOLD;
@@ -76,8 +78,8 @@ original_destination(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 	    peer.family != family || local.family != family)
 		return ORIGINAL_NONE;
 	natlook_ask(layout, question, &peer, peer_port, &local, local_port);
-	if (ioctl(pf, layout->request, question) == -1) {
-		tell_once(strerror(errno));
+	if ((error = original_ask(pf, question)) != 0) {
+		tell_once(strerror(error));
 		return ORIGINAL_UNTOLD;
 	}
 	if (natlook_answer(layout, question, addr, port))

@@ -5,7 +5,10 @@
 #include "proxy/natlook.h"
 
 const struct natlook_layout	*original_layout(void);
-/* Leaves a descriptor of /dev/pf good for that one question, if the system can. */
-void				 original_limit(int fd);
+/* Leaves a descriptor of /dev/pf good for that one question, if the system can, also once
+ * we are not root: takes it over and gives what to ask through, or -1 and errno. */
+int				 original_keep(int fd);
+/* Answered in place: 0 or an errno. Any thread. */
+int				 original_ask(int fd, uint8_t question[NATLOOK_SIZE_MAX]);
 
 #endif

@@ -1,13 +1,19 @@
 /*
  * The question for a connection's destination before pf turned it: the places of its
  * fields and its number, by the systems' own headers (net/pfvar.h), and what an answer
- * means.
+ * means; and who asks it where only root may.
  */
 #include "config.h"
 
 #include "unit.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "addr.h"
+#include "proxy/asroot.h"
 #include "proxy/natlook.h"
 
 static void
@@ -116,6 +122,58 @@ an_answer_without_sense_is_none(void **state)
 	assert_false(natlook_answer(l, b, &got, &port));
 }
 
+enum { QUESTION = 4 };
+
+/* Adds one to what it is asked; an 'e' is an error, and a 'd' the end. */
+static int
+add_one(int subject, uint8_t *question)
+{
+	if (fcntl(subject, F_GETFD) == -1)
+		return EBADF;
+	if (question[0] == 'e')
+		return ENOENT;
+	if (question[0] == 'd')
+		_exit(0);
+	question[QUESTION - 1]++;
+	return 0;
+}
+
+static void
+another_process_asks(void **state)
+{
+	const int null = open("/dev/null", O_RDONLY), asker = asroot_start(null, add_one, QUESTION);
+	uint8_t q[QUESTION] = "abc";
+
+	assert_int_not_equal(asker, -1);
+	close(null);
+	for (int i = 1; i < 100; i++) {
+		assert_int_equal(asroot_ask(asker, q, sizeof(q)), 0);
+		assert_int_equal(q[0], 'a');
+		assert_int_equal(q[QUESTION - 1], i);
+	}
+	q[0] = 'e';
+	assert_int_equal(asroot_ask(asker, q, sizeof(q)), ENOENT);
+	assert_int_equal(q[0], 'e');
+	q[0] = 'a';
+	assert_int_equal(asroot_ask(asker, q, sizeof(q)), 0);
+	/* It ends when nobody can ask it any more. */
+	close(asker);
+	assert_true(wait(NULL) > 0);
+}
+
+static void
+one_that_is_gone_answers_nothing(void **state)
+{
+	const int null = open("/dev/null", O_RDONLY), asker = asroot_start(null, add_one, QUESTION);
+	uint8_t q[QUESTION] = "dbc";
+
+	close(null);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(asroot_ask(asker, q, sizeof(q)), EPIPE);
+	close(asker);
+	assert_true(wait(NULL) > 0);
+}
+
 int
 main(void)
 {
@@ -125,6 +183,8 @@ main(void)
 		cmocka_unit_test(a_question_names_both_ends),
 		cmocka_unit_test(an_answer_is_the_destination),
 		cmocka_unit_test(an_answer_without_sense_is_none),
+		cmocka_unit_test(another_process_asks),
+		cmocka_unit_test(one_that_is_gone_answers_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
