@@ -69,7 +69,7 @@ proxy_settle(struct proxy *p)
 		session_run(s);
 	}
 	listener_accept(p);
-	if (!STAILQ_EMPTY(&p->run))
+	if (STAILQ_FIRST(&p->run) != NULL)
 		poller_wake(p->poller);
 	session_reap(p);
 	proxy_tick_needed(p);

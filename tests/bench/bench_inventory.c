@@ -104,7 +104,9 @@ main(int argc, char **argv)
 		for (size_t k = 0; k < n; k++) {
 			copy_string(list[k].provider, "virsh", sizeof(list[k].provider));
 			list[k].has_mac = true;
-			memcpy(list[k].mac, (uint8_t[6]){ 2, 0, 0, 0, (uint8_t)(k >> 8), (uint8_t)k }, 6);
+			list[k].mac[0] = 2;
+			list[k].mac[4] = (uint8_t)(k >> 8);
+			list[k].mac[5] = (uint8_t)k;
 		}
 		heard(list, &n, guests);
 		inventory_merge(inv, list, n, (1795370400ull + (uint64_t)i * 5) * 1000000);

@@ -59,6 +59,15 @@ merge(uint64_t seconds)
 	nrows = 0;
 }
 
+/* No compound literal in memcpy()'s arguments: where it is a macro, its commas part them. */
+static void
+set_mac(struct sighting *s, uint8_t kind, uint8_t last)
+{
+	const uint8_t mac[6] = { 2, kind, 0, 0, 0, last };
+
+	memcpy(s->mac, mac, sizeof(mac));
+}
+
 /* A manager's row; mac 0: none. */
 static struct sighting *
 told(const char *provider, const char *key, enum guest_state state, uint8_t mac)
@@ -70,7 +79,7 @@ told(const char *provider, const char *key, enum guest_state state, uint8_t mac)
 	s->state = state;
 	s->has_mac = mac != 0;
 	if (mac != 0)
-		memcpy(s->mac, (uint8_t[6]){ 2, 0, 0, 0, 0, mac }, 6);
+		set_mac(s, 0, mac);
 	return s;
 }
 
@@ -80,7 +89,7 @@ heard(uint8_t mac, const char *address, const char *bridge)
 	struct sighting *s = sighting_add(rows, &nrows, ROWS, "neighbours");
 
 	s->has_mac = true;
-	memcpy(s->mac, (uint8_t[6]){ 2, 0, 0, 0, 0, mac }, 6);
+	set_mac(s, 0, mac);
 	if (*address != '\0')
 		assert_true(addr_parse(address, &s->addrs[s->naddrs++]));
 	copy_string(s->bridge, bridge, sizeof(s->bridge));
@@ -999,12 +1008,12 @@ attribution_holds_through_churn(void **state)
 			snprintf(key, sizeof(key), "vm%u", i);
 			s = told("virsh", key, runs ? GUEST_RUNNING : GUEST_STOPPED, 0);
 			s->has_mac = true;
-			memcpy(s->mac, (uint8_t[6]){ 2, 1, 0, 0, 0, (uint8_t)i }, 6);
+			set_mac(s, 1, (uint8_t)i);
 			if (!runs)
 				continue;
 			snprintf(address, sizeof(address), "10.9.0.%u", host + 1);
 			s = heard(1, address, "virbr0");
-			memcpy(s->mac, (uint8_t[6]){ 2, 1, 0, 0, 0, (uint8_t)i }, 6);
+			set_mac(s, 1, (uint8_t)i);
 		}
 		merge(t);
 		assert_int_equal(inventory_count(inv), GUESTS);
