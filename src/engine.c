@@ -214,9 +214,10 @@ net_state(struct engine *e, const struct msg_net_state *m)
 	rate_measure(e, m->bytes_up + m->bytes_down, now);
 	e->net_state = *m;
 	totals_add(&e->net_state, &e->net_before);
-	if (e->net_state.limited > limited)
+	/* What net counted before this engine was here may be of long ago. */
+	if (e->net_state.limited > limited && e->net_state_time != 0)
 		e->limited_last = now;
-	if (e->net_state.hits_lost > lost)
+	if (e->net_state.hits_lost > lost && e->net_state_time != 0)
 		e->lost_last = now;
 	TERMINATE(e->net_state.cause);
 	TERMINATE(e->net_state.upstream_cause);
@@ -569,6 +570,9 @@ on_tick(int fd, short what, void *arg)
 	proxy_look(e);
 	alerts_update(e);
 	notify_poll(e);
+	/* Not before all of the above was done. */
+	if (e->priv != NULL)
+		msg_send(e->priv, FRAME_READY, &(struct msg_empty){ 0 }, -1);
 }
 
 static void

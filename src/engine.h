@@ -216,9 +216,11 @@ struct engine {
 	size_t			 nseen;
 	struct {
 		struct addr	 addr;
-		bool		 due;		/* net is to be told soon */
+		bool		 fresh;		/* net was told a moment ago */
+		bool		 hidden;	/* and since then that it is nobody's */
 	} moved[MOVED_MAX];			/* addresses, since the latest pass */
 	uint32_t		 nmoved;
+	bool			 moved_more;	/* than there is room for */
 	struct event		*moved_due;	/* NULL: none has moved yet */
 	struct frozen		*frozen;
 	bool			 frozen_known;	/* from the first listing after start */

@@ -306,7 +306,7 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	if (s->accept_paused)
 		alert_add(l, "paused", "the proxy is out of descriptors or memory: new connections wait");
 	if (e->limited_last != 0 && now_mono() - e->limited_last < limit_shown)
-		alert_add(l, "limit", "guests%s%s%s are refused by a limit: %s",
+		alert_add(l, "limit", "guests%s%s%s are refused, for there is a limit: %s",
 		    e->limited[0] != '\0' ? " (lastly " : "", e->limited, e->limited[0] != '\0' ? ")" : "",
 		    e->limited_by != OUTCOME_NONE ? outcome_text(e->limited_by) :
 		    "of connections or of look-ups");

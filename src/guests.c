@@ -13,7 +13,7 @@
 
 enum {
 	NAMES_SHOWN = 6,	/* in "did you mean" */
-	MOVED_US = 20 * 1000,	/* until net is told of an address that moved */
+	MOVED_US = 20 * 1000,	/* an address moves once in that, as far as net hears of it */
 	UNSEEN_US = 60 * 1000000,	/* enough to boot and be heard of */
 };
 
@@ -180,19 +180,20 @@ user_send(struct engine *e, const struct guest *g, uint32_t uid)
 }
 
 /*
- * Who has an address now may ask for something at once, so net is told before the pass
- * that judges all; though not of each word of the kernel's, for guests can have it say as
- * many as they like.  What moved is told once more with the pass, when what is nobody's
- * any more is known; more than there is room for waits for that.
+ * Who has an address now may ask for something at once, and be taken for who had it
+ * before: net is told with the kernel's word, not with the pass that judges all.  Guests
+ * can have the kernel say as much as they like, so what moves again a moment later is
+ * nobody's for that moment, which lets nothing pass, and so is what there is no room for
+ * until the pass.
  */
 static void
 moved_tell(struct engine *e, bool all)
 {
 	for (uint32_t i = 0; i < e->nmoved; i++) {
-		if (!all && !e->moved[i].due)
-			continue;
-		guest_send(e, inventory_by_addr(e->inventory, &e->moved[i].addr), &e->moved[i].addr);
-		e->moved[i].due = false;
+		if (all || e->moved[i].hidden)
+			guest_send(e, inventory_by_addr(e->inventory, &e->moved[i].addr),
+			    &e->moved[i].addr);
+		e->moved[i].fresh = e->moved[i].hidden = false;
 	}
 }
 
@@ -202,25 +203,42 @@ on_moved_due(evutil_socket_t fd, short what, void *arg)
 	moved_tell(arg, false);
 }
 
+static void
+moved_soon(struct engine *e)
+{
+	static const struct timeval soon = { .tv_usec = MOVED_US };
+
+	if (e->moved_due == NULL)
+		e->moved_due = evtimer_new(e->base, on_moved_due, e);
+	if (e->moved_due != NULL && !event_pending(e->moved_due, EV_TIMEOUT, NULL))
+		event_add(e->moved_due, &soon);
+}
+
 void
 guest_moved(const struct addr *a, void *arg)
 {
-	static const struct timeval soon = { .tv_usec = MOVED_US };
 	struct engine *e = arg;
 	uint32_t i = 0;
 
 	while (i < e->nmoved && !addr_equal(&e->moved[i].addr, a))
 		i++;
-	if (i == MOVED_MAX)
+	if (i == MOVED_MAX) {
+		guest_send(e, NULL, a);
+		e->moved_more = true;
 		return;
-	e->moved[i].addr = *a;
-	e->moved[i].due = true;
-	if (i == e->nmoved)
+	}
+	if (i == e->nmoved) {
 		e->nmoved++;
-	if (e->moved_due == NULL)
-		e->moved_due = evtimer_new(e->base, on_moved_due, e);
-	if (e->moved_due != NULL && !event_pending(e->moved_due, EV_TIMEOUT, NULL))
-		event_add(e->moved_due, &soon);
+		e->moved[i].addr = *a;
+		e->moved[i].fresh = e->moved[i].hidden = false;
+	}
+	if (!e->moved[i].fresh)
+		guest_send(e, inventory_by_addr(e->inventory, a), a);
+	else if (!e->moved[i].hidden)
+		guest_send(e, NULL, a);
+	e->moved[i].hidden = e->moved[i].fresh;
+	e->moved[i].fresh = true;
+	moved_soon(e);
 }
 
 /* Its user, or every address of the guest that is not another's by now. */
@@ -346,7 +364,10 @@ guests_changed(void *arg)
 	free(e->seen);
 	e->seen = seen;
 	e->nseen = n;
+	if (e->moved_more)
+		guests_send(e);
 	moved_tell(e, true);
+	e->moved_more = false;
 	e->nmoved = 0;
 	pinned_judge(e);
 	life_judge(e);

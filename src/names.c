@@ -64,7 +64,11 @@ static const struct {
 	    "in all (max-new-in-all)." },
 	[OUTCOME_DESCRIPTORS] = { "descriptors", "The proxy had no descriptor or memory left to dial "
 	    "with." },
-	[OUTCOME_LOOKUPS] = { "look-ups", "One guest may look no more names up at once." },
+	[OUTCOME_LOOKUPS] = { "look-ups", "No more names may be looked up at once, for one guest or for "
+	    "all of them." },
+	[OUTCOME_LOOKUP_RATE] = { "look-ups-per-second", "One guest may ask for no more names a second." },
+	[OUTCOME_LOOKUP_STREAMS] = { "look-up-connections", "One guest may have no more connections to "
+	    "the DNS filter open." },
 };
 
 static const char *const verdict_table[VERDICT_COUNT] = {

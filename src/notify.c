@@ -150,7 +150,6 @@ may_tell_drops(struct notifier *n, const struct topic *t, uint64_t now)
 		    strcmp(n->topics[i].guest, t->guest) == 0;
 	if (own >= DROPS_OF_GUEST || n->drops >= (own == 0 ? DROPS_FIRST : DROPS_A_MINUTE))
 		return false;
-	n->drops++;
 	return true;
 }
 
@@ -172,8 +171,10 @@ topic_tell(struct engine *e, struct topic *t, uint64_t now)
 		e->notifier->held++;
 	else if (!topic_send(e, t))
 		return;
-	else
+	else {
 		t->sent = now;
+		e->notifier->drops += t->is_drop;
+	}
 	t->due = 0;
 	copy_string(t->state, state, sizeof(t->state));
 	t->told = now;

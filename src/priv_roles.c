@@ -35,8 +35,11 @@ enum {
 	GOOD_LIFE_US = 30 * 1000 * 1000,
 	SLOW_READER_US = 10 * 1000 * 1000,
 	END_SECONDS = 3,	/* to end after SIGTERM */
-	SILENT_SECONDS = 5,	/* without a word from net, which says one each second */
 };
+
+/* Without a word from a role, which says one each second; engine's one thread may have an
+ * inventory of thousands or a list of a million to go through. */
+static const unsigned silent_seconds[ROLE_COUNT] = { [ROLE_ENGINE] = 10, [ROLE_NET] = 5 };
 
 struct child {
 	struct roles		*roles;
@@ -127,7 +130,8 @@ roles_send_fd(struct roles *r, enum role role, enum frame type, const void *body
 }
 
 /* A net that hangs would go on by the allowlist that it has, whatever the operator
- * closes: without it guests reach nothing, and the next one has the new list. */
+ * closes: without it guests reach nothing, and the next one has the new list.  With an
+ * engine that hangs nobody could close anything. */
 static void
 on_second(int fd, short what, void *arg)
 {
@@ -140,7 +144,7 @@ on_second(int fd, short what, void *arg)
 
 		if (c->channel != NULL && msg_stuck(c->channel) > SLOW_READER_US)
 			roles_punish(r, i, "does not read what it is sent");
-		else if (i == ROLE_NET && c->ready && ++c->silent > SILENT_SECONDS)
+		else if (c->ready && ++c->silent > silent_seconds[i])
 			roles_punish(r, i, "does nothing any more");
 	}
 }

@@ -287,7 +287,9 @@ text_lines_wrong(const struct text_lines *l)
 	for (uint32_t i = 0; i < told; i++)
 		fprintf(f, "%s%" PRIu32, i == 0 ? l->n == 1 ? "; wrong too is line " :
 		    "; wrong too are lines " : i == l->n - 1 ? " and " : ", ", l->line[i]);
-	if (l->n > told)
+	if (l->n >= TEXT_LINES_MAX)
+		fprintf(f, " and many more");
+	else if (l->n > told)
 		fprintf(f, " and %" PRIu32 " more", l->n - told);
 	fclose(f);
 	return text;

@@ -45,6 +45,7 @@ char	*text_time_format(char dst[32], int64_t);
 
 /* Lines of a file that are wrong beside the first one that is; zeroed to begin with. */
 enum { TEXT_LINES_TOLD = 5 };
+enum { TEXT_LINES_MAX = 1000 };		/* who finds so many need look for no more */
 struct text_lines {
 	uint32_t	line[TEXT_LINES_TOLD], n;
 };

@@ -594,6 +594,15 @@ drops_match(struct engine *e, const void *row, const char *filter)
 	    target_matches(&r->drop, filter) || contains(drop_note(&r->drop, note), filter);
 }
 
+static bool
+is_some_hosts(const struct addr *a)
+{
+	const char *special = addr_special(a);
+
+	return special == NULL || (strcmp(special, "multicast") != 0 &&
+	    strcmp(special, "reserved") != 0 && strcmp(special, "this-network") != 0);
+}
+
 /* The entry that would let it through; null: rules refuse it whatever is listed, as
  * they do what is for this host. */
 static json_t *
@@ -604,7 +613,8 @@ drop_entry(struct engine *e, const struct drop *d)
 
 	if ((strcmp(d->label, "default") != 0 && strcmp(d->label, "private") != 0) ||
 	    (d->flags & DROP_PORTS) == 0 || (!udp && d->proto != IPPROTO_TCP) ||
-	    (d->flags & DROP_UID) != 0 || reach_is_host(&e->reach, &d->dst))
+	    (d->flags & DROP_UID) != 0 || d->dport == 0 || reach_is_host(&e->reach, &d->dst) ||
+	    !is_some_hosts(&d->dst))
 		return json_null();
 	return json_sprintf("%s%s", target_text(d, target), udp ? "/udp" : "");
 }

@@ -325,7 +325,7 @@ parse_lines(struct allowlist *l)
 	uint32_t line = 1;
 	size_t len;
 
-	for (size_t off = 0; off < l->len; off += len + 1, line++) {
+	for (size_t off = 0; off < l->len && wrong.n < TEXT_LINES_MAX; off += len + 1, line++) {
 		struct item *it = next_item(l, off, line);
 		bool is_entry = true;
 		char *cause;

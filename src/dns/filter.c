@@ -128,13 +128,13 @@ filter_stream_close(struct dns_guest *g)
 /* Tells of a decision, or finds the one it belongs to; returns its id. */
 static uint64_t
 tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reason reason,
-    uint32_t entry)
+    enum outcome outcome, uint32_t entry)
 {
 	char text[GH_NAME_SIZE + 32];
 	struct hit h = { .time = now_wall(), .guest = q->addr, .guest_port = q->port, .via = VIA_DNS,
 		.verdict = (uint8_t)verdict, .reason = (uint8_t)reason, .entry = entry,
 		.guest_id = q->guest_id,
-		.outcome = reason == REASON_LIMIT ? OUTCOME_LOOKUPS : OUTCOME_NONE };
+		.outcome = (uint8_t)outcome };
 	const uint64_t now = now_ms();
 	struct told *d;
 	uint64_t key;
@@ -159,7 +159,14 @@ tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reaso
 static uint64_t
 deny(struct filter *f, const struct inquiry *q, enum reason reason, uint32_t entry)
 {
-	return tell(f, q, VERDICT_DENY, reason, entry);
+	return tell(f, q, VERDICT_DENY, reason, OUTCOME_NONE, entry);
+}
+
+/* For a limit: which. */
+static void
+deny_more(struct filter *f, const struct inquiry *q, enum outcome limit)
+{
+	tell(f, q, VERDICT_DENY, REASON_LIMIT, limit, 0);
 }
 
 struct dns_guest *
@@ -175,7 +182,7 @@ filter_stream_open(struct filter *f, const struct addr *addr, uint16_t port, uin
 	g = guest_get(f, q.guest_id);
 	source_close(s);
 	if (g->streams >= most || g->streams >= FILTER_STREAMS_GUEST) {
-		deny(f, &q, REASON_LIMIT, 0);
+		deny_more(f, &q, OUTCOME_LOOKUP_STREAMS);
 		return NULL;
 	}
 	g->streams++;
@@ -250,7 +257,7 @@ answer_addresses(struct filter *f, const struct inquiry *q, const struct dns_ans
 		break;
 	case ANSWER_BUSY:
 		r->rcode = DNS_SERVFAIL;
-		deny(f, q, REASON_LIMIT, 0);
+		deny_more(f, q, OUTCOME_LOOKUPS);
 		break;
 	}
 }
@@ -405,7 +412,7 @@ inquire(struct filter *f, struct inquiry *q, const struct source *s, struct dns_
 	r.minimal = type == DNS_TYPE_ANY;
 	if (!service && (type == DNS_TYPE_A || type == DNS_TYPE_AAAA)) {
 		if (q->learned)
-			tell(f, q, VERDICT_ALLOW, REASON_LEARNED, 0);
+			tell(f, q, VERDICT_ALLOW, REASON_LEARNED, OUTCOME_NONE, 0);
 		if (!resolve(f, q, g, &a) || hold(q, g, &a))
 			return FILTER_WAIT;
 		answer_addresses(f, q, &a, &r);
@@ -433,7 +440,7 @@ filter_ask(struct filter *f, struct inquiry *q, const uint8_t *query, size_t que
 	q->guest_id = source_guest(s);
 	g = guest_get(f, q->guest_id);
 	if (!guest_may_ask(g)) {
-		deny(f, q, REASON_LIMIT, 0);
+		deny_more(f, q, OUTCOME_LOOKUP_RATE);
 		goto out;
 	}
 	if (!dns_query_read(&q->query, query, query_len, &r.rcode))

@@ -481,6 +481,9 @@ set_is_passing(json_t *set)
 	size_t i;
 
 	flags = json_object_get(set, "flags");
+	/* Of one alone newer versions print no list. */
+	if (json_is_string(flags) && strcmp(json_string_value(flags), "dynamic") == 0)
+		return true;
 	json_array_foreach(flags, i, flag) {
 		if (json_is_string(flag) && strcmp(json_string_value(flag), "dynamic") == 0)
 			return true;
