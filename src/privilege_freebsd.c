@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "xmalloc.h"
@@ -32,7 +33,7 @@ privilege_drop(bool net)
 
 	host_end_with_parent();
 	/* Not by a debugger, and not by what it leaves when it dies. */
-	if (procctl(P_PID, 0, PROC_TRACE_CTL, &off) == -1)
+	if (procctl(P_PID, getpid(), PROC_TRACE_CTL, &off) == -1)
 		return xasprintf("cannot keep others from tracing this process: %s",
 		    strerror(errno));
 	return NULL;
