@@ -35,7 +35,7 @@ struct pf_host {
 	bool		 groups;		/* "on bridge" matches bridge0 and bridge1 */
 	unsigned	 first;			/* else: number of the first bridge with guests */
 	bool		 tokens;		/* pfctl -E and -X */
-	bool		 kills_labels;		/* pfctl -k label -k LABEL */
+	bool		 kills_labels;		/* pfctl -k label -k LABEL, -k id -k ID */
 	bool		 members;		/* what is for the host itself may come by those of a
 						 * bridge, past the bridge */
 	bool		 self_follows;		/* "(self)" is this host's addresses, whatever they are */
@@ -157,6 +157,12 @@ bool	 pf_token_held(const char *references, uint64_t token);
 /* Calls back for every state of "pfctl -s states" that came in: who began it, to where.
  * False: a line of it cannot be read. */
 bool	 pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void *), void *arg);
+/* Calls back for every state of "pfctl -vvs states" that went out to an address of the net
+ * ("10.77.0.0/24"), with what "-k id" knows it by. */
+void	 pf_states_to(const char *text, const char *net, void (*cb)(const char *id, void *),
+	    void *arg);
+/* What "pfctl -k" printed: how many states it ended; -1: it does not say. */
+int64_t	 pf_killed_parse(const char *text);
 /* The first line that is no harmless warning, "": none. Points into text, *len long. */
 const char *pf_complaint(const char *text, size_t *len);
 

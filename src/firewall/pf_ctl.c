@@ -161,14 +161,67 @@ pf_ctl_flush(const struct pf_host *host, const char *anchor)
 	return ctl(host, argv, NULL, NULL);
 }
 
+/* ---- states ---- */
+
+struct killing {
+	const struct pf_host	*host;
+	char			*cause;
+	unsigned		 n;
+};
+
+enum { KILLS_MAX = 1000 };
+
+static void
+kill_id(const char *id, void *arg)
+{
+	struct killing *k = arg;
+	const char *const argv[] = { k->host->pfctl, "-k", "id", "-k", id, NULL };
+
+	if (k->cause == NULL && k->n++ == KILLS_MAX)
+		k->cause = xasprintf("there are more than %d of them", KILLS_MAX);
+	if (k->cause == NULL)
+		k->cause = ctl(k->host, argv, NULL, NULL);
+}
+
+/*
+ * What others began to addresses of the net.  The pfctl of some releases of FreeBSD takes
+ * the second of two addresses for the first, so that it kills nothing, without a word:
+ * where it says so, what there is ends one by one.
+ */
+static char *
+kill_to(const struct pf_host *host, const char *net, bool v6)
+{
+	const char *const argv[] = { host->pfctl, "-k", v6 ? "::/0" : "0.0.0.0/0", "-k", net, NULL };
+	struct killing k = { .host = host };
+	struct program_said r;
+	char *states = NULL;
+	bool none;
+
+	k.cause = pf_run(host, argv, NULL, &r);
+	if (k.cause != NULL)
+		return k.cause;
+	if (r.code != 0)
+		k.cause = complaint_of(&r);
+	else
+		tell_warnings(argv, &r);
+	none = pf_killed_parse(r.err) == 0;
+	program_said_free(&r);
+	if (k.cause != NULL || !none || !host->kills_labels)
+		return k.cause;
+	k.cause = pf_ctl_show(host, NULL, "states", true, &states);
+	if (k.cause == NULL)
+		pf_states_to(states, net, kill_id, &k);
+	free(states);
+	return k.cause;
+}
+
 char *
 pf_ctl_kill(const struct pf_host *host, const char *net, bool v6)
 {
 	const char *const from[] = { host->pfctl, "-k", net, NULL };
-	const char *const to[] = { host->pfctl, "-k", v6 ? "::/0" : "0.0.0.0/0", "-k", net, NULL };
 	char *cause = ctl(host, from, NULL, NULL);
 
-	return cause != NULL ? cause : ctl(host, to, NULL, NULL);
+	return cause != NULL ? cause : kill_to(host, net, v6);
 }
 
 char *

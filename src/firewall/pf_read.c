@@ -420,6 +420,77 @@ pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void *), v
 	return good;
 }
 
+/* "10.77.0.0/24", or an address. */
+static bool
+net_parse(const char *text, struct addr *net, unsigned *bits)
+{
+	const char *slash = strchr(text, '/'), *why;
+	char base[ADDR_TEXT_SIZE];
+	uint64_t number;
+
+	snprintf(base, sizeof(base), "%.*s", (int)strcspn(text, "/"), text);
+	if (!addr_parse(base, net))
+		return false;
+	*bits = net->family == 4 ? 32 : 128;
+	if (slash == NULL)
+		return true;
+	if (!text_number(slash + 1, 0, *bits, &number, &why))
+		return false;
+	*bits = (unsigned)number;
+	return true;
+}
+
+/*
+ *	all tcp 10.77.0.1:40022 -> 10.77.0.11:22       ESTABLISHED:ESTABLISHED
+ *	   [0 + 65535]  [3073216159 + 1]
+ *	   age 00:00:25, expires in 23:59:58, 2:1 pkts, 120:60 bytes, anchor 0, rule 71
+ *	   id: 000000006b024dce creatorid: 2a8855ee
+ */
+void
+pf_states_to(const char *text, const char *net, void (*cb)(const char *, void *), void *arg)
+{
+	char line[LINE_SIZE], id[64], *words[WORDS_MAX];
+	struct addr prefix, a;
+	bool wanted = false;
+	unsigned bits;
+	uint16_t port;
+
+	if (!net_parse(net, &prefix, &bits))
+		return;
+	while (line_next(&text, line)) {
+		const bool indented = line[0] == ' ' || line[0] == '\t';
+		const size_t n = words_cut(line, words);
+		size_t i = 2;
+
+		if (indented && wanted && n >= 4 && strcmp(words[0], "id:") == 0) {
+			snprintf(id, sizeof(id), "%.20s/%.20s", words[1], words[3]);
+			cb(id, arg);
+		}
+		if (indented)
+			continue;
+		while (i < n && strcmp(words[i], "->") != 0)
+			i++;
+		wanted = i + 1 < n && end_parse(words[i + 1], &a, &port) &&
+		    addr_in_prefix(&a, &prefix, bits);
+	}
+}
+
+/* "killed 3 states from 1 sources and 0 destinations" */
+int64_t
+pf_killed_parse(const char *text)
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+	const char *why;
+	uint64_t number;
+
+	while (line_next(&text, line)) {
+		if (words_cut(line, words) >= 3 && strcmp(words[0], "killed") == 0 &&
+		    text_number(words[1], 0, INT32_MAX, &number, &why))
+			return (int64_t)number;
+	}
+	return -1;
+}
+
 /* ---- warnings ---- */
 
 /* What pfctl says whether or not anything is wrong, or of what it has done. */

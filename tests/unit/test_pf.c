@@ -1043,6 +1043,46 @@ what_is_not_cut_by_two_addresses_is_by_one(void **state)
 	assert_well();
 }
 
+/* Nor by any network and that of the guest. */
+static void
+what_was_begun_to_a_guest_ends_one_by_one(void **state)
+{
+	const struct fw_guest one = guest("10.77.0.11", "fd77::11");
+
+	opened();
+	applied(PROFILE_FILTERED);
+	put("kills", "0");
+	put("states", "all tcp 10.77.0.1:40022 -> 10.77.0.11:22       ESTABLISHED:ESTABLISHED\n"
+	    "   [0 + 65535]  [3073216159 + 1]\n"
+	    "   age 00:00:25, expires in 23:59:58, 2:1 pkts, 120:60 bytes, anchor 0, rule 71\n"
+	    "   id: 000000006b024dce creatorid: 2a8855ee\n"
+	    "all tcp 10.77.0.1:40023 -> 10.77.0.12:22       ESTABLISHED:ESTABLISHED\n"
+	    "   id: 000000006b024dcf creatorid: 2a8855ee\n"
+	    "all tcp 127.0.0.1:8643 (8.8.8.8:80) <- 10.77.0.11:51515       ESTABLISHED:ESTABLISHED\n"
+	    "   id: 000000006b024dd0 creatorid: 2a8855ee\n"
+	    "all udp fd77::1[53] -> fd77::11[1053]       SINGLE:NO_TRAFFIC\n"
+	    "   id: 000000006b024dd1 creatorid: 2a8855ee gateway: ::\n");
+	gone("calls");
+	assert_null(firewall_freeze(fw, &one, true));
+	assert_calls("pfctl -a gatehouse -t gh_frozen -T replace -f - env=0\n"
+	    "pfctl -k 10.77.0.11 env=0\n"
+	    "pfctl -k 0.0.0.0/0 -k 10.77.0.11 env=0\n"
+	    "pfctl -vvs states env=0\n"
+	    "pfctl -k id -k 000000006b024dce/2a8855ee env=0\n"
+	    "pfctl -k fd77::11 env=0\n"
+	    "pfctl -k ::/0 -k fd77::11 env=0\n"
+	    "pfctl -vvs states env=0\n"
+	    "pfctl -k id -k 000000006b024dd1/2a8855ee env=0\n");
+	/* macOS has no such pfctl, and no such words. */
+	host.kills_labels = false;
+	assert_null(firewall_freeze(fw, &one, false));
+	gone("calls");
+	assert_null(firewall_freeze(fw, &one, true));
+	assert_no_call("pfctl -vvs states");
+	assert_no_call("-k id");
+	assert_well();
+}
+
 static void
 of_ranges_only_what_goes_is_cut(void **state)
 {
@@ -1195,6 +1235,7 @@ main(void)
 		pf_test(pins_are_rules_of_their_own),
 		pf_test(what_lived_by_a_pin_that_goes_is_cut),
 		pf_test(what_is_not_cut_by_two_addresses_is_by_one),
+		pf_test(what_was_begun_to_a_guest_ends_one_by_one),
 		pf_test(of_ranges_only_what_goes_is_cut),
 		pf_test(a_pin_whose_time_is_over_lets_nothing_new_through),
 		pf_test(a_pin_to_where_no_name_may_lead_is_refused),
