@@ -8,6 +8,7 @@
 
 #include "own.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -30,20 +31,16 @@ struct own {
 
 struct question {
 	struct nlmsghdr	head;
-	union {
-		struct rtmsg		route;
-		struct ifinfomsg	link;
-	} of;
-	struct rtattr	attr;		/* of a route */
+	struct rtmsg	route;
+	struct rtattr	attr;
 	uint8_t		dst[16];
 };
 
-/* What the kernel says of an address, or of an interface by its index. */
+/* What the kernel says of an address. */
 struct answer {
 	bool		own;		/* true also where it cannot be told */
 	bool		gateway;	/* behind another router */
 	uint32_t	link;		/* which it is behind, 0: none */
-	char		name[IF_NAMESIZE];	/* of the interface, or "" */
 };
 
 static int
@@ -116,27 +113,15 @@ ask_route(const struct own *o, const struct addr *a, uint32_t seq)
 	const size_t len = a->family == 4 ? 4 : 16;
 	struct question q = {
 		.head = { .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = seq },
-		.of.route = { .rtm_family = a->family == 4 ? AF_INET : AF_INET6,
+		.route = { .rtm_family = a->family == 4 ? AF_INET : AF_INET6,
 		    .rtm_dst_len = (uint8_t)(len * 8) },
 	};
 	const struct rtattr dst = { .rta_type = RTA_DST, .rta_len = (uint16_t)(RTA_LENGTH(0) + len) };
-	uint8_t *at = (uint8_t *)&q + NLMSG_LENGTH(sizeof(q.of.route));
+	uint8_t *at = (uint8_t *)&q + NLMSG_LENGTH(sizeof(q.route));
 
 	memcpy(at, &dst, sizeof(dst));
 	memcpy(at + sizeof(dst), a->bytes, len);
-	q.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof(q.of.route)) + sizeof(dst) + len);
-	return send(o->ask, &q, q.head.nlmsg_len, 0) == (ssize_t)q.head.nlmsg_len;
-}
-
-static bool
-ask_link(const struct own *o, uint32_t link, uint32_t seq)
-{
-	struct question q = {
-		.head = { .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = seq,
-		    .nlmsg_len = NLMSG_LENGTH(sizeof(q.of.link)) },
-		.of.link = { .ifi_family = AF_UNSPEC, .ifi_index = (int)link },
-	};
-
+	q.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof(q.route)) + sizeof(dst) + len);
 	return send(o->ask, &q, q.head.nlmsg_len, 0) == (ssize_t)q.head.nlmsg_len;
 }
 
@@ -155,23 +140,8 @@ error_is_own(int error)
 	    error != EAFNOSUPPORT && error != EOPNOTSUPP && error != EACCES;
 }
 
-/* One attribute of an answer. */
 static void
-read_attr(struct answer *r, bool of_link, const struct rtattr *attr, const uint8_t *value)
-{
-	const size_t len = attr->rta_len - RTA_LENGTH(0);
-
-	if (of_link && attr->rta_type == IFLA_IFNAME && len > 0 && len <= sizeof(r->name)) {
-		memcpy(r->name, value, len);
-		r->name[len - 1] = '\0';
-	} else if (!of_link && attr->rta_type == RTA_OIF && len == sizeof(r->link))
-		memcpy(&r->link, value, sizeof(r->link));
-	else if (!of_link && (attr->rta_type == RTA_GATEWAY || attr->rta_type == RTA_VIA))
-		r->gateway = true;
-}
-
-static void
-read_attrs(struct answer *r, bool of_link, const uint8_t *at, size_t len)
+read_attrs(struct answer *r, const uint8_t *at, size_t len)
 {
 	struct rtattr attr;
 
@@ -181,7 +151,10 @@ read_attrs(struct answer *r, bool of_link, const uint8_t *at, size_t len)
 		memcpy(&attr, at, sizeof(attr));
 		if (attr.rta_len < sizeof(attr) || attr.rta_len > len)
 			return;
-		read_attr(r, of_link, &attr, at + RTA_LENGTH(0));
+		if (attr.rta_type == RTA_OIF && attr.rta_len == RTA_LENGTH(sizeof(r->link)))
+			memcpy(&r->link, at + RTA_LENGTH(0), sizeof(r->link));
+		else if (attr.rta_type == RTA_GATEWAY || attr.rta_type == RTA_VIA)
+			r->gateway = true;
 		step = RTA_ALIGN(attr.rta_len) < len ? RTA_ALIGN(attr.rta_len) : len;
 		at += step;
 		len -= step;
@@ -202,10 +175,7 @@ read_answer(struct answer *r, const uint8_t *buf, size_t len)
 	if (head.nlmsg_type == RTM_NEWROUTE && len >= NLMSG_LENGTH(sizeof(route))) {
 		memcpy(&route, buf + NLMSG_HDRLEN, sizeof(route));
 		r->own = type_is_own(route.rtm_type);
-		read_attrs(r, false, buf + NLMSG_LENGTH(sizeof(route)), len - NLMSG_LENGTH(sizeof(route)));
-	} else if (head.nlmsg_type == RTM_NEWLINK && len >= NLMSG_LENGTH(sizeof(struct ifinfomsg))) {
-		read_attrs(r, true, buf + NLMSG_LENGTH(sizeof(struct ifinfomsg)),
-		    len - NLMSG_LENGTH(sizeof(struct ifinfomsg)));
+		read_attrs(r, buf + NLMSG_LENGTH(sizeof(route)), len - NLMSG_LENGTH(sizeof(route)));
 	} else if (head.nlmsg_type == NLMSG_ERROR && len >= NLMSG_LENGTH(sizeof(error))) {
 		memcpy(&error, buf + NLMSG_HDRLEN, sizeof(error));
 		r->own = error_is_own(-error);
@@ -233,9 +203,8 @@ take_answer(const struct own *o, uint32_t seq, struct answer *r)
 	return false;
 }
 
-/* names: also what the interface is called. */
 static void
-look(const struct own *o, const struct addr *a, bool names, struct answer *r)
+look(const struct own *o, const struct addr *a, struct answer *r)
 {
 	/* Workers share the socket, and an answer must reach who asked. It takes
 	 * microseconds, and nothing is asked for each connection. */
@@ -248,8 +217,6 @@ look(const struct own *o, const struct addr *a, bool names, struct answer *r)
 	pthread_mutex_lock(&asking);
 	if (!ask_route(o, a, ++seq) || !take_answer(o, seq, r))
 		r->own = true;
-	else if (names && r->link != 0 && ask_link(o, r->link, ++seq))
-		take_answer(o, seq, r);
 	pthread_mutex_unlock(&asking);
 }
 
@@ -258,8 +225,20 @@ own_has(const struct own *o, const struct addr *a)
 {
 	struct answer r;
 
-	look(o, a, false, &r);
+	look(o, a, &r);
 	return r.own;
+}
+
+/* By ioctl(2), which does not wait as rtnetlink does while others change links; one
+ * whose name is not known counts as any. */
+static bool
+link_fits(const struct own *o, uint32_t link, const struct conf_names *interfaces)
+{
+	struct ifreq ifr = { .ifr_ifindex = (int)link };
+
+	return ioctl(o->ask, SIOCGIFNAME, &ifr) == -1 ||
+	    memchr(ifr.ifr_name, '\0', sizeof(ifr.ifr_name)) == NULL ||
+	    conf_names_fit(interfaces, ifr.ifr_name);
 }
 
 bool
@@ -267,8 +246,7 @@ own_is_behind(const struct own *o, const struct addr *a, const struct conf_names
 {
 	struct answer r;
 
-	look(o, a, true, &r);
+	look(o, a, &r);
 	/* What there is no way to is behind none. */
-	return r.own || (r.link != 0 && !r.gateway &&
-	    (r.name[0] == '\0' || conf_names_fit(interfaces, r.name)));
+	return r.own || (r.link != 0 && !r.gateway && link_fits(o, r.link, interfaces));
 }
