@@ -356,10 +356,12 @@ rules_text_print(const struct conf *conf, int argc, char **argv)
 		return cli_fail(EXIT_USAGE, xasprintf("there is no backend %s; there is: nft, pf",
 		    filter));
 
-	/* What would be loaded is nothing. */
-	if (conf->partial)
-		return cli_fail(EXIT_NO, xstrdup("the configuration is missing or has an error; "
-		    "\"gatehouse daemon -n\" says which"));
+	/* What would be loaded is nothing, unless there is nothing yet to load it by. */
+	if (conf->unread && access(conf->path, F_OK) == -1 && errno == ENOENT)
+		fprintf(stderr, "gatehouse: there is no %s: these are the rules of what is set without "
+		    "one\n", conf->path);
+	else if (conf->partial)
+		return cli_fail(EXIT_NO, xstrdup("no rules are shown until the configuration is mended"));
 	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
 		return cli_fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
 		    "observe", name));

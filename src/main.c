@@ -42,13 +42,14 @@ load(struct conf *conf, const char *path)
 
 /* The same for who only talks to the daemon: an error in the file must not keep
  * an operator from freezing a guest.  A file that nobody asked for by name may
- * be missing; without one that was named, another daemon might be meant. */
+ * be missing; without one that was named, another daemon might be meant.  quiet: the
+ * daemon will say the same. */
 static int
-load_partly(struct conf *conf, const char *path, bool named)
+load_partly(struct conf *conf, const char *path, bool named, bool quiet)
 {
 	char *cause = conf_load_partly(conf, path);
 
-	if (cause != NULL && (named || access(path, F_OK) == 0))
+	if (cause != NULL && !quiet && (named || access(path, F_OK) == 0))
 		fprintf(stderr, "gatehouse: %s\n", cause);
 	free(cause);
 	return named && conf->unread ? EXIT_USAGE : EXIT_DONE;
@@ -155,7 +156,8 @@ main(int argc, char **argv)
 		return batch ? usage() : demo_main(argc, argv);
 	if (argc > 0 && (strcmp(argv[0], "setup") == 0 || strcmp(argv[0], "unsetup") == 0))
 		return batch ? usage() : setup_main(path, argc, argv);
-	if ((code = load_partly(&conf, path, named)) != EXIT_DONE)
+	if ((code = load_partly(&conf, path, named, argc > 0 && strcmp(argv[0], "reload") == 0)) !=
+	    EXIT_DONE)
 		return code;
 	if (argc > 0)
 		return batch ? usage() : cli_main(&conf, argc, argv);

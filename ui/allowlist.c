@@ -56,9 +56,14 @@ ends_cell(const json_t *row, double now, char *buf, size_t size)
 static enum ink
 meaning_cell(const json_t *row, double now, char *buf, size_t size)
 {
-	cell_text(row, "warning", buf, size);
-	if (buf[0] != '\0')
+	char warning[PANE_CELL_SIZE];
+
+	cell_text(row, "warning", warning, sizeof(warning));
+	if (warning[0] != '\0') {
+		/* Marked also where there are no colours. */
+		snprintf(buf, size, "! %.*s", (int)size - 3, warning);
 		return INK_WARN;
+	}
 	cell_text(row, "explain", buf, size);
 	return INK_DIM;
 }
@@ -117,7 +122,7 @@ static const struct column columns[] = {
 	{ "NO", "denied", 5, 7, 2, true, cell_denied },
 	{ "LAST", "last", 5, 8, 2, true, cell_last },
 	{ "ENDS", "until", 7, 10, 3, false, ends_cell },
-	{ "MEANS", NULL, 12, 120, 4, false, meaning_cell },
+	{ "MEANS", NULL, 12, 300, 4, false, meaning_cell },
 	{ "LINE", "line", 4, 6, 5, true, line_cell },
 	{ "ID", "id", 3, 6, 6, true, id_cell },
 	{ NULL }

@@ -229,7 +229,11 @@ entries_rows(json_t *rows, const struct conf *conf)
 	struct allowlist *list = allowlist_load(conf->allowlist, NULL, &cause);
 	size_t found;
 
-	if (list == NULL)
+	if (list == NULL && access(conf->allowlist, F_OK) == -1 && errno == ENOENT) {
+		free(cause);
+		doctor_add(rows, "entries", DOCTOR_FAIL, xasprintf("there is no %s: every name is refused",
+		    conf->allowlist), "create it; an empty file lists nothing");
+	} else if (list == NULL)
 		doctor_add(rows, "entries", DOCTOR_FAIL, cause, "what was in force stays so; mend the "
 		    "line, it is taken up as it is saved");
 	else {

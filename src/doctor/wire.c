@@ -194,8 +194,8 @@ resolver_row(json_t *rows, const struct conf *conf)
 		return;
 	}
 	if (!listed_name(conf, name)) {
-		doctor_add(rows, "resolver", DOCTOR_SKIP, xstrdup("no name is listed that could be asked "
-		    "for"), NULL);
+		doctor_add(rows, "resolver", DOCTOR_SKIP, xstrdup("the allowlist has no name that "
+		    "could be asked for, or cannot be read"), NULL);
 		return;
 	}
 	if ((cause = ask(conf, name, &reply)) != NULL)
