@@ -64,7 +64,8 @@ conn_fill(struct session *s, struct conn *from, size_t size)
 	if (b == NULL)
 		return IO_FAILED;
 	room = b->size - b->end;
-	n = recv(from->fd, b->data + b->end, room, 0);
+	/* Else macOS keeps what is less than SO_RCVLOWAT, though the socket does not block. */
+	n = recv(from->fd, b->data + b->end, room, MSG_DONTWAIT);
 	if (n > 0) {
 		b->end += (uint32_t)n;
 		/* Less than asked for: that was all, unless an end is behind it. */
