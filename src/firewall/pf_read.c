@@ -499,6 +499,7 @@ static const char *const harmless[] = {
 	"rules cleared",
 	"Ethernet rules cleared",
 	"nat cleared",
+	"dummynet cleared",
 	"no changes.",
 	"No ALTQ support in kernel",
 	"ALTQ related functions disabled",
