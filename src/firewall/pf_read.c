@@ -368,11 +368,19 @@ end_parse(char *word, struct addr *a, uint16_t *port)
 	return addr_parse(word, a);
 }
 
+static bool
+is_arrow(const char *word)
+{
+	return strcmp(word, "<-") == 0 || strcmp(word, "->") == 0;
+}
+
 /*
  *	all tcp 198.51.100.7:22 <- 192.168.64.2:51514       ESTABLISHED:ESTABLISHED
  *	all tcp 127.0.0.1:8643 (203.0.113.7:443) <- 192.168.64.2:45048       ...
  *
- * where the address in parentheses is the one that was asked for.
+ * where the address in parentheses is the one that was asked for; macOS has
+ *
+ *	ALL tcp 127.0.0.1:8643 <- 203.0.113.7:443 <- 192.168.64.2:45048       ...
  */
 static bool
 state_parse(char *words[], size_t n, struct flow_key *k, bool *in)
@@ -381,8 +389,12 @@ state_parse(char *words[], size_t n, struct flow_key *k, bool *in)
 	size_t i;
 
 	memset(k, 0, sizeof(*k));
-	for (i = 2; i < n && strcmp(words[i], "<-") != 0 && strcmp(words[i], "->") != 0; i++)
+	for (i = 2; i < n && !is_arrow(words[i]); i++)
 		continue;
+	if (i + 2 < n && is_arrow(words[i + 2])) {
+		i += 2;
+		k->nat = true;
+	}
 	if (i < 3 || i + 1 >= n)
 		return false;
 	k->proto = strcmp(words[1], "tcp") == 0 ? IPPROTO_TCP :
@@ -391,8 +403,8 @@ state_parse(char *words[], size_t n, struct flow_key *k, bool *in)
 	*in = strcmp(words[i], "<-") == 0 && k->proto != 0;
 	if (!*in)
 		return true;
-	k->nat = words[i - 1][0] == '(';
-	if (k->nat) {
+	if (words[i - 1][0] == '(') {
+		k->nat = true;
 		words[i - 1]++;
 		words[i - 1][strcspn(words[i - 1], ")")] = '\0';
 	}
