@@ -447,9 +447,9 @@ void	 notify_poll(struct engine *);
 void	 notify_free(struct engine *);
 
 /* ---- shield.c ---- */
-/* {"if_flushed","in_spite","ours"}, of a guest that the rules hold or not; null where the
- * system does not tell. */
-json_t	*shield_json(struct engine *, bool held);
+/* {"if_flushed","in_spite","ours"}, of a guest that the rules hold or not; local: one that
+ * comes by way of this host's loopback.  null where the system does not tell. */
+json_t	*shield_json(struct engine *, bool held, bool local);
 /* A sentence on softnet, of a guest of tart's; else null. */
 json_t	*shield_softnet(struct engine *, const struct guest *);
 void	 shield_free(struct engine *);

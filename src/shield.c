@@ -17,7 +17,7 @@
 #include "json_text.h"
 #include "xmalloc.h"
 
-enum { PORT_DHCP = 67, PORT_DHCP6 = 547 };
+enum { PORT_DHCP = 67, PORT_DHCP6 = 547, PORTS_SHOWN = 200 };
 
 static const uint64_t look_every = 3 * 1000000ull;
 static const uint64_t softnet_every = 60 * 1000000ull;
@@ -26,7 +26,10 @@ struct shield {
 	struct engine	*engine;
 	uint64_t	 looked;	/* mono */
 	bool		 asked;		/* netstat, which has not answered */
-	json_t		*held, *open;	/* for a guest that the rules hold, and for one they do not */
+	struct listeners listeners;
+	/* For a guest that the rules hold or do not, and for one that comes by way of this host's
+	 * loopback or does not. */
+	json_t		*ports[2][2];
 	uint64_t	 softnet_looked;
 	struct softnet_facts softnet;
 };
@@ -42,93 +45,124 @@ shield(struct engine *e)
 }
 
 static bool
-is_ours(const struct engine *e, const struct listener *l)
+is_ours(const struct engine *e, uint8_t proto, uint16_t port)
 {
-	return l->port == e->conf.dns_port || (l->proto == IPPROTO_TCP &&
-	    (l->port == e->conf.proxy_port || l->port == e->conf.explicit_port));
+	return port == e->conf.dns_port || (proto == IPPROTO_TCP &&
+	    (port == e->conf.proxy_port || port == e->conf.explicit_port));
 }
 
 /* What the rules pass so that a guest gets its address. */
 static bool
-is_dhcp(const struct listener *l)
+is_dhcp(uint8_t proto, uint16_t port)
 {
-	return l->proto == IPPROTO_UDP && (l->port == PORT_DHCP || l->port == PORT_DHCP6);
+	return proto == IPPROTO_UDP && (port == PORT_DHCP || port == PORT_DHCP6);
 }
 
-static void
-port_add(json_t *list, const struct listener *l)
+/* Low ports first, and those in a row as one: whoever listens on thousands hides no other. */
+static json_t *
+ports_list(const struct shield *s, bool local, bool (*in)(const struct shield *, uint8_t, uint16_t))
 {
-	char text[16];
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
+	json_t *list = json_array();
 
-	snprintf(text, sizeof(text), "%s %u", l->proto == IPPROTO_TCP ? "tcp" : "udp", l->port);
-	json_array_append_new(list, json_string(text));
+	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++) {
+		const uint8_t proto = protos[i];
+		const char *word = proto == IPPROTO_TCP ? "tcp" : "udp";
+		size_t n = 0;
+
+		for (uint32_t port = 1, last; port <= UINT16_MAX; port = last + 1) {
+			for (last = port; last <= UINT16_MAX; last++) {
+				if ((!listener_has(&s->listeners, false, proto, (uint16_t)last) && (!local ||
+				    !listener_has(&s->listeners, true, proto, (uint16_t)last))) ||
+				    !in(s, proto, (uint16_t)last))
+					break;
+			}
+			if (last == port)
+				continue;
+			if (n++ == PORTS_SHOWN) {
+				json_array_append_new(list, json_sprintf("%s from %u on, more", word,
+				    (unsigned)port));
+				break;
+			}
+			json_array_append_new(list, last == port + 1 ? json_sprintf("%s %u", word,
+			    (unsigned)port) : json_sprintf("%s %u-%u", word, (unsigned)port,
+			    (unsigned)last - 1));
+		}
+	}
+	return list;
+}
+
+static bool
+ours(const struct shield *s, uint8_t proto, uint16_t port)
+{
+	return is_ours(s->engine, proto, port);
+}
+
+static bool
+others(const struct shield *s, uint8_t proto, uint16_t port)
+{
+	return !is_ours(s->engine, proto, port);
+}
+
+static bool
+passed(const struct shield *s, uint8_t proto, uint16_t port)
+{
+	return !is_ours(s->engine, proto, port) && is_dhcp(proto, port);
 }
 
 static json_t *
-ports_json(const struct engine *e, const struct listener *list, size_t n, bool held)
+ports_json(const struct shield *s, bool held, bool local)
 {
-	json_t *flushed = json_array(), *spite = json_array(), *ours = json_array();
-
-	for (size_t i = 0; i < n; i++) {
-		if (is_ours(e, &list[i])) {
-			port_add(ours, &list[i]);
-			continue;
-		}
-		port_add(flushed, &list[i]);
-		if (!held || is_dhcp(&list[i]))
-			port_add(spite, &list[i]);
-	}
-	return json_pack("{s:o, s:o, s:o}", "if_flushed", flushed, "in_spite", spite, "ours", ours);
+	return json_pack("{s:o, s:o, s:o}", "if_flushed", ports_list(s, local, others),
+	    "in_spite", ports_list(s, local && !held, held ? passed : others),
+	    "ours", ports_list(s, local, ours));
 }
 
-/* n 0 with list NULL: not known. */
 static void
-listeners_take(struct shield *s, const struct listener *list, size_t n)
+listeners_take(struct shield *s, bool known)
 {
-	json_decref(s->held);
-	json_decref(s->open);
-	s->held = list != NULL ? ports_json(s->engine, list, n, true) : NULL;
-	s->open = list != NULL ? ports_json(s->engine, list, n, false) : NULL;
+	for (int held = 0; held < 2; held++) {
+		for (int local = 0; local < 2; local++) {
+			json_decref(s->ports[held][local]);
+			s->ports[held][local] = known ? ports_json(s, held, local) : NULL;
+		}
+	}
 }
 
 static void
 on_netstat(const struct said *said, void *arg)
 {
-	struct listener list[LISTENERS_MAX];
 	struct shield *s = arg;
-	size_t n = 0;
 
 	s->asked = false;
 	s->looked = now_mono();
+	memset(&s->listeners, 0, sizeof(s->listeners));
 	if (said->cause == NULL && said->how == RAN_EXITED)
-		listeners_netstat(said->text, said->len, list, &n);
-	listeners_sort(list, n);
-	listeners_take(s, n > 0 ? list : NULL, n);
+		listeners_netstat(said->text, said->len, &s->listeners);
+	listeners_take(s, !listeners_none(&s->listeners));
 }
 
 static void
 listeners_look(struct shield *s)
 {
-	struct listener list[LISTENERS_MAX];
 	const uint64_t now = now_mono();
-	size_t n;
 
 	if (s->asked || (s->looked != 0 && now - s->looked < look_every))
 		return;
-	if (listeners_read(list, &n))
-		listeners_take(s, list, n);
+	if (listeners_read(&s->listeners))
+		listeners_take(s, true);
 	else
 		s->asked = asker_look(s->engine->asker, COMMAND_NETSTAT, on_netstat, s);
 	s->looked = now;
 }
 
 json_t *
-shield_json(struct engine *e, bool held)
+shield_json(struct engine *e, bool held, bool local)
 {
 	struct shield *s = shield(e);
 
 	listeners_look(s);
-	return s->held == NULL ? json_null() : json_incref(held ? s->held : s->open);
+	return s->ports[held][local] == NULL ? json_null() : json_incref(s->ports[held][local]);
 }
 
 json_t *
@@ -156,7 +190,6 @@ shield_free(struct engine *e)
 {
 	if (e->shield == NULL)
 		return;
-	json_decref(e->shield->held);
-	json_decref(e->shield->open);
+	listeners_take(e->shield, false);
 	free(e->shield);
 }

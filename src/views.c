@@ -175,10 +175,15 @@ vms_match(struct engine *e, const void *row, const char *filter)
 static json_t *
 host_ports(struct engine *e, const struct guest *g)
 {
+	bool local = false;
+
 	if (g->state == GUEST_RUNNING && g->guard == NIC_UNSEEN)
 		return json_null();
+	/* What user-mode networking calls its gateway is the loopback of this host. */
+	for (uint32_t i = 0; i < g->nnics; i++)
+		local |= g->nics[i].mode == NIC_USER;
 	return shield_json(e, strcmp(status_firewall(e), "enforcing") == 0 &&
-	    g->guard < NIC_UNGUARDABLE);
+	    g->guard < NIC_UNGUARDABLE, local);
 }
 
 static json_t *

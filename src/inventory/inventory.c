@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,17 +99,49 @@ listen_anew(struct inventory *inv)
 	inv->news = 0;
 }
 
+static const char *
+guarded_user(const struct conf *conf, uint32_t uid)
+{
+	for (uint32_t i = 0; i < conf->nuids; i++) {
+		if (conf->uids[i].uid == uid)
+			return conf->uids[i].user;
+	}
+	return NULL;
+}
+
+/* A user who is guarded is held for hostile, and may call any process QEMU: that makes no
+ * guest of another's NIC its own, and takes nobody's name. */
+static void
+guarded_humble(const struct conf *conf, struct sighting *s)
+{
+	const bool qemu = strcmp(s->provider, "qemu") == 0 ||
+	    (strcmp(s->provider, "ps") == 0 && s->has_mac);
+	const char *user = qemu ? guarded_user(conf, s->uid) : NULL;
+	char name[GH_GUEST_SIZE * 2];
+
+	if (user == NULL)
+		return;
+	s->has_mac = false;
+	memset(s->mac, 0, sizeof(s->mac));
+	s->link[0] = '\0';
+	snprintf(name, sizeof(name), "%s:%s", user, s->name);
+	copy_string(s->name, name, sizeof(s->name));
+}
+
 static void
 pass(struct inventory *inv)
 {
 	const uint64_t began = now_mono();
 	size_t n = 0;
 
+	/* So that who tells of too many takes the place of nobody else's. */
 	for (size_t i = 0; i < PROVIDERS; i++)
 		provider_report(inv, i, providers[i].refresh(&inv->conf, inv->sightings, &n,
-		    SIGHTINGS_MAX));
+		    n + (SIGHTINGS_MAX - n) / (PROVIDERS + 1 - i)));
 	if (inv->asker != NULL)
 		asker_sightings(inv->asker, inv->sightings, &n, SIGHTINGS_MAX);
+	for (size_t i = 0; i < n; i++)
+		guarded_humble(&inv->conf, &inv->sightings[i]);
 	guard_host_read(&inv->host);
 	inv->ports = ports_count(inv->sightings, n);
 	listen_anew(inv);

@@ -165,6 +165,10 @@ node_merge(struct join *j, struct node *a, struct node *b)
 		keep->g.addr_told[keep->g.naddrs] = lose->g.addr_told[i];
 		keep->g.addrs[keep->g.naddrs++] = lose->g.addrs[i];
 	}
+	if (keep->g.pid == 0) {
+		keep->g.pid = lose->g.pid;
+		keep->g.uid = lose->g.uid;
+	}
 	if (lose->g.last_seen > keep->g.last_seen)
 		keep->g.last_seen = lose->g.last_seen;
 	lose->gone = true;
@@ -246,6 +250,13 @@ are_two(const struct pass *p, const struct node *a, const struct node *b)
 	return false;
 }
 
+/* Anybody may run a process that claims the NICs of two guests. */
+static bool
+may_merge(const struct sighting *s)
+{
+	return provider_is_manager(s->provider);
+}
+
 static struct node *
 find_by_nics(const struct pass *p, const struct group *g)
 {
@@ -257,7 +268,7 @@ find_by_nics(const struct pass *p, const struct group *g)
 			continue;
 		if (node == NULL)
 			node = other;
-		else if (!are_two(p, node, other))
+		else if (may_merge(g->rows[0]) && !are_two(p, node, other))
 			node = node_merge(p->join, node, other);
 	}
 	return node;
@@ -399,21 +410,23 @@ group_node(const struct pass *p, const struct group *g)
 
 	if (other != NULL && other->gone)
 		other = NULL;
-	if (node == NULL)
+	/* A process stays who it is, whatever it says later. */
+	if (node == NULL || (other != NULL && !may_merge(first)))
 		node = other;
 	/* Its hardware address was heard before its manager told of it. */
 	else if (other != NULL && node != other && !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
-	if ((other = find_by_uuid(p, first, node)) != NULL)
-		node = node == NULL ? other : are_two(p, node, other) ? node :
-		    node_merge(p->join, node, other);
+	if ((other = find_by_uuid(p, first, node)) != NULL && node == NULL)
+		node = other;
+	else if (other != NULL && may_merge(first) && !are_two(p, node, other))
+		node = node_merge(p->join, node, other);
 	/* And its process before that. */
-	if (node != NULL && provider_is_manager(first->provider) &&
+	if (node != NULL && may_merge(first) &&
 	    (other = find_by_name(p, first, node)) != NULL && is_process_alone(other) &&
 	    !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
 	/* Or its address, which its manager tells once it runs. */
-	if (node != NULL && !has_mac(node) && (other = find_by_addr(p, g)) != NULL &&
+	if (node != NULL && may_merge(first) && !has_mac(node) && (other = find_by_addr(p, g)) != NULL &&
 	    other != node && other->nkeys == 0 && !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
 	if (node == NULL)

@@ -32,19 +32,36 @@ is_loopback(const char *address)
 	return first == 127;
 }
 
-void
-listener_add(struct listener *list, size_t *n, uint8_t proto, uint16_t port)
+static const uint8_t *
+bits_of(const struct listeners *l, bool local, uint8_t proto)
 {
-	for (size_t i = 0; i < *n; i++) {
-		if (list[i].proto == proto && list[i].port == port)
-			return;
-	}
-	if (*n < LISTENERS_MAX)
-		list[(*n)++] = (struct listener){ proto, port };
+	return proto == IPPROTO_TCP ? l->tcp[local] : l->udp[local];
 }
 
 void
-listeners_parse(const char *text, uint8_t proto, struct listener *list, size_t *n)
+listener_add(struct listeners *l, bool local, uint8_t proto, uint16_t port)
+{
+	uint8_t *bits = proto == IPPROTO_TCP ? l->tcp[local] : l->udp[local];
+
+	bits[port / 8] |= (uint8_t)(1 << port % 8);
+}
+
+bool
+listener_has(const struct listeners *l, bool local, uint8_t proto, uint16_t port)
+{
+	return (bits_of(l, local, proto)[port / 8] >> port % 8 & 1) != 0;
+}
+
+bool
+listeners_none(const struct listeners *l)
+{
+	static const struct listeners none;
+
+	return memcmp(l, &none, sizeof(none)) == 0;
+}
+
+void
+listeners_parse(const char *text, uint8_t proto, struct listeners *l)
 {
 	while ((text = strchr(text, '\n')) != NULL) {
 		char address[33], rest[33];
@@ -56,22 +73,8 @@ listeners_parse(const char *text, uint8_t proto, struct listener *list, size_t *
 			continue;
 		/* A UDP socket with a peer listens to nobody else. */
 		if (state != (proto == IPPROTO_TCP ? STATE_LISTEN : STATE_UDP) || port == 0 ||
-		    rest[strspn(rest, "0")] != '\0' || is_loopback(address))
+		    rest[strspn(rest, "0")] != '\0')
 			continue;
-		listener_add(list, n, proto, (uint16_t)port);
+		listener_add(l, is_loopback(address), proto, (uint16_t)port);
 	}
-}
-
-static int
-listener_compare(const void *a, const void *b)
-{
-	const struct listener *x = a, *y = b;
-
-	return x->proto != y->proto ? x->proto - y->proto : x->port - y->port;
-}
-
-void
-listeners_sort(struct listener *list, size_t n)
-{
-	qsort(list, n, sizeof(*list), listener_compare);
 }

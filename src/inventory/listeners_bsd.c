@@ -3,8 +3,7 @@
 #include "inventory/listeners.h"
 
 bool
-listeners_read(struct listener list[LISTENERS_MAX], size_t *n)
+listeners_read(struct listeners *l)
 {
-	*n = 0;
 	return false;
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "xmalloc.h"
@@ -13,7 +14,7 @@
 enum { TABLE_MAX = 1 << 20 };
 
 bool
-listeners_read(struct listener list[LISTENERS_MAX], size_t *n)
+listeners_read(struct listeners *l)
 {
 	static const struct {
 		const char	*path;
@@ -25,7 +26,7 @@ listeners_read(struct listener list[LISTENERS_MAX], size_t *n)
 	char *text = xmalloc(TABLE_MAX + 1);
 	bool any = false;
 
-	*n = 0;
+	memset(l, 0, sizeof(*l));
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		size_t len = 0;
 		ssize_t got;
@@ -39,9 +40,8 @@ listeners_read(struct listener list[LISTENERS_MAX], size_t *n)
 		close(fd);
 		text[len] = '\0';
 		any = true;
-		listeners_parse(text, tables[i].proto, list, n);
+		listeners_parse(text, tables[i].proto, l);
 	}
 	free(text);
-	listeners_sort(list, *n);
 	return any;
 }

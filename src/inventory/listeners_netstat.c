@@ -28,7 +28,7 @@ is_loopback(const char *address)
 }
 
 static void
-line_take(char *line, struct listener *list, size_t *n)
+line_take(char *line, struct listeners *l)
 {
 	const char *words[WORDS] = { "", "", "", "", "", "" }, *why;
 	char *word, *port;
@@ -46,12 +46,13 @@ line_take(char *line, struct listener *list, size_t *n)
 	    (port = strrchr(words[LOCAL], '.')) == NULL)
 		return;
 	*port++ = '\0';
-	if (text_number(port, 1, UINT16_MAX, &number, &why) && !is_loopback(words[LOCAL]))
-		listener_add(list, n, tcp ? IPPROTO_TCP : IPPROTO_UDP, (uint16_t)number);
+	if (text_number(port, 1, UINT16_MAX, &number, &why))
+		listener_add(l, is_loopback(words[LOCAL]), tcp ? IPPROTO_TCP : IPPROTO_UDP,
+		    (uint16_t)number);
 }
 
 void
-listeners_netstat(const char *text, size_t len, struct listener *list, size_t *n)
+listeners_netstat(const char *text, size_t len, struct listeners *l)
 {
 	char copy[LINE_BYTES];
 	const char *line;
@@ -62,6 +63,6 @@ listeners_netstat(const char *text, size_t len, struct listener *list, size_t *n
 			continue;
 		memcpy(copy, line, k);
 		copy[k] = '\0';
-		line_take(copy, list, n);
+		line_take(copy, l);
 	}
 }

@@ -46,6 +46,7 @@ bool		 libvirt_parse(const char *, size_t len, int64_t now, struct sighting *, s
 /* macOS's /var/db/dhcpd_leases; now in seconds. What makes no sense is skipped. */
 void		 bootpd_leases_parse(const char *, size_t len, int64_t now, struct sighting *, size_t *n,
 		    size_t max);
+bool		 qemu_is_qemu(const char *const *argv, size_t argc);
 /* The arguments of a QEMU process, one guest. False if they are not those of one.
  * is_card tells of a device, whatever stands there for its PCI address or its path below
  * /sys, whether it is a network card; NULL: this system gives none away. */

@@ -269,9 +269,10 @@ name_take(struct vm *vm, const char *text)
 		option_get(text, NULL, vm->name, sizeof(vm->name));
 }
 
-static bool
-is_qemu(const char *program)
+bool
+qemu_is_qemu(const char *const *argv, size_t argc)
 {
+	const char *program = argc > 0 ? argv[0] : "";
 	const char *slash = strrchr(program, '/'), *end;
 
 	program = slash != NULL ? slash + 1 : program;
@@ -310,7 +311,7 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 {
 	struct vm vm = { .n = 0 };
 
-	if (argc == 0 || !is_qemu(argv[0]))
+	if (!qemu_is_qemu(argv, argc))
 		return false;
 	for (size_t i = 1; i < argc; i++) {
 		/* "--nic" is as good as "-nic". */

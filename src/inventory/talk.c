@@ -28,6 +28,7 @@ struct stream {
 	char		*text;
 	size_t		 len, size, max;
 	bool		 expected;	/* it has not come yet, or is not at its end */
+	size_t		 spilt;		/* read and thrown away */
 };
 
 struct talk {
@@ -180,8 +181,15 @@ on_err(evutil_socket_t fd, short what, void *arg)
 
 	if (!stream_take(&t->err))
 		stream_close(&t->err);
-	else if (t->err.len > t->err.max)
+	else if (t->err.len > t->err.max) {
+		/* What it goes on with is not kept, and has an end as well. */
+		t->err.spilt += t->err.len - t->err.max;
 		t->err.len = t->err.max;
+		if (t->err.spilt > COMMAND_OUTPUT_MAX) {
+			t->flooded = true;
+			stream_close(&t->err);
+		}
+	}
 	talk_look(t);
 }
 

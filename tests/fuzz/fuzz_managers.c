@@ -2,6 +2,8 @@
  * rows are harmless words within bounds, and the join takes them. */
 #include "config.h"
 
+#include <netinet/in.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,14 +63,11 @@ arguments(const char *text, size_t len, struct sighting *list, size_t *n)
 static void
 netstat(const char *text, size_t len)
 {
-	struct listener list[LISTENERS_MAX];
-	size_t n = 0;
+	static struct listeners l;
 
-	listeners_netstat(text, len, list, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (list[i].port == 0)
-			abort();
-	}
+	listeners_netstat(text, len, &l);
+	if (listener_has(&l, false, IPPROTO_TCP, 0) || listener_has(&l, true, IPPROTO_UDP, 0))
+		abort();
 }
 
 static void

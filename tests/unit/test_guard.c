@@ -758,6 +758,28 @@ where_a_nic_was_ends_with_who_said_so(void **state)
 	assert_int_equal(only()->guard, NIC_GUARDED);
 }
 
+/* Anybody may start a process and call it QEMU. */
+static void
+a_process_makes_no_two_guests_one(void **state)
+{
+	heard(5, "10.9.0.5", "virbr0");
+	heard(6, "10.9.0.6", "virbr0");
+	merge(0);
+	for (int i = 1; i < 4; i++) {
+		heard(5, "10.9.0.5", "virbr0");
+		heard(6, "10.9.0.6", "virbr0");
+		/* Both at once, then one, then the other. */
+		if (i != 3)
+			process("qemu", 900, "x", 5);
+		if (i != 2)
+			process("qemu", 900, "x", 6);
+		merge((uint64_t)i);
+		assert_int_equal(inventory_count(inv), 2);
+		assert_true(inventory_guest(inv, 0)->naddrs == 1 && inventory_guest(inv, 1)->naddrs == 1);
+	}
+	assert_int_equal(merged_from, 0);
+}
+
 /* As UTM does; its list has no hardware addresses, and its processes have. */
 static void
 a_process_that_bears_its_managers_key_is_its_guests(void **state)
@@ -1035,7 +1057,20 @@ attribution_holds_through_churn(void **state)
 }
 
 static void
-ports_of_this_host_are_read_but_those_of_the_loopback(void **state)
+assert_ports(const struct listeners *l, bool local, uint8_t proto, const char *want)
+{
+	char got[256] = "";
+
+	for (uint32_t port = 0; port <= UINT16_MAX; port++) {
+		if (listener_has(l, local, proto, (uint16_t)port))
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%u", *got != '\0' ? " " : "",
+			    (unsigned)port);
+	}
+	assert_string_equal(got, want);
+}
+
+static void
+ports_of_this_host_are_read_and_those_of_the_loopback(void **state)
 {
 	static const char tcp[] =
 	    "  sl  local_address rem_address   st tx_queue rx_queue tr\n"
@@ -1047,22 +1082,19 @@ ports_of_this_host_are_read_but_those_of_the_loopback(void **state)
 	static const char tcp6[] = "head\n"
 	    "   0: 00000000000000000000000001000000:0019 00000000000000000000000000000000:0000 0A 0\n"
 	    "   1: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 0\n";
-	struct listener list[LISTENERS_MAX];
-	size_t n = 0;
+	struct listeners *l = xcalloc(1, sizeof(*l));
 
 	if (htonl(1) == 1)
 		skip();		/* the table is in this host's order, and this one is not */
-	listeners_parse(tcp, IPPROTO_TCP, list, &n);
-	listeners_parse(tcp6, IPPROTO_TCP, list, &n);
+	listeners_parse(tcp, IPPROTO_TCP, l);
+	listeners_parse(tcp6, IPPROTO_TCP, l);
 	listeners_parse("head\n 7: 00000000:0043 00000000:0000 07 0\n"
-	    " 8: 00000000:D431 0100007F:0035 01 0\n", IPPROTO_UDP, list, &n);
-	listeners_sort(list, n);
-	assert_int_equal(n, 3);
-	assert_true(list[0].proto == IPPROTO_TCP && list[0].port == 22);
-	assert_true(list[1].proto == IPPROTO_TCP && list[1].port == 445);
-	assert_true(list[2].proto == IPPROTO_UDP && list[2].port == 67);
-	listeners_parse("", IPPROTO_TCP, list, &n);
-	assert_int_equal(n, 3);
+	    " 8: 00000000:D431 0100007F:0035 01 0\n", IPPROTO_UDP, l);
+	assert_ports(l, false, IPPROTO_TCP, "22 445");
+	assert_ports(l, true, IPPROTO_TCP, "25 8080");
+	assert_ports(l, false, IPPROTO_UDP, "67");
+	assert_ports(l, true, IPPROTO_UDP, "");
+	free(l);
 }
 
 static void
@@ -1084,15 +1116,15 @@ netstat_tells_which_ports_a_guest_could_reach(void **state)
 	    "tcp4 0 0 *.99999 *.* LISTEN\ntcp4 0 0 x *.* LISTEN\ntcp4\n"
 	    "Active LOCAL (UNIX) domain sockets\n"
 	    "ffff0 stream 0 0 0 ffff1 0 0 /var/run/a.445 *.* LISTEN\n";
-	struct listener list[LISTENERS_MAX];
-	size_t n = 0;
+	struct listeners *l = xcalloc(1, sizeof(*l));
 
-	listeners_netstat(text, sizeof(text) - 1, list, &n);
-	listeners_sort(list, n);
-	assert_int_equal(n, 3);
-	assert_true(list[0].proto == IPPROTO_TCP && list[0].port == 445);
-	assert_true(list[1].proto == IPPROTO_UDP && list[1].port == 137);
-	assert_true(list[2].proto == IPPROTO_UDP && list[2].port == 5353);
+	assert_true(listeners_none(l));
+	listeners_netstat(text, sizeof(text) - 1, l);
+	assert_ports(l, false, IPPROTO_TCP, "445");
+	assert_ports(l, true, IPPROTO_TCP, "631 7000");
+	assert_ports(l, false, IPPROTO_UDP, "137 5353");
+	assert_false(listeners_none(l));
+	free(l);
 }
 
 int
@@ -1131,6 +1163,7 @@ main(void)
 		TEST(the_worst_nic_counts),
 		TEST(where_a_nic_was_ends_with_who_said_so),
 		TEST(two_of_one_hardware_address_are_both_judged),
+		TEST(a_process_makes_no_two_guests_one),
 		TEST(a_process_that_bears_its_managers_key_is_its_guests),
 		TEST(a_guest_without_a_nic_has_no_way_out),
 		TEST(a_row_without_hardware_address_completes_the_only_nic),
@@ -1140,7 +1173,7 @@ main(void)
 		TEST(a_flood_of_one_users_vms_costs_that_user),
 		TEST(of_nics_that_are_too_many_to_keep_nobody_says_they_are_guarded),
 		TEST(attribution_holds_through_churn),
-		TEST(ports_of_this_host_are_read_but_those_of_the_loopback),
+		TEST(ports_of_this_host_are_read_and_those_of_the_loopback),
 		TEST(netstat_tells_which_ports_a_guest_could_reach),
 	};
 
