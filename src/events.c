@@ -472,6 +472,8 @@ alerts_update(struct engine *e)
 	guard_alert(e, &l, "leaking", NIC_LEAKING);
 	guard_alert(e, &l, "unguardable", NIC_UNGUARDABLE);
 	unseen_alert(e, &l);
+	if (inventory_trouble(e->inventory) != NULL)
+		alert_add(&l, "inventory", "guests may be missing: %s", inventory_trouble(e->inventory));
 	pinned_alerts(e, &l);
 	if (e->policy.error != NULL)
 		alert_add(&l, "allowlist", "%s", e->policy.error);

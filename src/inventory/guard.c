@@ -83,7 +83,7 @@ place_of_port(const struct guard_host *h, const char *port, char buf[GH_IFNAME_S
 
 /*
  * Where a NIC is, "" if that is not known.  What the kernel says of its end on this host
- * comes first.  Where it was heard is less: of a guest whose only NIC is known by that
+ * comes first, if its manager told which that is.  Where it was heard is less: of a guest whose only NIC is known by that
  * alone, an address that its manager tells, on an interface that no rule covers, says that
  * it has another; one that was heard does not, for any guest can send in its name.  Then
  * what the kernel says of the port that it was heard at, and what its manager says: that
@@ -98,10 +98,12 @@ place_of(const struct guard_host *h, const struct guest *g, const struct guest_n
 {
 	const char *other;
 
-	if (place_of_port(h, nic->link, buf))
+	if (nic->link_managed && place_of_port(h, nic->link, buf))
 		return buf;
 	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false, true)) != '\0')
 		return other;
+	if (place_of_port(h, nic->link, buf))
+		return buf;
 	if (nic->link[0] == '\0' && heard_counts(nic) && place_of_port(h, nic->port, buf))
 		return buf;
 	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false, false)) != '\0')

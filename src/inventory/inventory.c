@@ -353,6 +353,16 @@ inventory_count(const struct inventory *inv)
 	return inv->join.n;
 }
 
+const char *
+inventory_trouble(const struct inventory *inv)
+{
+	for (size_t i = 0; i < PROVIDERS; i++) {
+		if (inv->causes[i] != NULL)
+			return inv->causes[i];
+	}
+	return NULL;
+}
+
 size_t
 inventory_ports(const struct inventory *inv)
 {

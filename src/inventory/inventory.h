@@ -144,6 +144,8 @@ void			 inventory_listen(struct inventory *);
 void			 inventory_hurry(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);
 size_t			 inventory_count(const struct inventory *);
+/* Why one of the providers that are asked at once does not tell all, or NULL. */
+const char		*inventory_trouble(const struct inventory *);
 /* How many ports of guarded bridges had a carrier at the latest look. */
 size_t			 inventory_ports(const struct inventory *);
 const struct guest	*inventory_guest(const struct inventory *, size_t i);

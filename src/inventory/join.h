@@ -30,6 +30,8 @@ struct node {
 	struct guest	g, before;
 	struct node_key	keys[NODE_KEYS];
 	uint32_t	nkeys;
+	bool		has_owner;		/* the user of the manager that runs it */
+	uint32_t	owner;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
 	uint64_t	addr_since[GUEST_ADDRS];	/* it has had it, the same */
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
@@ -114,6 +116,8 @@ void		 nics_settle(struct join *, const struct sighting *, size_t n, struct node
 void		 node_sum(struct node *);
 /* The NIC of that hardware address, or NULL. */
 struct guest_nic *node_nic(struct node *, const uint8_t mac[6]);
+/* Any of its NICs has a hardware address. */
+bool		 node_has_mac(const struct node *);
 /* The guest's NIC of the row's hardware address, a new one if need be; NULL where another
  * guest has that, or there is no more room. */
 struct guest_nic *nic_claim(struct join *, struct node *, const struct sighting *, uint64_t now);

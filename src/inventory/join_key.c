@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "xmalloc.h"
+
+/* Above people's ids some systems have those of services. */
+enum { SERVICES_FROM = 60000, SERVICES_TO = 65533 };
 
 /* Rows of one key, in a row of pointers. */
 struct group {
@@ -94,6 +98,17 @@ node_take_key(struct node *n, const struct sighting *s)
 	copy_string(k->provider, s->provider, sizeof(k->provider));
 	copy_string(k->user, s->user, sizeof(k->user));
 	copy_string(k->key, s->key, sizeof(k->key));
+}
+
+static void
+node_lose_key(struct node *n, const struct sighting *s)
+{
+	for (uint32_t i = 0; i < n->nkeys; i++) {
+		if (strcmp(n->keys[i].key, s->key) == 0 && is_beside(&n->keys[i], s)) {
+			n->keys[i] = n->keys[--n->nkeys];
+			return;
+		}
+	}
 }
 
 /* ---- nodes by key ---- */
@@ -215,6 +230,17 @@ runs_guests(const char *provider)
 	return false;
 }
 
+/* What a process says of a guest that a manager runs counts if it is of that manager's
+ * user, or of no person: any other may claim anything, to have the guest stopped or to
+ * hide where it is. */
+static bool
+may_speak(const struct node *n, const struct sighting *s)
+{
+	return provider_is_manager(s->provider) || n->g.manager[0] == '\0' ||
+	    (n->has_owner && n->owner == s->uid) ||
+	    s->uid < host_first_uid() || (s->uid >= SERVICES_FROM && s->uid < SERVICES_TO);
+}
+
 /* Another guest: the provider has another key for it, or another manager runs it, or the
  * same one as another user.  Hardware addresses can be copied, and some managers tell
  * those that a guest says it has. */
@@ -223,6 +249,8 @@ is_anothers(const struct pass *p, const struct node *n, const struct sighting *s
 {
 	const bool runs = runs_guests(s->provider);
 
+	if (!may_speak(n, s))
+		return true;
 	for (uint32_t i = 0; i < n->nkeys; i++) {
 		const struct node_key *k = &n->keys[i];
 		const bool same = is_beside(k, s);
@@ -244,6 +272,7 @@ are_two(const struct pass *p, const struct node *a, const struct node *b)
 		copy_string(s.provider, b->keys[i].provider, sizeof(s.provider));
 		copy_string(s.user, b->keys[i].user, sizeof(s.user));
 		copy_string(s.key, b->keys[i].key, sizeof(s.key));
+		s.uid = b->g.uid;
 		if (key_is_told(p, &b->keys[i]) && is_anothers(p, a, &s))
 			return true;
 	}
@@ -374,16 +403,6 @@ is_process_alone(const struct node *n)
 	return n->g.manager[0] == '\0' && n->nkeys > 0 && (n->g.nnics == 0 || !n->g.nics[0].has_mac);
 }
 
-static bool
-has_mac(const struct node *n)
-{
-	for (uint32_t i = 0; i < n->g.nnics; i++) {
-		if (n->g.nics[i].has_mac)
-			return true;
-	}
-	return false;
-}
-
 /* UTM's key for a VM stands among the arguments of the process that runs it. */
 static struct node *
 find_by_uuid(const struct pass *p, const struct sighting *s, const struct node *except)
@@ -410,6 +429,11 @@ group_node(const struct pass *p, const struct group *g)
 
 	if (other != NULL && other->gone)
 		other = NULL;
+	/* It had the key before its manager told of it. */
+	if (other != NULL && !may_speak(other, first)) {
+		node_lose_key(other, first);
+		other = NULL;
+	}
 	/* A process stays who it is, whatever it says later. */
 	if (node == NULL || (other != NULL && !may_merge(first)))
 		node = other;
@@ -426,7 +450,7 @@ group_node(const struct pass *p, const struct group *g)
 	    !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
 	/* Or its address, which its manager tells once it runs. */
-	if (node != NULL && may_merge(first) && !has_mac(node) && (other = find_by_addr(p, g)) != NULL &&
+	if (node != NULL && may_merge(first) && !node_has_mac(node) && (other = find_by_addr(p, g)) != NULL &&
 	    other != node && other->nkeys == 0 && !are_two(p, node, other))
 		node = node_merge(p->join, node, other);
 	if (node == NULL)
@@ -453,6 +477,8 @@ group_find(const struct pass *p, const struct group *g)
 		copy_string(node->g.manager, first->provider, sizeof(node->g.manager));
 		copy_string(node->g.user, first->user, sizeof(node->g.user));
 		copy_string(node->g.key, first->key, sizeof(node->g.key));
+		node->has_owner = first->user[0] != '\0';
+		node->owner = first->uid;
 	}
 	node->listed |= !first->hint;
 	if (first->pid != 0) {

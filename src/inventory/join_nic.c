@@ -30,6 +30,16 @@ node_nic(struct node *n, const uint8_t mac[6])
 	return NULL;
 }
 
+bool
+node_has_mac(const struct node *n)
+{
+	for (uint32_t i = 0; i < n->g.nnics; i++) {
+		if (n->g.nics[i].has_mac)
+			return true;
+	}
+	return false;
+}
+
 /* What was heard of a NIC until now was heard where it is no more. */
 void
 nic_moved(struct node *n, const struct guest_nic *nic, uint64_t now)
@@ -119,7 +129,7 @@ nics_forget(struct node *n, uint64_t now)
 		    now - n->nic_seen[i] > (uint64_t)GUEST_KEEP * 1000000 && n->g.nnics > 1;
 		const bool taken_out = n->tells_nics && n->nic_listed[i] && n->nic_seen[i] != now;
 
-		if (old || taken_out || (n->listed && !n->g.nics[i].has_mac))
+		if (old || taken_out || (!n->g.nics[i].has_mac && (n->listed || n->nic_said[i].now)))
 			continue;
 		n->g.nics[kept] = n->g.nics[i];
 		n->nic_since[kept] = n->nic_since[i];
@@ -242,8 +252,9 @@ row_take(struct join *j, const struct sighting *s, size_t n, size_t i, struct no
 		nic_say(node, nic, &s[i]);
 		return;
 	}
-	/* One with the hardware address of another guest is a NIC all the same. */
-	if (s[i].key[0] != '\0')
+	/* One with the hardware address of another guest is a NIC all the same, if it is all
+	 * that is known of this one. */
+	if (s[i].key[0] != '\0' && !(macs && node_has_mac(node)))
 		nic_without_mac(node, &s[i], !macs && is_only_row(s, n, i), now);
 }
 

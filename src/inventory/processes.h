@@ -17,7 +17,10 @@ struct process_args {
 	const char *const	*argv;		/* argc words; any user may give it any */
 	size_t			 argc;
 };
-/* Nothing where the system shows us no other's: "ps" is asked there (ps.c). */
-void	 processes_each(void (*fn)(const struct process_args *, void *), void *arg);
+/* Those of which wanted says so, which is run by another thread; nothing where the system
+ * shows us no other's: "ps" is asked there (ps.c).  NULL, or why these are those of before
+ * (caller frees). */
+char	*processes_each(bool (*wanted)(const char *const *argv, size_t argc),
+	    void (*fn)(const struct process_args *, void *), void *arg);
 
 #endif

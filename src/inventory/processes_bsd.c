@@ -8,6 +8,7 @@
 #include <sys/user.h>
 
 #include <errno.h>
+#include <stddef.h>
 
 void
 processes_look(const struct conf *conf, bool *running)
@@ -25,7 +26,9 @@ processes_look(const struct conf *conf, bool *running)
 	}
 }
 
-void
-processes_each(void (*fn)(const struct process_args *, void *), void *arg)
+char *
+processes_each(bool (*wanted)(const char *const *, size_t),
+    void (*fn)(const struct process_args *, void *), void *arg)
 {
+	return NULL;
 }

@@ -6,12 +6,22 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ARGS_SIZE = 128 << 10, ARGS_MAX = 2048 };
+#include "xmalloc.h"
+
+enum {
+	ARGS_SIZE = 128 << 10,
+	ARGS_MAX = 2048,
+	LIST_SIZE = 8 << 20,
+	PATIENCE_MS = 100,	/* who asks waits, of milliseconds that it takes */
+	SILENT_US = 3000000,
+};
 
 /* The number of the next process, and who it is; NULL past the last. */
 static const char *
@@ -68,22 +78,150 @@ args_read(int proc, const char *pid, char *buf, const char **argv)
 	return n;
 }
 
-void
-processes_each(void (*fn)(const struct process_args *, void *), void *arg)
+/*
+ * What a process was started with stands in its own memory, and to read it the kernel
+ * waits for whoever changes that: a process can keep a reader for as long as it likes.
+ * So a thread reads, and who asks goes on with what was read last.
+ */
+static struct {
+	pthread_mutex_t	 lock;
+	pthread_cond_t	 changed;
+	bool		 there;		/* the thread is */
+	bool		 reads;		/* or is to */
+	uint64_t	 began;		/* mono */
+	uint8_t		*list;		/* records: struct record, then its words */
+	size_t		 len;
+	bool		 (*wanted)(const char *const *, size_t);
+} reader = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+struct record {
+	uint32_t	pid, uid;
+	size_t		len;
+};
+
+/* One after the other, as long as there is room. */
+static size_t
+list_read(uint8_t *list)
 {
 	static char buf[ARGS_SIZE];
 	static const char *argv[ARGS_MAX];
-	struct process_args p = { .argv = argv };
 	DIR *proc = opendir("/proc");
+	struct record r;
 	const char *pid;
+	size_t len = 0, n;
 
-	if (proc == NULL)
-		return;
-	while ((pid = process_next(proc, &p.uid)) != NULL) {
-		if ((p.argc = args_read(dirfd(proc), pid, buf, argv)) == 0)
+	while (proc != NULL && (pid = process_next(proc, &r.uid)) != NULL) {
+		if ((n = args_read(dirfd(proc), pid, buf, argv)) == 0 || !reader.wanted(argv, n))
 			continue;
-		p.pid = (uint32_t)strtoul(pid, NULL, 10);
+		r.pid = (uint32_t)strtoul(pid, NULL, 10);
+		r.len = (size_t)(argv[n - 1] - buf) + strlen(argv[n - 1]) + 1;
+		if (len + sizeof(r) + r.len > LIST_SIZE)
+			break;
+		memcpy(list + len, &r, sizeof(r));
+		memcpy(list + len + sizeof(r), buf, r.len);
+		len += sizeof(r) + r.len;
+	}
+	if (proc != NULL)
+		closedir(proc);
+	return len;
+}
+
+static void *
+reader_run(void *unused)
+{
+	uint8_t *list = xmalloc(LIST_SIZE), *before;
+	size_t len;
+
+	for (;;) {
+		pthread_mutex_lock(&reader.lock);
+		while (!reader.reads)
+			pthread_cond_wait(&reader.changed, &reader.lock);
+		pthread_mutex_unlock(&reader.lock);
+		len = list_read(list);
+		pthread_mutex_lock(&reader.lock);
+		before = reader.list;
+		reader.list = list;
+		reader.len = len;
+		list = before;
+		reader.reads = false;
+		pthread_cond_broadcast(&reader.changed);
+		pthread_mutex_unlock(&reader.lock);
+	}
+	return NULL;
+}
+
+static bool
+reader_start(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (reader.there)
+		return true;
+	if (reader.list == NULL)
+		reader.list = xmalloc(LIST_SIZE);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	reader.there = pthread_create(&thread, &attr, reader_run, NULL) == 0;
+	pthread_attr_destroy(&attr);
+	return reader.there;
+}
+
+/* Has it read anew, and waits a little; false: it has not come to the end of it. */
+static bool
+reader_ask(void)
+{
+	struct timespec until;
+
+	if (!reader.reads) {
+		reader.reads = true;
+		reader.began = now_mono();
+		pthread_cond_broadcast(&reader.changed);
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += PATIENCE_MS * 1000000l;
+	until.tv_sec += until.tv_nsec / 1000000000l;
+	until.tv_nsec %= 1000000000l;
+	while (reader.reads && now_mono() - reader.began < PATIENCE_MS * 1000ull &&
+	    pthread_cond_timedwait(&reader.changed, &reader.lock, &until) == 0)
+		continue;
+	return !reader.reads;
+}
+
+static void
+list_tell(const uint8_t *list, size_t len, void (*fn)(const struct process_args *, void *), void *arg)
+{
+	static const char *argv[ARGS_MAX];
+	struct process_args p = { .argv = argv };
+	struct record r;
+
+	for (size_t at = 0; at < len; at += sizeof(r) + r.len) {
+		const char *words = (const char *)list + at + sizeof(r);
+
+		memcpy(&r, list + at, sizeof(r));
+		p.pid = r.pid;
+		p.uid = r.uid;
+		p.argc = 0;
+		for (size_t i = 0; i < r.len && p.argc < ARGS_MAX; i += strlen(words + i) + 1)
+			argv[p.argc++] = words + i;
 		fn(&p, arg);
 	}
-	closedir(proc);
+}
+
+char *
+processes_each(bool (*wanted)(const char *const *argv, size_t argc),
+    void (*fn)(const struct process_args *, void *), void *arg)
+{
+	char *cause = NULL;
+
+	pthread_mutex_lock(&reader.lock);
+	reader.wanted = wanted;
+	if (!reader_start())
+		cause = xstrdup("no thread can be made that reads what processes were started with");
+	else if (!reader_ask() && now_mono() - reader.began > SILENT_US)
+		cause = xstrdup("a process does not let it be read what it was started with: new ones "
+		    "are not seen until it does or is ended");
+	list_tell(reader.list, reader.list != NULL ? reader.len : 0, fn, arg);
+	pthread_mutex_unlock(&reader.lock);
+	return cause;
 }

@@ -86,7 +86,7 @@ process_take(const struct process_args *p, void *arg)
 	const size_t first = *l->n;
 	size_t *rows = NULL;
 
-	if (!qemu_is_qemu(p->argv, p->argc) || !may_tell(l, p->uid, &rows) ||
+	if (!may_tell(l, p->uid, &rows) ||
 	    !qemu_args_parse(p->argv, p->argc, is_card, l->list, l->n, l->max))
 		return;
 	*rows += *l->n - first;
@@ -106,6 +106,5 @@ qemu_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t m
 {
 	struct look l = { .list = list, .n = n, .max = max };
 
-	processes_each(process_take, &l);
-	return NULL;
+	return processes_each(qemu_is_qemu, process_take, &l);
 }

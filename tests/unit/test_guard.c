@@ -679,7 +679,10 @@ each_nic_is_judged_by_where_it_is(void **state)
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0" }, "10.8.0.77",
 	    "leaking", "mpqemubr0", "");
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0",
-	    .link = "vnet0" }, "10.8.0.77", "guarded", "virbr0", "");
+	    .link = "vnet0", .link_managed = true }, "10.8.0.77", "guarded", "virbr0", "");
+	/* A port that a process names is anybody's word. */
+	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0",
+	    .link = "vnet0" }, "10.8.0.77", "leaking", "mpqemubr0", "");
 	is_told = false;
 }
 
@@ -780,6 +783,33 @@ a_process_makes_no_two_guests_one(void **state)
 	assert_int_equal(merged_from, 0);
 }
 
+/* Of a guest that a manager runs only its user's processes, and the system's, are heard. */
+static void
+a_strangers_process_says_nothing_of_a_managers_guest(void **state)
+{
+	static const uint32_t uids[] = { 501, 1500, 65534, 0 };
+
+	for (size_t u = 0; u < 4; u++) {
+		for (int i = 0; i < 3; i++) {
+			struct sighting *s = told("tart", "mac", GUEST_RUNNING, 5);
+
+			copy_string(s->user, "w", sizeof(s->user));
+			s->uid = 501;
+			heard(5, "10.9.0.5", "virbr0");
+			/* As if it had been there before the manager told, too. */
+			if (i == 0)
+				nrows = 0;
+			s = process("qemu", 900 + (uint32_t)u, "x", 5);
+			s->mode = NIC_LAN;
+			s->uid = uids[u];
+			merge(u * 10 + (uint64_t)i);
+		}
+		assert_int_equal(of_key("mac")->guard, u == 0 || u == 3 ? NIC_LEAKING : NIC_GUARDED);
+		teardown(state);
+		setup(state);
+	}
+}
+
 /* As UTM does; its list has no hardware addresses, and its processes have. */
 static void
 a_process_that_bears_its_managers_key_is_its_guests(void **state)
@@ -789,7 +819,9 @@ a_process_that_bears_its_managers_key_is_its_guests(void **state)
 
 	for (int i = 0; i < 2; i++) {
 		heard(5, "10.9.0.5", "virbr0");
-		told("utm", uuid, GUEST_RUNNING, 0)->uid = 501;
+		s = told("utm", uuid, GUEST_RUNNING, 0);
+		copy_string(s->user, "w", sizeof(s->user));
+		s->uid = 501;
 		if (i > 0) {
 			/* One of another user is not. */
 			s = process("ps", 10, "forged", 6);
@@ -1164,6 +1196,7 @@ main(void)
 		TEST(where_a_nic_was_ends_with_who_said_so),
 		TEST(two_of_one_hardware_address_are_both_judged),
 		TEST(a_process_makes_no_two_guests_one),
+		TEST(a_strangers_process_says_nothing_of_a_managers_guest),
 		TEST(a_process_that_bears_its_managers_key_is_its_guests),
 		TEST(a_guest_without_a_nic_has_no_way_out),
 		TEST(a_row_without_hardware_address_completes_the_only_nic),
