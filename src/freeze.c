@@ -23,6 +23,7 @@ struct frozen {
 	bool		 thawing;	/* priv was asked, and nobody froze it since */
 	struct fw_guest	 by;		/* its addresses and its first NIC */
 	uint32_t	 nnics;		/* how many NICs priv was told of */
+	char			 ends[GUEST_NICS][GH_IFNAME_SIZE];	/* of theirs, on this host */
 };
 
 /* One freeze or thaw on its way. */
@@ -44,7 +45,7 @@ frozen_fits(const struct fw_guest *by, const struct guest *g)
 	for (uint32_t i = 0; i < g->nnics; i++) {
 		if ((by->has_mac && g->nics[i].has_mac &&
 		    memcmp(by->mac, g->nics[i].mac, sizeof(by->mac)) == 0) ||
-		    (by->port[0] != '\0' && strcmp(by->port, g->nics[i].port) == 0))
+		    (by->port[0] != '\0' && strcmp(by->port, guest_nic_end(&g->nics[i])) == 0))
 			return true;
 	}
 	for (uint32_t i = 0; i < by->naddrs; i++) {
@@ -89,19 +90,29 @@ frozen_add_addr(struct fw_guest *by, const struct addr *a)
 static bool
 frozen_add(struct fw_guest *by, const struct guest *g)
 {
+	const char *end = guest_nic_end(&g->nics[0]);
 	bool more = false;
 
 	if (g->has_mac && (!by->has_mac || memcmp(by->mac, g->mac, sizeof(by->mac)) != 0)) {
 		by->has_mac = more = true;
 		memcpy(by->mac, g->mac, sizeof(by->mac));
 	}
-	if (g->port[0] != '\0' && strcmp(by->port, g->port) != 0) {
-		copy_string(by->port, g->port, sizeof(by->port));
+	if (*end != '\0' && strcmp(by->port, end) != 0) {
+		copy_string(by->port, end, sizeof(by->port));
 		more = true;
 	}
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		more = frozen_add_addr(by, &g->addrs[i]) || more;
 	return more;
+}
+
+/* What its NICs are frozen by. */
+static void
+ends_keep(struct frozen *r, const struct guest *g)
+{
+	r->nnics = g->nnics;
+	for (uint32_t i = 0; i < g->nnics; i++)
+		copy_string(r->ends[i], guest_nic_end(&g->nics[i]), sizeof(r->ends[i]));
 }
 
 static struct frozen *
@@ -233,8 +244,8 @@ freeze_nics(struct engine *e, const struct guest *g, bool on, uint32_t from)
 
 		m.guest.has_mac = nic->has_mac;
 		memcpy(m.guest.mac, nic->mac, sizeof(m.guest.mac));
-		copy_string(m.guest.port, nic->port, sizeof(m.guest.port));
-		if ((nic->has_mac || nic->port[0] != '\0') &&
+		copy_string(m.guest.port, guest_nic_end(nic), sizeof(m.guest.port));
+		if ((nic->has_mac || m.guest.port[0] != '\0') &&
 		    !rules_request(e, &m, nic_done, NULL, NULL))
 			log_warnx("%s: too many requests wait for the firewall", g->name);
 	}
@@ -268,7 +279,7 @@ freeze_guest(struct engine *e, const struct guest *g, struct control_call *call)
 	guest_send_all(e, g);
 	model_touch(e->model, VIEW_VMS);
 	freeze_nics(e, g, true, 0);
-	r->nnics = g->nnics;
+	ends_keep(r, g);
 	freeze_ask(e, freeze_new(e, g, true, call), &r->by);
 	pinned_judge(e);
 }
@@ -390,9 +401,15 @@ freeze_follow(struct engine *e, const struct guest *g)
 	frozen_match(e, g);
 	if ((r = frozen_find(e, g->id)) == NULL || r->thawing)
 		return;
-	if (g->nnics > r->nnics)
-		freeze_nics(e, g, true, r->nnics);
-	r->nnics = g->nnics;
+	for (uint32_t i = 1; i < g->nnics; i++) {
+		const char *end = guest_nic_end(&g->nics[i]);
+
+		if (i >= r->nnics || (*end != '\0' && strcmp(r->ends[i], end) != 0)) {
+			freeze_nics(e, g, true, i);
+			break;
+		}
+	}
+	ends_keep(r, g);
 	more = frozen_add(&r->by, g);
 	if (frozen_moved(e, &r->by, g) || more)
 		freeze_ask(e, freeze_new(e, g, true, NULL), &r->by);

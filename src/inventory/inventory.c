@@ -492,6 +492,12 @@ inventory_by_name(const struct inventory *inv, const char *name)
 }
 
 const char *
+guest_nic_end(const struct guest_nic *nic)
+{
+	return nic->link_managed ? nic->link : nic->port;
+}
+
+const char *
 guest_state_name(enum guest_state s)
 {
 	static const char *const names[GUEST_STATE_COUNT] = {

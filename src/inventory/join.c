@@ -130,6 +130,7 @@ join_free(struct join *j)
 		free(j->nodes[i]);
 	free(j->nodes);
 	free(j->by_mac);
+	free(j->others);
 	free(j->by_addr);
 }
 
@@ -395,7 +396,7 @@ void
 index_macs(struct join *j)
 {
 	free(j->by_mac);
-	j->by_mac = xcalloc(j->n * GUEST_NICS + 1, sizeof(*j->by_mac));
+	j->by_mac = xcalloc(j->n * GUEST_NICS + j->nothers + 1, sizeof(*j->by_mac));
 	j->nmac = 0;
 	for (size_t i = 0; i < j->n; i++) {
 		const struct guest *g = &j->nodes[i]->g;
@@ -408,6 +409,10 @@ index_macs(struct join *j)
 		}
 	}
 	qsort(j->by_mac, j->nmac, sizeof(*j->by_mac), mac_compare);
+	for (size_t i = 0; i < j->nothers; i++) {
+		if (join_by_mac(j, j->others[i].mac) == NULL)
+			index_mac(j, j->others[i].node, j->others[i].mac);
+	}
 }
 
 void
@@ -578,6 +583,103 @@ nodes_trim(struct join *j)
 	return true;
 }
 
+/* Ports that a VM manager calls a running guest's own, sorted. */
+struct owned_port {
+	const char	*port;
+	struct node	*node;
+};
+
+static int
+port_compare(const void *a, const void *b)
+{
+	const struct owned_port *x = a, *y = b;
+
+	return strcmp(x->port, y->port);
+}
+
+static struct owned_port *
+ports_collect(const struct join *j, size_t *n)
+{
+	struct owned_port *ports = xcalloc(j->n * GUEST_NICS + 1, sizeof(*ports));
+
+	*n = 0;
+	for (size_t i = 0; i < j->n; i++) {
+		struct node *k = j->nodes[i];
+
+		for (uint32_t c = 0; k->listed && k->g.state == GUEST_RUNNING && c < k->g.nnics; c++) {
+			if (k->g.nics[c].link_managed)
+				ports[(*n)++] = (struct owned_port){ k->g.nics[c].link, k };
+		}
+	}
+	qsort(ports, *n, sizeof(*ports), port_compare);
+	return ports;
+}
+
+/* It had a row of its own, which ends; hits and addresses go on as the other guest's. */
+static void
+node_absorb(struct join *j, struct node *to, struct node *from)
+{
+	for (uint32_t i = 0; i < from->g.naddrs; i++)
+		address_give(to, &(struct holding){ from->g.addrs[i], to, from->addr_seen[i],
+			from->addr_since[i], 1, false });
+	from->gone = true;
+	from->into = to;
+	if (j->merged != NULL)
+		j->merged(to->g.id, from->g.id, j->arg);
+}
+
+/* Of what was heard at a port that a manager calls a guest's own, and is nobody's yet or of
+ * one that only was heard, which is that guest then. */
+static void
+others_find(struct join *j, const struct sighting *s, size_t n)
+{
+	struct owned_port *ports, *hit;
+	struct node *from;
+	size_t nports;
+
+	free(j->others);
+	j->others = xcalloc(n + 1, sizeof(*j->others));
+	j->nothers = 0;
+	index_macs(j);
+	ports = ports_collect(j, &nports);
+	for (size_t i = 0; nports > 0 && i < n; i++) {
+		const struct owned_port key = { s[i].port, NULL };
+
+		if (!s[i].has_mac || s[i].key[0] != '\0' || s[i].hint || s[i].port[0] == '\0' ||
+		    (hit = bsearch(&key, ports, nports, sizeof(*ports), port_compare)) == NULL)
+			continue;
+		from = join_by_mac(j, s[i].mac);
+		if (from == hit->node || (from != NULL && from->nkeys > 0))
+			continue;
+		if (from != NULL)
+			node_absorb(j, hit->node, from);
+		memcpy(j->others[j->nothers].mac, s[i].mac, sizeof(s[i].mac));
+		j->others[j->nothers++].node = hit->node;
+		index_mac(j, hit->node, s[i].mac);
+	}
+	free(ports);
+	if (nodes_remove(j, remove_merged, NULL))
+		index_addresses(j);
+}
+
+/* Some of them may be gone. */
+static void
+others_keep(struct join *j, uint32_t *ids)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < j->nothers; i++) {
+		const struct node want = { .g.id = ids[i] }, *key = &want;
+		struct node **hit = bsearch(&key, j->nodes, j->n, sizeof(struct node *), id_compare);
+
+		if (hit != NULL) {
+			j->others[kept] = j->others[i];
+			j->others[kept++].node = *hit;
+		}
+	}
+	j->nothers = kept;
+}
+
 /* Anything that a console shows, but the time it was last seen. */
 static bool
 node_changed(struct node *n)
@@ -601,6 +703,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	struct node **of = xcalloc(n + 1, sizeof(struct node *));
 	struct holding *claims;
 	struct places places;
+	uint32_t *ids;		/* of those that others are of */
 	bool changed;
 
 	for (size_t i = 0; i < j->n; i++) {
@@ -621,6 +724,7 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 		index_addresses(j);
 	changed |= j->heard;
 	j->heard = false;
+	others_find(j, s, n);
 	index_macs(j);
 	find_by_mac(j, s, n, of, now);
 	nics_settle(j, s, n, of, now);
@@ -644,8 +748,13 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	places_collect(&places, s, n);
 	for (size_t i = 0; i < j->n; i++)
 		state_settle(j, j->nodes[i], &places, now);
+	ids = xcalloc(j->nothers + 1, sizeof(*ids));
+	for (size_t i = 0; i < j->nothers; i++)
+		ids[i] = j->others[i].node->g.id;
 	changed |= nodes_remove(j, remove_gone, &now);
 	changed |= nodes_trim(j);
+	others_keep(j, ids);
+	free(ids);
 	index_addresses(j);
 	index_macs(j);
 	names_settle(j);

@@ -76,6 +76,10 @@ struct join {
 	uint32_t	 last_id;
 	struct mac_holder *by_mac;	/* sorted */
 	size_t		 nmac;
+	/* Hardware addresses heard at the port of a guest that its manager knows: a guest may
+	 * send with any, and is who it is all the same. */
+	struct mac_holder *others;
+	size_t		 nothers;
 	/* Called for each guest of a pass before it is seen whether it changed. */
 	void		(*judge)(struct guest *, void *);
 	/* Two guests have turned out to be one, which goes on as id; or NULL. */

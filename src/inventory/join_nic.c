@@ -248,6 +248,9 @@ row_take(struct join *j, const struct sighting *s, size_t n, size_t i, struct no
 
 	if (s[i].has_mac != macs)
 		return;
+	/* Heard of a guest that its manager knows, with a hardware address of its own making. */
+	if (macs && s[i].key[0] == '\0' && node_nic(node, s[i].mac) == NULL)
+		return;
 	if (macs && (nic = nic_claim(j, node, &s[i], now)) != NULL) {
 		nic_say(node, nic, &s[i]);
 		return;

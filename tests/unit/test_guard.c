@@ -810,6 +810,41 @@ a_strangers_process_says_nothing_of_a_managers_guest(void **state)
 	}
 }
 
+/* Whatever hardware address and name it gives itself: the port is its manager's word. */
+static void
+a_guest_that_changes_its_hardware_address_is_who_it_is(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		struct sighting *s = told("virsh", "a", GUEST_RUNNING, 5);
+
+		copy_string(s->link, "vnet0", sizeof(s->link));
+		s = told("virsh", "b", GUEST_RUNNING, 6);
+		copy_string(s->link, "vnet1", sizeof(s->link));
+		heard(6, "10.9.0.6", "virbr0");
+		if (i >= 1) {
+			s = heard(9, "10.9.0.99", "virbr0");
+			/* Before its port is known it may be anybody. */
+			if (i >= 2)
+				copy_string(s->port, "vnet0", sizeof(s->port));
+		}
+		if (i == 3) {
+			/* With b's it takes nothing from b. */
+			s = heard(6, "", "virbr0");
+			copy_string(s->port, "vnet0", sizeof(s->port));
+		}
+		merge((uint64_t)i);
+		assert_int_equal(inventory_count(inv), i == 1 ? 3 : 2);
+	}
+	assert_int_equal(of_key("a")->naddrs, 1);
+	assert_int_equal(of_key("a")->nnics, 1);
+	assert_true(inventory_by_addr(inv, &(struct addr){ .family = 4, .bytes = { 10, 9, 0, 99 } }) ==
+	    of_key("a"));
+	assert_true(inventory_by_addr(inv, &(struct addr){ .family = 4, .bytes = { 10, 9, 0, 6 } }) ==
+	    of_key("b"));
+	assert_true(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 9 }) == of_key("a"));
+	assert_string_equal(guest_nic_end(&of_key("a")->nics[0]), "vnet0");
+}
+
 /* As UTM does; its list has no hardware addresses, and its processes have. */
 static void
 a_process_that_bears_its_managers_key_is_its_guests(void **state)
@@ -1196,6 +1231,7 @@ main(void)
 		TEST(where_a_nic_was_ends_with_who_said_so),
 		TEST(two_of_one_hardware_address_are_both_judged),
 		TEST(a_process_makes_no_two_guests_one),
+		TEST(a_guest_that_changes_its_hardware_address_is_who_it_is),
 		TEST(a_strangers_process_says_nothing_of_a_managers_guest),
 		TEST(a_process_that_bears_its_managers_key_is_its_guests),
 		TEST(a_guest_without_a_nic_has_no_way_out),
