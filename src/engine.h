@@ -61,6 +61,7 @@ struct tee;
 struct waiting;
 
 enum {
+	LEAKS_A_MINUTE = 5,	/* told one by one, the others together */
 	MOVED_MAX = 64,		/* addresses that moved since a pass of the inventory */
 	DROP_NEWS = 64,		/* kinds of drops whose latest news is remembered */
 	RULES_MAX = 512,	/* rows of the kernel's listing */
@@ -212,6 +213,8 @@ struct engine {
 	char			 news[GH_GUEST_SIZE + EVENT_TEXT_SIZE];
 	struct role_state	 roles[ROLE_COUNT];
 
+	uint64_t		 leaks_minute;	/* mono, when it began */
+	unsigned		 leaks_told;	/* since */
 	struct seen_guest	*seen;		/* the inventory as last told to net */
 	size_t			 nseen;
 	struct {

@@ -377,6 +377,19 @@ leak_text(const struct engine *e, const struct guest *g)
 	return text;
 }
 
+/* Who can make guests appear can make any number: in a minute some are told one by one. */
+static bool
+may_tell_leak(struct engine *e)
+{
+	const uint64_t now = now_mono();
+
+	if (e->leaks_minute == 0 || now - e->leaks_minute > 60 * 1000000ull) {
+		e->leaks_minute = now;
+		e->leaks_told = 0;
+	}
+	return e->leaks_told < LEAKS_A_MINUTE && ++e->leaks_told > 0;
+}
+
 /* The guests of which that is the worst: how many, and what is wrong with the first.
  * Where some were told of already, each that joins them is told of by itself. */
 static void
@@ -384,7 +397,7 @@ guard_alert(struct engine *e, struct alert_list *l, const char *key, enum nic_gu
 {
 	const bool stands = alert_find(e->alerts, e->nalerts, key) != NULL;
 	const struct guest *first = NULL, *next;
-	char *text, *line, topic[GH_GUEST_SIZE + 16];
+	char *text, *line, topic[GH_GUEST_SIZE + 16], last[GH_GUEST_SIZE] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
@@ -404,9 +417,15 @@ guard_alert(struct engine *e, struct alert_list *l, const char *key, enum nic_gu
 	else
 		alert_add(l, key, "%s has a way out past the rules: %s", first->name, text);
 	free(text);
+	n = 0;
 	while ((next = guest_leak_news(e, guard)) != NULL) {
 		if (!stands)
 			continue;
+		if (!may_tell_leak(e)) {
+			copy_string(last, next->name, sizeof(last));
+			n++;
+			continue;
+		}
 		text = leak_text(e, next);
 		line = xasprintf("%s has a way out past the rules: %s", next->name, text);
 		snprintf(topic, sizeof(topic), "%s %s", key, next->name);
@@ -415,6 +434,14 @@ guard_alert(struct engine *e, struct alert_list *l, const char *key, enum nic_gu
 		free(line);
 		free(text);
 	}
+	if (n == 0)
+		return;
+	line = xasprintf("%zu more guest%s ha%s a way out past the rules, the last is %s", n,
+	    n > 1 ? "s" : "", n > 1 ? "ve" : "s", last);
+	snprintf(topic, sizeof(topic), "%s, more", key);
+	event_note(e, EVENT_ALERT, EVENT_ALERTING, "", "%s", line);
+	notify_alert(e, "alert", topic, "", line, false);
+	free(line);
 }
 
 /* Whether they leak nobody can tell. */

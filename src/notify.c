@@ -72,12 +72,12 @@ is_older(const struct topic *a, const struct topic *b)
 }
 
 /* Where there is no room one of drops goes: at best one that was told.  What waits in it
- * is counted as held. Drops never take the last of the room; and of alerts the one that
- * was told longest ago makes room for another. */
+ * is counted as held. Drops never take the last of the room; of alerts the one that was
+ * told longest ago makes room for another, and one of a guest for one of gatehouse's own. */
 static struct topic *
-topic_of(struct notifier *n, const char *key, bool is_drop)
+topic_of(struct notifier *n, const char *key, bool is_drop, bool of_guest)
 {
-	struct topic *t = NULL, *waiting = NULL, *alert = NULL;
+	struct topic *t = NULL, *waiting = NULL, *alert = NULL, *guests = NULL;
 	size_t drops = 0;
 
 	for (size_t i = 0; i < n->n; i++) {
@@ -86,6 +86,8 @@ topic_of(struct notifier *n, const char *key, bool is_drop)
 		if (!n->topics[i].is_drop) {
 			if (n->topics[i].due == 0 && is_older(&n->topics[i], alert))
 				alert = &n->topics[i];
+			if (n->topics[i].guest[0] != '\0')
+				guests = &n->topics[i];
 			continue;
 		}
 		drops++;
@@ -97,10 +99,12 @@ topic_of(struct notifier *n, const char *key, bool is_drop)
 	if (n->n < TOPICS_MAX && (!is_drop || drops < DROP_TOPICS_MAX))
 		t = &n->topics[n->n++];
 	else if (t == NULL && !is_drop)
-		t = waiting != NULL ? waiting : alert;
-	if (t == NULL)
+		t = waiting != NULL ? waiting : alert != NULL || of_guest ? alert : guests;
+	if (t == NULL) {
+		n->held++;
 		return NULL;
-	n->held += t->is_drop && t->due != 0;
+	}
+	n->held += t->due != 0;
 	memset(t, 0, sizeof(*t));
 	copy_string(t->key, key, sizeof(t->key));
 	t->is_drop = is_drop;
@@ -224,7 +228,7 @@ notify_alert(struct engine *e, const char *kind, const char *key, const char *gu
 	if (e->conf.notify.n == 0)
 		return;
 	snprintf(full, sizeof(full), "%s|%s|%s", kind, key, guest);
-	if ((t = topic_of(notifier(e), full, false)) == NULL)
+	if ((t = topic_of(notifier(e), full, false, *guest != '\0')) == NULL)
 		return;
 	copy_string(t->kind, kind, sizeof(t->kind));
 	copy_string(t->guest, guest, sizeof(t->guest));
@@ -243,10 +247,8 @@ notify_drop(struct engine *e, const struct drop_record *d, uint64_t packets, con
 	if (e->conf.notify.n == 0 || !e->conf.notify_drops)
 		return;
 	snprintf(key, sizeof(key), "d|%s|%s", d->guest, d->drop.label);
-	if ((t = topic_of(notifier(e), key, true)) == NULL) {
-		notifier(e)->held++;
+	if ((t = topic_of(notifier(e), key, true, true)) == NULL)
 		return;
-	}
 	copy_string(t->kind, "drops", sizeof(t->kind));
 	copy_string(t->guest, d->guest, sizeof(t->guest));
 	t->count += packets;

@@ -25,6 +25,8 @@ struct act {
 	struct act	*next;
 	struct asker	*asker;
 	struct talk	*talk;
+	struct msg_run	 request;
+	size_t		 others;	/* users who may be asked to do it if this one may not */
 	void		(*done)(const char *, void *);
 	void		*arg;
 };
@@ -405,11 +407,32 @@ asker_trouble(const struct asker *a, const struct guest *g, uint64_t since)
 	return s != NULL && s->talk == NULL && s->began >= since ? s->cause : NULL;
 }
 
+static void	 on_acted(const struct said *, void *);
+
+/* Of the system's VMs whoever is in a group may, or whom a rule of the system's lets. */
+static bool
+act_as_next(struct act *act)
+{
+	const struct asker *a = act->asker;
+	const struct manager_command *row = command_row((enum inventory_command)act->request.command);
+	size_t at = 0;
+
+	while (at < a->nusers && a->users[at].uid != act->request.uid)
+		at++;
+	act->others--;
+	act->request.uid = a->users[(at + 1) % a->nusers].uid;
+	act->talk = talk_begin(a->talks, &act->request, row->name, row->seconds, on_acted, act);
+	return act->talk != NULL;
+}
+
 static void
 on_acted(const struct said *said, void *arg)
 {
 	struct act *act = arg, **p;
 
+	act->talk = NULL;
+	if (said->cause != NULL && said->how == RAN_EXITED && act->others > 0 && act_as_next(act))
+		return;
 	for (p = &act->asker->acts; *p != act; p = &(*p)->next)
 		continue;
 	*p = act->next;
@@ -439,6 +462,8 @@ asker_act(struct asker *a, const struct guest *g, enum guest_act what,
 	act->asker = a;
 	act->done = done;
 	act->arg = arg;
+	act->request = m;
+	act->others = s->manager != NULL && s->manager->system ? a->nusers - 1 : 0;
 	if ((act->talk = talk_begin(a->talks, &m, row->name, row->seconds, on_acted, act)) == NULL) {
 		free(act);
 		return xstrdup("the privileged part of the daemon takes no command now");

@@ -158,6 +158,8 @@ card_take(struct vm *vm, const char *text, bool (*is_card)(const char *))
 {
 	char model[ID_SIZE], host[VALUE_SIZE], *slash;
 
+	if (strstr(text, "vfio-pci") == NULL)
+		return;
 	if (!get(text, "driver", "driver", model, sizeof(model)) &&
 	    !get(text, NULL, "driver", model, sizeof(model)))
 		return;
@@ -181,7 +183,8 @@ device_take(struct vm *vm, const char *text)
 {
 	struct nic *dev = &vm->devices[vm->ndevices];
 
-	if (vm->ndevices == VM_NICS)
+	/* Most are no NICs, and each may be an object to read. */
+	if (vm->ndevices == VM_NICS || strstr(text, "netdev") == NULL)
 		return;
 	memset(dev, 0, sizeof(*dev));
 	if (!get(text, "netdev", "netdev", dev->id, sizeof(dev->id)))
