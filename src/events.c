@@ -509,7 +509,7 @@ alerts_update(struct engine *e)
 		    "\"gatehouse allow ENTRY\" adds one");
 	if (e->reload_error != NULL)
 		alert_add(&l, "reload", "the configuration was not taken up: %s", e->reload_error);
-	if (e->notify_error != NULL)
+	if (e->notify_error != NULL && e->conf.notify.n > 0)
 		alert_add(&l, "notify", "messages are not told: %s; \"command\" in section [notify] of %s "
 		    "names what tells them", e->notify_error, e->conf.path);
 	for (size_t i = 0; i < l.n; i++) {

@@ -62,6 +62,17 @@ firewall_well(const struct engine *e)
 	    profile_name(e->fw.profile));
 }
 
+/* Of rules that are gone or were changed "in force" would be a lie. */
+static bool
+has_drift(const struct engine *e)
+{
+	for (size_t i = 0; i < e->nalerts; i++) {
+		if (strcmp(e->alerts[i].key, "drift") == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 alert_rows(struct engine *e, json_t *out)
 {
@@ -71,6 +82,9 @@ alert_rows(struct engine *e, json_t *out)
 			continue;
 		if (rows[i].well != NULL)
 			doctor_add(out, rows[i].check, DOCTOR_OK, xstrdup(rows[i].well), NULL);
+		else if (strcmp(rows[i].check, "firewall") == 0 && has_drift(e))
+			doctor_add(out, rows[i].check, DOCTOR_FAIL, xstrdup("the kernel does not have the "
+			    "rules that were loaded"), "\"gatehouse apply\" loads them; see drift");
 		else if (strcmp(rows[i].check, "firewall") == 0)
 			doctor_add(out, rows[i].check, DOCTOR_OK, firewall_well(e), NULL);
 	}

@@ -195,17 +195,16 @@ notify_next(struct priv_run *r)
 		argv[i] = r->conf->notify.word[i];
 	command_path(r->conf, path);
 	job.input = r->waiting[0].text;
-	if (argv[0] == NULL)
-		cause = xstrdup("[notify] names no command any more");
-	else if (!notify_user(r->conf, &job.user))
+	if (argv[0] != NULL && !notify_user(r->conf, &job.user))
 		cause = xasprintf("there is no user \"%s\" to run it", r->conf->notify_user[0] != '\0' ?
 		    r->conf->notify_user : r->conf->user);
-	else
+	else if (argv[0] != NULL)
 		cause = runner_start(r->runner, &job, NULL, NULL);
-	r->notifying = cause == NULL;
+	r->notifying = argv[0] != NULL && cause == NULL;
 	r->nwaiting--;
 	memmove(r->waiting, r->waiting + 1, r->nwaiting * sizeof(r->waiting[0]));
-	if (cause != NULL) {
+	/* Since it was sent the command may have been taken out of the configuration. */
+	if (!r->notifying) {
 		notify_trouble(r, cause);
 		free(cause);
 		notify_next(r);
