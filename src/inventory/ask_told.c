@@ -11,7 +11,10 @@
 #include "log.h"
 #include "xmalloc.h"
 
-enum { AGAIN_FIRST_US = 5000000, AGAIN_MAX_SHIFT = 6 };	/* after a failure, doubling to 5 min */
+enum {
+	AGAIN_FIRST_US = 5000000, AGAIN_MAX_SHIFT = 6,	/* after a failure, doubling to 5 min */
+	REFRESH_LISTS = 60,		/* in so many lists all details are asked anew */
+};
 static const uint64_t absent_us = 60 * 1000000ull;
 static const uint64_t next_us = 1000000;		/* until the next user is asked */
 static const uint64_t again_max_us = 300 * 1000000ull;
@@ -189,23 +192,31 @@ seat_listed(struct seat *s, const struct sighting *rows, size_t n)
 	s->ntold = ntold;
 }
 
-/* The one that was asked longest ago is asked again. */
+/* Those that were asked longest ago are asked again, so many that all have their turn in a
+ * few minutes: a NIC may have been plugged in. */
 static void
 seat_refresh(struct seat *s)
 {
 	const uint64_t now = now_mono();
-	struct told *oldest = NULL;
 
 	for (size_t i = 0; i < s->ntold; i++) {
-		struct told *t = &s->told[i];
-
-		if (has_detail(s, t->step))
+		if (has_detail(s, s->told[i].step))
 			return;		/* enough to do */
-		if (t->asked != 0 && now >= t->rest && (oldest == NULL || t->asked < oldest->asked))
-			oldest = t;
 	}
-	if (oldest != NULL && now - oldest->asked > refresh_us)
+	for (size_t k = 0; k < 1 + s->ntold / REFRESH_LISTS; k++) {
+		struct told *oldest = NULL;
+
+		for (size_t i = 0; i < s->ntold; i++) {
+			struct told *t = &s->told[i];
+
+			if (!has_detail(s, t->step) && t->asked != 0 && now >= t->rest &&
+			    (oldest == NULL || t->asked < oldest->asked))
+				oldest = t;
+		}
+		if (oldest == NULL || now - oldest->asked <= refresh_us)
+			return;
 		oldest->step = 0;
+	}
 }
 
 void

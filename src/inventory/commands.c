@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "inventory/inventory.h"
+#include "inventory/guest_row.h"
 #include "text.h"
 #include "xmalloc.h"
 
@@ -188,7 +188,8 @@ command_key_ok(enum inventory_command c, const char *key)
 		if (strcmp(row->argv[i], "%n") == 0 && !two_words(key))
 			return false;
 	}
-	if (strcmp(row->argv[0], "virsh") == 0 && key[strspn(key, "+0123456789")] == '\0')
+	if (strcmp(row->argv[0], "virsh") == 0 && (key[strspn(key, "+0123456789")] == '\0' ||
+	    guest_is_uuid(key, strlen(key))))
 		return false;
 	return true;
 }

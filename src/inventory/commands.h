@@ -70,7 +70,7 @@ bool			 command_acts(enum inventory_command);
  * Whether a key may stand in that command's argument vector: no control
  * character, no leading "-", where it is part of a path no "/" and neither "." nor
  * "..", where it is two words one "/" between them; and for virsh, which takes a
- * number for the id of whatever domain has it now, something else than digits.
+ * number or a UUID for that of whatever domain has it, something else.
  */
 bool			 command_key_ok(enum inventory_command, const char *);
 

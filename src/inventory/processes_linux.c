@@ -19,8 +19,9 @@ enum {
 	ARGS_SIZE = 128 << 10,
 	ARGS_MAX = 2048,
 	LIST_SIZE = 8 << 20,
-	PATIENCE_MS = 100,	/* who asks waits, of milliseconds that it takes */
-	SILENT_US = 3000000,
+	PATIENCE_MS = 100,	/* that who asks waits */
+	SILENT_US = 2000000,
+	KEPT_MAX = 16,
 };
 
 /* The number of the next process, and who it is; NULL past the last. */
@@ -81,13 +82,18 @@ args_read(int proc, const char *pid, char *buf, const char **argv)
 /*
  * What a process was started with stands in its own memory, and to read it the kernel
  * waits for whoever changes that: a process can keep a reader for as long as it likes.
- * So a thread reads, and who asks goes on with what was read last.
+ * So a thread reads, and who asks goes on with what was read last.  One that is kept is
+ * left to itself, and another reads on without that process.
  */
 static struct {
 	pthread_mutex_t	 lock;
 	pthread_cond_t	 changed;
 	bool		 there;		/* the thread is */
 	bool		 reads;		/* or is to */
+	unsigned	 turn;		/* of which thread it is: others are kept */
+	uint32_t	 at;		/* the process that it reads */
+	uint32_t	 kept[KEPT_MAX];	/* processes that kept one */
+	size_t		 nkept;
 	uint64_t	 began;		/* mono */
 	uint8_t		*list;		/* records: struct record, then its words */
 	size_t		 len;
@@ -99,21 +105,37 @@ struct record {
 	size_t		len;
 };
 
+/* Whether it may be read; under the lock it is said that it is. */
+static bool
+reader_goes_to(uint32_t pid, unsigned turn)
+{
+	bool may = true;
+
+	pthread_mutex_lock(&reader.lock);
+	for (size_t i = 0; i < reader.nkept; i++)
+		may = may && reader.kept[i] != pid;
+	if (turn == reader.turn)
+		reader.at = pid;
+	pthread_mutex_unlock(&reader.lock);
+	return may;
+}
+
 /* One after the other, as long as there is room. */
 static size_t
-list_read(uint8_t *list)
+list_read(uint8_t *list, unsigned turn)
 {
-	static char buf[ARGS_SIZE];
-	static const char *argv[ARGS_MAX];
+	char *buf = xmalloc(ARGS_SIZE);
+	const char **argv = xcalloc(ARGS_MAX, sizeof(*argv));
 	DIR *proc = opendir("/proc");
 	struct record r;
 	const char *pid;
 	size_t len = 0, n;
 
 	while (proc != NULL && (pid = process_next(proc, &r.uid)) != NULL) {
-		if ((n = args_read(dirfd(proc), pid, buf, argv)) == 0 || !reader.wanted(argv, n))
-			continue;
 		r.pid = (uint32_t)strtoul(pid, NULL, 10);
+		if (!reader_goes_to(r.pid, turn) ||
+		    (n = args_read(dirfd(proc), pid, buf, argv)) == 0 || !reader.wanted(argv, n))
+			continue;
 		r.len = (size_t)(argv[n - 1] - buf) + strlen(argv[n - 1]) + 1;
 		if (len + sizeof(r) + r.len > LIST_SIZE)
 			break;
@@ -123,22 +145,31 @@ list_read(uint8_t *list)
 	}
 	if (proc != NULL)
 		closedir(proc);
+	free(argv);
+	free(buf);
 	return len;
 }
 
 static void *
-reader_run(void *unused)
+reader_run(void *arg)
 {
+	const unsigned turn = *(unsigned *)arg;
 	uint8_t *list = xmalloc(LIST_SIZE), *before;
 	size_t len;
 
+	free(arg);
 	for (;;) {
 		pthread_mutex_lock(&reader.lock);
-		while (!reader.reads)
+		while (!reader.reads && turn == reader.turn)
 			pthread_cond_wait(&reader.changed, &reader.lock);
 		pthread_mutex_unlock(&reader.lock);
-		len = list_read(list);
+		len = list_read(list, turn);
 		pthread_mutex_lock(&reader.lock);
+		if (turn != reader.turn) {
+			pthread_mutex_unlock(&reader.lock);
+			free(list);
+			return NULL;
+		}
 		before = reader.list;
 		reader.list = list;
 		reader.len = len;
@@ -155,6 +186,7 @@ reader_start(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
+	unsigned *turn;
 
 	if (reader.there)
 		return true;
@@ -162,9 +194,40 @@ reader_start(void)
 		reader.list = xmalloc(LIST_SIZE);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	reader.there = pthread_create(&thread, &attr, reader_run, NULL) == 0;
+	turn = xmalloc(sizeof(*turn));
+	*turn = reader.turn;
+	reader.there = pthread_create(&thread, &attr, reader_run, turn) == 0;
 	pthread_attr_destroy(&attr);
+	if (!reader.there)
+		free(turn);
 	return reader.there;
+}
+
+/* The one that is kept is on its own from now on. */
+static void
+reader_leave(void)
+{
+	if (reader.nkept == KEPT_MAX)
+		return;
+	reader.kept[reader.nkept++] = reader.at;
+	reader.turn++;
+	reader.there = reader.reads = false;
+	pthread_cond_broadcast(&reader.changed);
+}
+
+/* Those that have ended keep nobody. */
+static void
+kept_forget(void)
+{
+	char path[32];
+	size_t n = 0;
+
+	for (size_t i = 0; i < reader.nkept; i++) {
+		snprintf(path, sizeof(path), "/proc/%u", (unsigned)reader.kept[i]);
+		if (access(path, F_OK) == 0)
+			reader.kept[n++] = reader.kept[i];
+	}
+	reader.nkept = n;
 }
 
 /* Has it read anew, and waits a little; false: it has not come to the end of it. */
@@ -216,11 +279,15 @@ processes_each(bool (*wanted)(const char *const *argv, size_t argc),
 
 	pthread_mutex_lock(&reader.lock);
 	reader.wanted = wanted;
+	kept_forget();
 	if (!reader_start())
 		cause = xstrdup("no thread can be made that reads what processes were started with");
 	else if (!reader_ask() && now_mono() - reader.began > SILENT_US)
-		cause = xstrdup("a process does not let it be read what it was started with: new ones "
-		    "are not seen until it does or is ended");
+		reader_leave();
+	if (cause == NULL && reader.nkept > 0)
+		cause = xasprintf("process %u does not let it be read what it was started with%s",
+		    (unsigned)reader.kept[0], reader.nkept == KEPT_MAX ? ", nor do others: new ones are not "
+		    "seen until they end" : "; what it is is not known");
 	list_tell(reader.list, reader.list != NULL ? reader.len : 0, fn, arg);
 	pthread_mutex_unlock(&reader.lock);
 	return cause;

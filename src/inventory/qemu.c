@@ -320,9 +320,11 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 		/* "--nic" is as good as "-nic". */
 		const char *word = argv[i] + (argv[i][0] == '-' && argv[i][1] == '-');
 
+		if (word[0] != '-')
+			continue;
 		if (strcmp(word, "-nodefaults") == 0)
 			vm.told = true;
-		if (i + 1 == argc || word[0] != '-')
+		if (i + 1 == argc)
 			continue;
 		if (strcmp(word, "-readconfig") == 0)
 			vm.elsewhere = true;

@@ -21,6 +21,8 @@ struct look {
 		size_t		rows;
 	} users[USERS];
 	size_t			 nusers;
+	bool			 left_out;	/* of somebody, */
+	uint32_t		 of;		/* the last of them */
 };
 
 /* "1:00.0" is "0000:01:00.0" to the kernel, and part of a device (mdev) has a name of its
@@ -86,8 +88,12 @@ process_take(const struct process_args *p, void *arg)
 	const size_t first = *l->n;
 	size_t *rows = NULL;
 
-	if (!may_tell(l, p->uid, &rows) ||
-	    !qemu_args_parse(p->argv, p->argc, is_card, l->list, l->n, l->max))
+	if (!may_tell(l, p->uid, &rows)) {
+		l->left_out = true;
+		l->of = p->uid;
+		return;
+	}
+	if (!qemu_args_parse(p->argv, p->argc, is_card, l->list, l->n, l->max))
 		return;
 	*rows += *l->n - first;
 	for (size_t i = first; i < *l->n; i++) {
@@ -104,7 +110,12 @@ process_take(const struct process_args *p, void *arg)
 char *
 qemu_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
 {
+	char *cause;
 	struct look l = { .list = list, .n = n, .max = max };
 
-	return processes_each(qemu_is_qemu, process_take, &l);
+	cause = processes_each(qemu_is_qemu, process_take, &l);
+	if (cause == NULL && l.left_out)
+		cause = xasprintf("more processes of user %u call themselves QEMU than are looked at (%d)",
+		    (unsigned)l.of, OF_USER);
+	return cause;
 }
