@@ -35,7 +35,7 @@ struct running {
 	pid_t		 pid;
 	int		 fd[PIPES];	/* our ends, -1: closed */
 	const char	*input;
-	size_t		 left;
+	size_t		 left, most;	/* of the input; that it may print */
 	struct gathered	 got[PIPES];
 };
 
@@ -132,7 +132,7 @@ take(struct running *r, int which)
 		close_fd(&r->fd[which]);
 	else
 		g->len += (size_t)n;
-	return r->got[OUT].len + r->got[ERR].len <= PROGRAM_TEXT_MAX;
+	return r->got[OUT].len + r->got[ERR].len <= r->most;
 }
 
 static int
@@ -169,8 +169,8 @@ talk(struct running *r, const char *program, uint64_t end)
 			feed(r);
 		for (int i = OUT; i <= ERR; i++) {
 			if (p[i].revents != 0 && !take(r, i))
-				return xasprintf("%s printed more than %d KiB and was killed",
-				    program, PROGRAM_TEXT_MAX >> 10);
+				return xasprintf("%s printed more than %zu KiB and was killed",
+				    program, r->most >> 10);
 		}
 	}
 	return NULL;
@@ -206,11 +206,11 @@ text_of(struct gathered *g)
 }
 
 char *
-program_run(const char *const argv[], char *const env[], const char *input, unsigned seconds,
-    struct program_said *result)
+program_run_most(const char *const argv[], char *const env[], const char *input,
+    unsigned seconds, size_t most, struct program_said *result)
 {
 	const uint64_t end = now_mono() + seconds * 1000000ull;
-	struct running r = { .fd = { -1, -1, -1 }, .input = input };
+	struct running r = { .fd = { -1, -1, -1 }, .input = input, .most = most };
 	char *cause;
 	int status;
 
@@ -240,6 +240,13 @@ program_run(const char *const argv[], char *const env[], const char *input, unsi
 		free(r.got[ERR].text);
 	}
 	return cause;
+}
+
+char *
+program_run(const char *const argv[], char *const env[], const char *input, unsigned seconds,
+    struct program_said *result)
+{
+	return program_run_most(argv, env, input, seconds, PROGRAM_TEXT_MAX, result);
 }
 
 void

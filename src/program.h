@@ -1,6 +1,8 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
+#include <stddef.h>
+
 enum {
 	PROGRAM_TEXT_MAX = 2 << 20,	/* what it may print, both outputs together */
 	PROGRAM_NOT_RUN = 127,	/* exit status where there is no such program; err says why */
@@ -18,6 +20,9 @@ struct program_said {
  */
 char	*program_run(const char *const argv[], char *const env[], const char *input,
 	    unsigned seconds, struct program_said *);
+/* The same for one that may print so much, in place of PROGRAM_TEXT_MAX. */
+char	*program_run_most(const char *const argv[], char *const env[], const char *input,
+	    unsigned seconds, size_t most, struct program_said *);
 void	 program_said_free(struct program_said *);
 
 #endif

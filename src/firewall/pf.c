@@ -251,6 +251,10 @@ kill_left(struct firewall *pf)
 
 	if (cause == NULL)
 		pf_states_parse(states, left_add, &l);
+	else {
+		log_warnx("what is left of what guests had open is not known, so all ends: %s", cause);
+		kill_guests(pf);
+	}
 	for (size_t i = 0; i < l.n; i++) {
 		log_warnx("pfctl did not end what %s had open by what was removed: all that it has "
 		    "open ends", addr_format(&l.src[i], text));

@@ -15,18 +15,28 @@
 #include "log.h"
 #include "xmalloc.h"
 
-char *
-pf_run(const struct pf_host *host, const char *const argv[], const char *input,
+/* A list of states is as long as pf's limit of them, which is 100,000 unless told otherwise. */
+enum { STATES_TEXT_MAX = 64 << 20 };
+
+static char *
+run_most(const struct pf_host *host, const char *const argv[], const char *input, size_t most,
     struct program_said *r)
 {
 	char *const env[] = { NULL };
-	char *cause = program_run(argv, env, input, host->seconds, r);
+	char *cause = program_run_most(argv, env, input, host->seconds, most, r);
 
 	if (cause == NULL && r->code == PROGRAM_NOT_RUN) {
 		cause = xasprintf("%s: cannot be run: is it there?", argv[0]);
 		program_said_free(r);
 	}
 	return cause;
+}
+
+char *
+pf_run(const struct pf_host *host, const char *const argv[], const char *input,
+    struct program_said *r)
+{
+	return run_most(host, argv, input, PROGRAM_TEXT_MAX, r);
 }
 
 /* Why it failed, in its own words but for what it says in every case. */
@@ -103,10 +113,10 @@ pf_ctl_try(const struct pf_host *host, const char *rules, char **normal)
 
 /* A listing that breaks off is one that pfctl says was well, but for a line on stderr. */
 static char *
-ctl_listing(const struct pf_host *host, const char *const argv[], char **text)
+ctl_listing(const struct pf_host *host, const char *const argv[], size_t most, char **text)
 {
 	struct program_said r;
-	char *cause = pf_run(host, argv, NULL, &r);
+	char *cause = run_most(host, argv, NULL, most, &r);
 	size_t len;
 
 	*text = NULL;
@@ -132,7 +142,8 @@ pf_ctl_show(const struct pf_host *host, const char *anchor, const char *what, bo
 	const char *const ours[] = { host->pfctl, "-a", anchor, flag, what, NULL };
 	const char *const all[] = { host->pfctl, flag, what, NULL };
 
-	return ctl_listing(host, anchor != NULL ? ours : all, text);
+	return ctl_listing(host, anchor != NULL ? ours : all,
+	    strcmp(what, "states") == 0 ? STATES_TEXT_MAX : PROGRAM_TEXT_MAX, text);
 }
 
 char *

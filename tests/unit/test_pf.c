@@ -1041,6 +1041,14 @@ what_is_not_cut_by_two_addresses_is_by_one(void **state)
 	assert_call("pfctl -k 10.77.0.11 env=0\n");
 	assert_call("pfctl -k 0.0.0.0/0 -k 10.77.0.11 env=0\n");
 	assert_well();
+	/* Nor is it where pfctl does not say what is left. */
+	assert_null(firewall_pin(fw, &p));
+	assert_null(firewall_commit(fw));
+	put("mode", "states half");
+	gone("calls");
+	firewall_unpin(fw, &p);
+	assert_null(firewall_commit(fw));
+	assert_call("pfctl -k 127.0.0.0/8 env=0\n");
 }
 
 /* Nor by any network and that of the guest. */
