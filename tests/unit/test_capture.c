@@ -4,7 +4,10 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <event2/event.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <signal.h>
 #include <stdio.h>
@@ -238,20 +241,23 @@ a_reader_that_has_gone_is_the_end_of_the_file_and_no_error(void **state)
 {
 	const uint8_t record[] = { 2, 0, 0, 0 };
 	struct savefile *f;
-	int ends[2];
-	char path[32], *cause;
+	char dir[] = "/tmp/gatehouse-capture-XXXXXX", path[64], *cause;
+	int reader;
 
 	signal(SIGPIPE, SIG_IGN);
-	assert_int_equal(pipe(ends), 0);
-	snprintf(path, sizeof(path), "/dev/fd/%d", ends[1]);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
 	f = savefile_open(path, 0, &cause);
 	assert_non_null(f);
-	close(ends[0]);
+	close(reader);
 	savefile_add(f, 1000000, record, sizeof(record), sizeof(record));
 	assert_null(savefile_flush(f));
 	assert_true(savefile_full(f));
 	savefile_close(f);
-	close(ends[1]);
+	unlink(path);
+	rmdir(dir);
 	close(device.ends[0]);
 	close(device.ends[1]);
 }

@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "control.h"
 #include "gatehouse.h"
+#include "host.h"
 #include "ui.h"
 
 enum { PAGE_SIZE = 256 << 10, WORD = 512 };
@@ -83,6 +84,9 @@ option_is_documented(const char *section, const char *key, const char *def)
 {
 	char copy[PAGE_SIZE], mark[WORD], *text;
 
+	/* The page has Linux's first. */
+	if (strcmp(def, host_bridges) == 0)
+		def = "virbr*, incusbr*, lxdbr*, mpqemubr*";
 	snprintf(copy, sizeof(copy), "%s", page("gatehouse.conf.5"));
 	snprintf(mark, sizeof(mark), "\n.Ss [%s]\n", section);
 	text = part(copy, mark, "\n.Ss ");

@@ -8,7 +8,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -623,14 +625,16 @@ the_cache_forgets_what_is_old_and_what_was_not_used(void **state)
 static void
 servers_are_read_from_resolv_conf(void **state)
 {
-	static const char text[] = "# nameserver 192.0.2.9\nsearch example\n"
-	    "nameserver\t192.0.2.1 \r\nnameserver 2001:db8::1\nnameserver x.example\n"
-	    "nameserver192.0.2.2\nnameserver\nnameserver fe80::1%lo";
+	char text[256], loopback[IF_NAMESIZE];
 	struct upstreams u = { .n = 0 };
 	const struct sockaddr_in6 *sin6;
 
 	(void)state;
-	upstreams_parse(&u, text, sizeof(text) - 1);
+	assert_non_null(if_indextoname(1, loopback));
+	snprintf(text, sizeof(text), "# nameserver 192.0.2.9\nsearch example\n"
+	    "nameserver\t192.0.2.1 \r\nnameserver 2001:db8::1\nnameserver x.example\n"
+	    "nameserver192.0.2.2\nnameserver\nnameserver fe80::1%%%s", loopback);
+	upstreams_parse(&u, text, strlen(text));
 	assert_int_equal(u.n, 3);
 	assert_int_equal(u.at[0].ss.ss_family, AF_INET);
 	assert_int_equal(u.at[1].ss.ss_family, AF_INET6);

@@ -279,7 +279,7 @@ assert_ran(struct rig *r, const char *want)
 {
 	char *log, *path = xasprintf("%s/log", r->tools);
 
-	shell("sed -i \"s|$a|ROOT|g\" $b/log", r->root, r->tools);
+	shell("sed \"s|$a|ROOT|g\" $b/log >$b/log.new && mv $b/log.new $b/log", r->root, r->tools);
 	log = setup_read(path);
 	assert_string_equal(log, want);
 	free(log);
@@ -294,7 +294,8 @@ snapshot(const struct rig *r)
 	char *text, *path = xasprintf("%s/snapshot", r->dir);
 
 	shell("cd $a; { find . ! -path './usr/local/etc' ! -path './var/db' ! -path ./var ! -path "
-	    "'./usr/local/etc/rc.d' -printf '%M %p\\n' | sort; find . -type f -exec md5sum {} + | sort; } "
+	    "'./usr/local/etc/rc.d' -exec ls -ld {} + | awk '{ print $1, $NF }' | sort; "
+	    "find . -type f -exec cksum {} + | sort; } "
 	    ">$b/snapshot", r->root, r->dir);
 	text = setup_read(path);
 	free(path);
@@ -388,8 +389,10 @@ test_a_pf_conf_that_loads_only_when_tried_is_put_back(void **state)
 	char *cause, *said;
 
 	put(r, "/etc/pf.conf", pf_conf);
-	shell("sed -i '2a [ \"$1\" != -f ] || { grep -q gatehouse \"$2\" && { echo busy; exit 1; }; }' "
-	    "$b/pfctl", r->root, r->tools);
+	shell("{ sed 2q $b/pfctl; "
+	    "echo '[ \"$1\" != -f ] || { grep -q gatehouse \"$2\" && { echo busy; exit 1; }; }'; "
+	    "sed 1,2d $b/pfctl; } >$b/new; rm $b/pfctl; mv $b/new $b/pfctl; chmod 755 $b/pfctl",
+	    r->root, r->tools);
 	r->site.now = true;
 	said = walk(r, setup_freebsd, false, false, &cause);
 	assert_cause(cause, "is as it was: with gatehouse's lines it did not load: ");
