@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +37,19 @@ hole_address(uint8_t last)
 	return sin;
 }
 
+/* FreeBSD says yes in the name of a listener whose queue is full: no hole can be had so. */
+static bool
+is_silent(const struct sockaddr_in *sin)
+{
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	const bool silent = connect(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1 &&
+	    errno == EINPROGRESS && poll(&p, 1, 50) == 0;
+
+	close(fd);
+	return silent;
+}
+
 static struct hole
 hole_dig(uint8_t last)
 {
@@ -45,6 +59,11 @@ hole_dig(uint8_t last)
 	assert_int_equal(bind(h.listening, (const struct sockaddr *)&sin, sizeof(sin)), 0);
 	assert_int_equal(listen(h.listening, 0), 0);
 	assert_int_equal(connect(h.filler, (const struct sockaddr *)&sin, sizeof(sin)), 0);
+	if (!is_silent(&sin)) {
+		close(h.listening);
+		close(h.filler);
+		skip();
+	}
 	return h;
 }
 
