@@ -360,6 +360,8 @@ rig_accept(struct rig *r)
 	int fd = -1;
 
 	rig_until(r, (fd = fds_accept(r->origin, NULL, NULL)) != -1);
+	/* The proxy may be the last to hear of it. */
+	rig_turn(r);
 	return fd;
 }
 
