@@ -552,7 +552,11 @@ connected_from(struct rig *r, uint8_t host)
 	int fd = fds_socket_async(AF_INET, SOCK_STREAM, 0);
 
 	from.sin_addr.s_addr = htonl(host != 0 ? 0x7f000000u | host : 0);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
+	/* All of 127.0.0.0/8 is the loopback's on Linux alone. */
+	if (bind(fd, (const struct sockaddr *)&from, sizeof(from)) == -1) {
+		assert_int_equal(errno, EADDRNOTAVAIL);
+		skip();
+	}
 	if (connect(fd, (const struct sockaddr *)&sin, sizeof(sin)) == -1) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
 
