@@ -1,12 +1,14 @@
 /*
  * FreeBSD: accounts by pw(8), a script for rc(8), and the hook of our anchor in
- * /etc/pf.conf, without which pf would load our rules and ask them nothing.
+ * /etc/pf.conf, or where rc.conf has pf's rules, without which pf would load ours and ask
+ * them nothing.
  */
 #include "config.h"
 
 #include "setup/setup.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "xmalloc.h"
 
@@ -70,12 +72,45 @@ stop(struct setup_plan *p, const struct setup_site *site)
 		setup_words(&s->drop[0], service, "gatehouse", "onestop", NULL);
 }
 
+/* The latest "pf_rules=" of a file of rc(8)'s replaces *path. */
+static void
+rc_rules(const struct setup_site *site, const char *name, char **path)
+{
+	char *file = setup_path(site, name), *text = setup_read(file), *rest = text, *line;
+	static const char word[] = "pf_rules=";
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char *value = line + strlen(word);
+
+		if (strncmp(line, word, strlen(word)) != 0)
+			continue;
+		value += *value == '"' || *value == '\'';
+		value[strcspn(value, "\"' \t#")] = '\0';
+		if (*value != '/')
+			continue;
+		free(*path);
+		*path = xstrdup(value);
+	}
+	free(text);
+	free(file);
+}
+
+static char *
+pf_rules(const struct setup_site *site)
+{
+	char *path = xstrdup("/etc/pf.conf");
+
+	rc_rules(site, "/etc/rc.conf", &path);
+	rc_rules(site, "/etc/rc.conf.local", &path);
+	return path;
+}
+
 char *
 setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 {
 	const bool now = site->now && site->root[0] == '\0';
 	struct setup_step *s;
-	char *cause;
+	char *cause, *rules;
 
 	setup_plan_state(p, site, "wheel");
 	accounts(p, site);
@@ -90,7 +125,8 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 	if (now)
 		start(p, "pf", "have pf and its log in the kernel",
 		    (const char *const[]){ kldload, "-n", "pf", "pflog" });
-	s = setup_plan_add(p, SETUP_HOOK, "/etc/pf.conf");
+	rules = pf_rules(site);
+	s = setup_plan_add(p, SETUP_HOOK, rules);
 	setup_words(&s->check, pfctl, "-n", "-f", NULL);
 	setup_words(&s->load, pfctl, "-f", NULL);
 	rc_variable(p, site, "pf_enable", "start pf at boot, with the hooks in its rules");
@@ -104,7 +140,8 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 		    "now:\n    pfctl -a gatehouse -F rules; pfctl -a gatehouse -F nat\n");
 	else if (!site->now)
 		p->next = xasprintf("Say in %s which bridges have guests, then start it:\n"
-		    "    kldload -n pf pflog; pfctl -f /etc/pf.conf; service gatehouse start\n",
-		    site->conf_path);
+		    "    kldload -n pf pflog; pfctl -f %s; service gatehouse start\n", site->conf_path,
+		    rules);
+	free(rules);
 	return NULL;
 }

@@ -363,6 +363,22 @@ test_what_was_there_before_stays(void **state)
 	free(before);
 }
 
+/* As rc(8) finds it. */
+static void
+test_the_hook_is_where_rc_conf_has_the_rules(void **state)
+{
+	struct rig *r = *state;
+
+	put(r, "/etc/pf.conf", pf_conf);
+	put(r, "/etc/rules.conf", pf_conf);
+	put(r, "/etc/rc.conf", "pf_rules=\"/etc/other.conf\"\nhostname=x\npf_rules=\"/etc/rules.conf\"  # ours\n");
+	walk_well(r, setup_freebsd, false);
+	assert_file(r, "/etc/pf.conf", pf_conf);
+	assert_file(r, "/etc/rules.conf", "set skip on lo0\n" RDR "nat on em0 -> (em0)\n" FILTER "pass all");
+	walk_well(r, setup_freebsd, true);
+	assert_file(r, "/etc/rules.conf", pf_conf);
+}
+
 static void
 test_a_pf_conf_that_does_not_load_is_not_changed(void **state)
 {
@@ -573,6 +589,7 @@ main(void)
 		cmocka_unit_test(test_record_refuses_what_it_did_not_write),
 		RIG(test_freebsd_is_set_up_and_back),
 		RIG(test_what_was_there_before_stays),
+		RIG(test_the_hook_is_where_rc_conf_has_the_rules),
 		RIG(test_a_pf_conf_that_does_not_load_is_not_changed),
 		RIG(test_a_pf_conf_that_loads_only_when_tried_is_put_back),
 		RIG(test_a_command_that_fails_is_told),
