@@ -41,7 +41,7 @@ hole_address(uint8_t last)
 static bool
 is_silent(const struct sockaddr_in *sin)
 {
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	const int fd = fds_socket_async(AF_INET, SOCK_STREAM, 0);
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	const bool silent = connect(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1 &&
 	    errno == EINPROGRESS && poll(&p, 1, 50) == 0;
