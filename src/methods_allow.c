@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host.h"
 #include "json_text.h"
 #include "methods.h"
 #include "text.h"
@@ -373,6 +374,10 @@ check_overall(const struct engine *e, const struct checked *c, const struct allo
 	if (strcmp(state, "open") == 0)
 		return (struct overall){ VERDICT_ALLOW, "open", "No rules are in force, so that every "
 		    "guest reaches everything: gatehouse apply closes." };
+	/* The worst counts where nobody can tell. */
+	if (strcmp(state, "drift") == 0)
+		return (struct overall){ VERDICT_ALLOW, "drift", "The kernel does not have the rules that "
+		    "were loaded, so that guests may reach anything: gatehouse apply loads them." };
 	if (answer->reason == REASON_FROZEN)
 		return (struct overall){ .reason = NULL };
 	if (strcmp(state, "observing") == 0)
@@ -385,6 +390,10 @@ check_overall(const struct engine *e, const struct checked *c, const struct allo
 	    strcmp(status_proxy(e), "stopped") == 0)
 		return (struct overall){ VERDICT_DENY, "proxy-stopped", "The proxy is stopped, and lets "
 		    "no name through: gatehouse proxy start starts it." };
+	if (answer->verdict == VERDICT_ALLOW && (answer->pinned || c->addr.family != 0) &&
+	    !host_forwards())
+		return (struct overall){ VERDICT_DENY, "no-forwarding", "Guests reach that port by "
+		    "themselves, but this host does not forward: gatehouse doctor says how." };
 	return (struct overall){ .reason = NULL };
 }
 

@@ -349,7 +349,8 @@ take_lock(const struct conf *conf, int *lock)
 		return xasprintf("%s: %s", path, strerror(errno));
 	if (flock(*lock, LOCK_EX | LOCK_NB) == -1) {
 		holder = read_small(path);
-		cause = xasprintf("a daemon already runs here (pid %.*s, state in %s)",
+		cause = xasprintf("a daemon already runs here (pid %.*s, state in %s); "
+		    "if nobody can reach it any more, end it (the rules stay) and start it again",
 		    holder != NULL ? (int)strcspn(holder, "\n") : 1, holder != NULL ? holder : "?",
 		    conf->state);
 		free(holder);

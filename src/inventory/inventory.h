@@ -41,7 +41,8 @@ enum {
  * What one provider saw of one NIC of one guest just now.  A guest of several
  * NICs is several sightings of one key; one without NIC that is known is one
  * without MAC.  A sighting that names no guest at all says that a bridge was
- * looked at (bridge), or that a port of it has a carrier (bridge and port).
+ * looked at (bridge), or that a port of it has a carrier (bridge and port), or is there
+ * without one that its guest has taken from it (the same, and state is stopped).
  */
 struct sighting {
 	char		provider[16];
@@ -146,7 +147,8 @@ void			 inventory_reconf(struct inventory *, const struct conf *);
 size_t			 inventory_count(const struct inventory *);
 /* Why one of the providers that are asked at once does not tell all, or NULL. */
 const char		*inventory_trouble(const struct inventory *);
-/* How many ports of guarded bridges had a carrier at the latest look. */
+/* How many ports of guarded bridges had a carrier at the latest look, or may have one at a
+ * guest's word. */
 size_t			 inventory_ports(const struct inventory *);
 const struct guest	*inventory_guest(const struct inventory *, size_t i);
 const struct guest	*inventory_by_id(const struct inventory *, uint32_t id);

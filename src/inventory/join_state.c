@@ -33,7 +33,7 @@ nic_port_state(const struct places *p, const struct guest_nic *nic)
 	for (size_t i = 0; nic->port[0] != '\0' && i < p->n; i++) {
 		if (strcmp(p->at[i]->bridge, nic->bridge) != 0)
 			continue;
-		if (strcmp(p->at[i]->port, nic->port) == 0)
+		if (strcmp(p->at[i]->port, nic->port) == 0 && p->at[i]->state != GUEST_STOPPED)
 			return PORT_UP;
 		state = PORT_DOWN;
 	}

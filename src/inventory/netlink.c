@@ -17,8 +17,8 @@ enum {
 	MSG_HEADER = 16, MSG_ERROR = 2, MSG_DONE = 3, MSG_NEWLINK = 16, MSG_NEWNEIGH = 28,
 
 	LINK_FIXED = 16, LINK_INDEX = 4, LINK_FLAGS = 8,
-	LINK_ATTR_NAME = 3, LINK_ATTR_MASTER = 10,
-	LINK_LOWER_UP = 0x10000,
+	LINK_ATTR_NAME = 3, LINK_ATTR_MASTER = 10, LINK_ATTR_INFO = 18, INFO_ATTR_KIND = 1,
+	LINK_UP = 0x1, LINK_LOWER_UP = 0x10000,
 
 	NEIGH_FIXED = 12, NEIGH_INDEX = 4, NEIGH_STATE = 8,
 	NEIGH_ATTR_DST = 1, NEIGH_ATTR_LLADDR = 2, NEIGH_ATTR_CACHE = 3, NEIGH_ATTR_MASTER = 9,
@@ -150,17 +150,35 @@ netlink_add_link(struct nl_tables *t, const struct nl_link *link)
 		t->links[t->nlinks++] = *link;
 }
 
+static bool
+info_is_veth(struct bytes b)
+{
+	static const char veth[] = "veth";
+	struct bytes value;
+	uint16_t type;
+
+	while (attr_next(&b, &type, &value)) {
+		if (type == INFO_ATTR_KIND)
+			return value.len >= sizeof(veth) - 1 && value.len <= sizeof(veth) &&
+			    memcmp(value.p, veth, sizeof(veth) - 1) == 0;
+	}
+	return false;
+}
+
 static void
 link_parse(struct nl_tables *t, struct bytes b)
 {
 	struct nl_link link = { 0 };
 	struct bytes value;
 	uint16_t type;
+	uint32_t flags;
+	bool veth = false;
 
 	if (b.len < LINK_FIXED)
 		return;
 	link.index = get32(b.p + LINK_INDEX);
-	link.carrier = (get32(b.p + LINK_FLAGS) & LINK_LOWER_UP) != 0;
+	flags = get32(b.p + LINK_FLAGS);
+	link.carrier = (flags & LINK_LOWER_UP) != 0;
 	skip(&b, LINK_FIXED);
 	while (attr_next(&b, &type, &value)) {
 		if (type == LINK_ATTR_NAME && value.len > 0 && value.len <= sizeof(link.name)) {
@@ -168,7 +186,10 @@ link_parse(struct nl_tables *t, struct bytes b)
 			link.name[value.len - 1] = '\0';
 		} else if (type == LINK_ATTR_MASTER && value.len >= 4)
 			link.master = get32(value.p);
+		else if (type == LINK_ATTR_INFO)
+			veth = info_is_veth(value);
 	}
+	link.quiet = veth && (flags & LINK_UP) != 0 && !link.carrier;
 	netlink_add_link(t, &link);
 }
 
@@ -426,8 +447,9 @@ links_sight(const struct nl_tables *t, const struct conf_names *names, struct si
 	for (size_t i = 0; i < t->nlinks; i++) {
 		link = &t->links[i];
 		bridge = bridge_find(t, names, link->master);
-		if (bridge != NULL && link->carrier &&
+		if (bridge != NULL && (link->carrier || link->quiet) &&
 		    (s = sighting_add(list, n, max, "neighbours")) != NULL) {
+			s->state = link->carrier ? GUEST_UNKNOWN : GUEST_STOPPED;
 			copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 			copy_string(s->port, link->name, sizeof(s->port));
 		}

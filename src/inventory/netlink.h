@@ -18,6 +18,8 @@ enum {
 struct nl_link {
 	uint32_t	index, master;	/* master 0: none */
 	bool		carrier;
+	bool		quiet;		/* up and without a carrier, of a pair whose other end a
+					 * container has, and has taken down */
 	char		name[GH_IFNAME_SIZE];
 };
 

@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <netinet/in.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -465,6 +467,28 @@ the_kernels_tables_become_sightings(void **state)
 	assert_int_equal(s->age, 2);
 }
 
+/* A guest says by the state of its own end whether there is a carrier. */
+static void
+a_container_that_takes_its_link_down_is_there(void **state)
+{
+	static const uint8_t pair[] = { 9, 0, 1, 0, 'v', 'e', 't', 'h', 0, 0, 0, 0 };
+
+	if (htonl(1) == 1)
+		skip();		/* the attribute is in the other order */
+	a_link(4, "virbr0", 0, true);
+	a_link(5, "veth0", 4, false);
+	attribute(18, pair, sizeof(pair));
+	a_link(6, "tap1", 4, false);
+	a_link(7, "veth1", 4, true);
+	attribute(18, pair, sizeof(pair));
+	assert_int_equal(listed(), NL_MORE);
+	assert_int_equal(nrows, 3);
+	assert_string_equal(rows[1].port, "veth0");
+	assert_int_equal(rows[1].state, GUEST_STOPPED);
+	assert_string_equal(rows[2].port, "veth1");
+	assert_int_equal(rows[2].state, GUEST_UNKNOWN);
+}
+
 static void
 what_is_not_a_guest_is_left_out(void **state)
 {
@@ -619,6 +643,7 @@ main(void)
 		cmocka_unit_test_setup(bootpds_leases_that_ended_or_make_no_sense_are_skipped, setup),
 		cmocka_unit_test_setup(lease_files_are_found_by_globs, setup),
 		cmocka_unit_test_setup(the_kernels_tables_become_sightings, setup),
+		cmocka_unit_test_setup(a_container_that_takes_its_link_down_is_there, setup),
 		cmocka_unit_test_setup(what_is_not_a_guest_is_left_out, setup),
 		cmocka_unit_test_setup(a_flood_of_hardware_addresses_makes_no_guests, setup),
 		cmocka_unit_test_setup(a_datagram_that_lies_is_refused_or_cut, setup),
