@@ -54,7 +54,7 @@ char *
 setup_darwin(struct setup_plan *p, const struct setup_site *site)
 {
 	struct setup_step *s;
-	char *cause;
+	char *cause, *back;
 
 	setup_plan_state(p, site, "wheel");
 	/* The operators' group has the number after that of the roles. */
@@ -79,11 +79,13 @@ setup_darwin(struct setup_plan *p, const struct setup_site *site)
 		s->start = true;
 		setup_words(&s->make[0], launchctl, "bootstrap", "system", PLIST_PATH, NULL);
 	}
-	if (site->undo)
-		p->next = xstrdup("The rules stay in force until the next boot. To open the guests' way "
+	if (site->undo) {
+		back = setup_plan_give_back(site);
+		p->next = xasprintf("The rules stay in force until the next boot. To open the guests' way "
 		    "now:\n    pfctl -a com.apple/gatehouse -F rules; "
-		    "pfctl -a com.apple/gatehouse -F nat\n");
-	else if (!site->now)
+		    "pfctl -a com.apple/gatehouse -F nat%s\n", back);
+		free(back);
+	} else if (!site->now)
 		p->next = xasprintf("launchd starts it at the next boot. Say in %s which bridges have "
 		    "guests, then, to start it now:\n    launchctl bootstrap system " PLIST_PATH "\n",
 		    site->conf_path);

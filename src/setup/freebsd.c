@@ -110,7 +110,7 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 {
 	const bool now = site->now && site->root[0] == '\0';
 	struct setup_step *s;
-	char *cause, *rules;
+	char *cause, *rules, *back;
 
 	setup_plan_state(p, site, "wheel");
 	accounts(p, site);
@@ -135,10 +135,12 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 	if (now)
 		start(p, "start", "start the service now",
 		    (const char *const[]){ service, "gatehouse", "start", NULL });
-	if (site->undo)
-		p->next = xstrdup("The rules stay in force until the next boot. To open the guests' way "
-		    "now:\n    pfctl -a gatehouse -F rules; pfctl -a gatehouse -F nat\n");
-	else if (!site->now)
+	if (site->undo) {
+		back = setup_plan_give_back(site);
+		p->next = xasprintf("The rules stay in force until the next boot. To open the guests' way "
+		    "now:\n    pfctl -a gatehouse -F rules; pfctl -a gatehouse -F nat%s\n", back);
+		free(back);
+	} else if (!site->now)
 		p->next = xasprintf("Say in %s which bridges have guests, then start it:\n"
 		    "    kldload -n pf pflog; pfctl -f %s; service gatehouse start\n", site->conf_path,
 		    rules);

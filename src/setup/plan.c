@@ -6,11 +6,13 @@
 
 #include "setup/setup.h"
 
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/pf.h"
 #include "log.h"
 #include "xmalloc.h"
 
@@ -148,4 +150,21 @@ setup_plan_free(struct setup_plan *p)
 	}
 	free(p->next);
 	memset(p, 0, sizeof(*p));
+}
+
+char *
+setup_plan_give_back(const struct setup_site *site)
+{
+	struct pf_keep keep;
+	char *token, *log, *text;
+
+	memset(&keep, 0, sizeof(keep));
+	if (site->root[0] == '\0')
+		pf_keep_load(site->conf, &keep);
+	token = keep.token != 0 ? xasprintf("; pfctl -X %" PRIu64, keep.token) : xstrdup("");
+	log = keep.made_log ? xasprintf("; ifconfig pflog%u destroy", keep.log) : xstrdup("");
+	text = xasprintf("%s%s", token, log);
+	free(token);
+	free(log);
+	return text;
 }

@@ -89,6 +89,9 @@ void	 setup_words(struct setup_command *, ...) __attribute__((sentinel));
  * that says so. */
 void	 setup_tool_words(struct setup_command *, const struct setup_site *, const char *tool,
 	    const char *root_option);
+/* With pf: how what the daemon took is given back once the rules are flushed, a line that
+ * begins with "; ", or "". Caller frees. */
+char	*setup_plan_give_back(const struct setup_site *);
 /* The state directory: the first step of every plan. */
 void	 setup_plan_state(struct setup_plan *, const struct setup_site *, const char *admin_group);
 /* The directories and the files below sysconfdir. NULL or a cause. */
