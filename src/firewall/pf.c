@@ -113,6 +113,7 @@ firewall_close(struct firewall *pf)
 	reach_free(&pf->reach);
 	free(pf->loaded);
 	free(pf->self);
+	free(pf->made_self);
 	free(pf->pins_loaded);
 	free(pf);
 }
@@ -179,9 +180,31 @@ kill_net(const char *net, bool v6, void *arg)
 }
 
 static void
+kill_link(const struct firewall *pf, const char *name)
+{
+	char *cause = pf_ctl_kill_link(pf->host, name);
+
+	if (cause != NULL)
+		log_warnx("what was begun by %s may go on: %s", name, cause);
+	free(cause);
+}
+
+/* By the networks of the bridges; and where pf can, by the bridges and their members, for
+ * guests may have had other addresses. */
+static void
 kill_guests(struct firewall *pf)
 {
+	struct pf_names *links;
+
 	pf_nets_each(pf->host, &pf->conf.bridges, kill_net, pf);
+	if (!pf->host->members)
+		return;
+	links = xmalloc(sizeof(*links));
+	*links = pf->members;
+	pf_links_add(pf->host, &pf->conf.bridges, links);
+	for (size_t i = 0; i < links->n; i++)
+		kill_link(pf, links->name[i]);
+	free(links);
 }
 
 /* Of guarded users, whose states have addresses of this host like all others'. */
@@ -394,11 +417,11 @@ char *
 pf_make_text(struct firewall *pf, enum profile profile, struct pf_text *t)
 {
 	struct pf_render_options options = { .host = pf->host, .frozen = &pf->frozen,
-		.members = &pf->members, .log_to_any = pf->log_to_any };
+		.members = &pf->made_members, .log_to_any = pf->log_to_any };
 
-	free(pf->self);
-	options.self = pf->self = pf_self_text(pf->host);
-	pf_members_read(pf->host, &pf->conf.bridges, &pf->members, pf->addressed);
+	free(pf->made_self);
+	options.self = pf->made_self = pf_self_text(pf->host);
+	pf_members_read(pf->host, &pf->conf.bridges, &pf->made_members, pf->addressed);
 	return pf_text_make(&pf->conf, profile, &options, t);
 }
 
@@ -420,6 +443,11 @@ load(struct firewall *pf, const struct pf_text *t)
 	if (pf->keep.token != token && (trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL) {
 		log_warnx("%s", trouble);
 		free(trouble);
+	}
+	if (cause == NULL) {
+		free(pf->self);
+		pf->self = xstrdup(pf->made_self);
+		pf->members = pf->made_members;
 	}
 	return cause;
 }
@@ -481,7 +509,7 @@ firewall_apply(struct firewall *pf, enum profile profile)
 char *
 pf_follow_members(struct firewall *pf)
 {
-	struct pf_names *now;
+	struct pf_names *now, *before;
 	struct pf_text t;
 	char *cause = NULL, *self;
 	bool same;
@@ -498,13 +526,20 @@ pf_follow_members(struct firewall *pf)
 	cause = pf_make_text(pf, pf->profile, &t);
 	if (cause != NULL)
 		return cause;
+	before = xmalloc(sizeof(*before));
+	*before = pf->members;
 	cause = load(pf, &t);
 	if (cause == NULL) {
 		free(pf->loaded);
 		pf->loaded = t.text;
 		t.text = NULL;
-	} else
-		pf->members.n = PF_NAMES_MAX;	/* none: to be tried again */
+		/* What came by a new one until now met none of our rules. */
+		for (size_t i = 0; i < pf->members.n; i++) {
+			if (!pf_names_have(before, pf->members.name[i]))
+				kill_link(pf, pf->members.name[i]);
+		}
+	}
+	free(before);
 	pf_text_free(&t);
 	return cause;
 }

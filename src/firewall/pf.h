@@ -59,6 +59,7 @@ char	*pf_names_of(struct pf_names *, const struct pf_host *, const struct conf_n
 bool	 pf_is_pattern(const char *name);
 /* Adds one that is not in it and may be a name, as long as there is room. */
 void	 pf_names_add(struct pf_names *, const char *name);
+bool	 pf_names_have(const struct pf_names *, const char *name);
 /* The ends of guests' NICs that vmnet and others make, by their names. */
 bool	 pf_is_guests_end(const char *name);
 /* Whether the rules hold for the interface of this name. */
@@ -161,8 +162,6 @@ bool	 pf_states_parse(const char *text, void (*cb)(const struct flow_key *, void
  * ("10.77.0.0/24"), with what "-k id" knows it by. */
 void	 pf_states_to(const char *text, const char *net, void (*cb)(const char *id, void *),
 	    void *arg);
-/* What "pfctl -k" printed: how many states it ended; -1: it does not say. */
-int64_t	 pf_killed_parse(const char *text);
 /* The first line that is no harmless warning, "": none. Points into text, *len long. */
 const char *pf_complaint(const char *text, size_t *len);
 
@@ -182,6 +181,8 @@ char	*pf_ctl_frozen_show(const struct pf_host *, char **text);
 char	*pf_ctl_flush(const struct pf_host *, const char *anchor);
 /* Both directions. */
 char	*pf_ctl_kill(const struct pf_host *, const char *net, bool v6);
+/* What began or leaves by an interface. */
+char	*pf_ctl_kill_link(const struct pf_host *, const char *name);
 /* From one to the other, and back. */
 char	*pf_ctl_kill_pair(const struct pf_host *, const char *src, const char *dst);
 /* What the rules of a label let through. */
@@ -204,6 +205,8 @@ char	*pf_anchors_check(const struct pf_host *, const char *nat, const char *rule
 /* Calls back for each network behind a guarded interface: "10.77.0.0/24". */
 void	 pf_nets_each(const struct pf_host *, const struct conf_names *bridges,
 	    void (*cb)(const char *net, bool v6, void *), void *arg);
+/* Adds the guarded interfaces that there are. */
+void	 pf_links_add(const struct pf_host *, const struct conf_names *bridges, struct pf_names *);
 /* This host's addresses as pf has words for them; caller frees. Where "(self)" does not
  * follow them they are listed, but for link-local ones, which are on every interface. */
 char	*pf_self_text(const struct pf_host *);
@@ -247,6 +250,8 @@ struct firewall {
 	struct pf_names		 members;	/* in the text in force */
 	char			 addressed[GH_IFNAME_SIZE];	/* a member with addresses, or "" */
 	char			*self;		/* in the text in force too; NULL before */
+	struct pf_names		 made_members;	/* in the text that was made last, as these two */
+	char			*made_self;
 	bool			 log_to_any;
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */

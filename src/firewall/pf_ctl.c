@@ -194,36 +194,34 @@ kill_id(const char *id, void *arg)
 		k->cause = ctl(k->host, argv, NULL, NULL);
 }
 
-/*
- * What others began to addresses of the net.  The pfctl of some releases of FreeBSD takes
- * the second of two addresses for the first, so that it kills nothing, without a word:
- * where it says so, what there is ends one by one.
- */
+/* The pfctl of some releases of FreeBSD takes the second of two addresses for the first,
+ * ends what it should not, and leaves what it should not. */
 static char *
-kill_to(const struct pf_host *host, const char *net, bool v6)
+kill_listed(const struct pf_host *host, const char *net)
 {
-	const char *const argv[] = { host->pfctl, "-k", v6 ? "::/0" : "0.0.0.0/0", "-k", net, NULL };
 	struct killing k = { .host = host };
-	struct program_said r;
 	char *states = NULL;
-	bool none;
 
-	k.cause = pf_run(host, argv, NULL, &r);
-	if (k.cause != NULL)
-		return k.cause;
-	if (r.code != 0)
-		k.cause = complaint_of(&r);
-	else
-		tell_warnings(argv, &r);
-	none = pf_killed_parse(r.err) == 0;
-	program_said_free(&r);
-	if (k.cause != NULL || !none || !host->kills_labels)
-		return k.cause;
 	k.cause = pf_ctl_show(host, NULL, "states", true, &states);
 	if (k.cause == NULL)
 		pf_states_to(states, net, kill_id, &k);
 	free(states);
 	return k.cause;
+}
+
+/* What others began to addresses of the net. */
+static char *
+kill_to(const struct pf_host *host, const char *net, bool v6)
+{
+	const char *const argv[] = { host->pfctl, "-k", v6 ? "::/0" : "0.0.0.0/0", "-k", net, NULL };
+	char *cause = host->kills_labels ? kill_listed(host, net) : NULL;
+
+	/* Where there is no list, or too long a one, what is left of it may end so. */
+	if (!host->kills_labels)
+		cause = ctl(host, argv, NULL, NULL);
+	else if (cause != NULL)
+		free(ctl(host, argv, NULL, NULL));
+	return cause;
 }
 
 char *
@@ -233,6 +231,20 @@ pf_ctl_kill(const struct pf_host *host, const char *net, bool v6)
 	char *cause = ctl(host, from, NULL, NULL);
 
 	return cause != NULL ? cause : kill_to(host, net, v6);
+}
+
+char *
+pf_ctl_kill_link(const struct pf_host *host, const char *name)
+{
+	static const char *const nets[] = { "0.0.0.0/0", "::/0" };
+	char *cause = NULL;
+
+	for (size_t i = 0; cause == NULL && i < sizeof(nets) / sizeof(nets[0]); i++) {
+		const char *const argv[] = { host->pfctl, "-i", name, "-k", nets[i], NULL };
+
+		cause = ctl(host, argv, NULL, NULL);
+	}
+	return cause;
 }
 
 char *

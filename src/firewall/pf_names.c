@@ -21,6 +21,16 @@ pf_is_pattern(const char *name)
 	return len > 0 && name[len - 1] == '*';
 }
 
+bool
+pf_names_have(const struct pf_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(names->name[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 pf_names_add(struct pf_names *names, const char *name)
 {
@@ -29,10 +39,8 @@ pf_names_add(struct pf_names *names, const char *name)
 	if (names->n == PF_NAMES_MAX || len == 0 || len >= GH_IFNAME_SIZE ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
 		return;
-	for (size_t i = 0; i < names->n; i++) {
-		if (strcmp(names->name[i], name) == 0)
-			return;
-	}
+	if (pf_names_have(names, name))
+		return;
 	copy_string(names->name[names->n++], name, GH_IFNAME_SIZE);
 }
 

@@ -58,6 +58,20 @@ pf_nets_each(const struct pf_host *host, const struct conf_names *bridges,
 	freeifaddrs(all);
 }
 
+void
+pf_links_add(const struct pf_host *host, const struct conf_names *bridges, struct pf_names *names)
+{
+	struct ifaddrs *all;
+
+	if (getifaddrs(&all) == -1)
+		return;
+	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
+		if (is_guarded(host, bridges, ifa->ifa_name))
+			pf_names_add(names, ifa->ifa_name);
+	}
+	freeifaddrs(all);
+}
+
 static void
 members_of(const struct pf_host *host, const char *bridge, struct pf_names *names)
 {

@@ -487,22 +487,6 @@ pf_states_to(const char *text, const char *net, void (*cb)(const char *, void *)
 	}
 }
 
-/* "killed 3 states from 1 sources and 0 destinations" */
-int64_t
-pf_killed_parse(const char *text)
-{
-	char line[LINE_SIZE], *words[WORDS_MAX];
-	const char *why;
-	uint64_t number;
-
-	while (line_next(&text, line)) {
-		if (words_cut(line, words) >= 3 && strcmp(words[0], "killed") == 0 &&
-		    text_number(words[1], 0, INT32_MAX, &number, &why))
-			return (int64_t)number;
-	}
-	return -1;
-}
-
 /* ---- warnings ---- */
 
 /* What pfctl says whether or not anything is wrong, or of what it has done. */

@@ -134,6 +134,20 @@ print_undoing(const struct setup_step *s, FILE *f)
 	print_commands(s->drop, f);
 }
 
+static bool
+plan_has(const struct setup_plan *p, const struct setup_done *d)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcmp(p->step[i].name, d->name) != 0)
+			continue;
+		/* A file that there was not before its hook is the hook's to undo. */
+		if (p->step[i].kind == d->kind ||
+		    (p->step[i].kind == SETUP_HOOK && d->kind == SETUP_FILE))
+			return true;
+	}
+	return false;
+}
+
 /* Goes on after what cannot be undone, so that as little as may be stays. */
 char *
 setup_unwalk(const struct setup_plan *p, const struct setup_site *site, bool dry, FILE *f)
@@ -145,6 +159,18 @@ setup_unwalk(const struct setup_plan *p, const struct setup_site *site, bool dry
 
 	if (nothing)
 		fprintf(f, "setup has done nothing here that could be undone\n");
+	/* What the configuration names otherwise now stays, and so does the record of it. */
+	for (size_t i = 0; i < record.n; i++) {
+		const struct setup_done *d = &record.done[i];
+
+		if (plan_has(p, d))
+			continue;
+		fprintf(f, "keep    %s %s (the configuration does not name it any more)\n",
+		    kind_words[d->kind], d->name);
+		if (cause == NULL)
+			cause = xasprintf("not all is undone; have %s say again what it said when setup ran, "
+			    "and run \"gatehouse unsetup\" again", site->conf_path);
+	}
 	for (size_t i = p->n; i-- > 0 && record.n > 0;) {
 		const struct setup_step *s = &p->step[i];
 
