@@ -17,10 +17,11 @@ struct process_args {
 	const char *const	*argv;		/* argc words; any user may give it any */
 	size_t			 argc;
 };
-/* Those of which wanted says so, which is run by another thread; nothing where the system
- * shows us no other's: "ps" is asked there (ps.c).  NULL, or why these are those of before
+/* Those of which wanted says so by their first word, which is run by another thread; nothing where the system
+ * shows us no other's: "ps" is asked there (ps.c).  *serial is 0 at first, and tells one list
+ * from another: where it is still the same, fn is not called.  NULL, or why not all are there
  * (caller frees). */
-char	*processes_each(bool (*wanted)(const char *const *argv, size_t argc),
+char	*processes_each(bool (*wanted)(const char *const *argv, size_t argc), uint64_t *serial,
 	    void (*fn)(const struct process_args *, void *), void *arg);
 
 #endif

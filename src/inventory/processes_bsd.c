@@ -27,7 +27,7 @@ processes_look(const struct conf *conf, bool *running)
 }
 
 char *
-processes_each(bool (*wanted)(const char *const *, size_t),
+processes_each(bool (*wanted)(const char *const *, size_t), uint64_t *serial,
     void (*fn)(const struct process_args *, void *), void *arg)
 {
 	return NULL;

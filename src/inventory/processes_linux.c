@@ -58,12 +58,12 @@ processes_look(const struct conf *conf, bool *running)
 	closedir(proc);
 }
 
-/* What one process was started with, cut into words in buf. */
+/* What one process was started with, words with a NUL behind each; how many bytes. */
 static size_t
-args_read(int proc, const char *pid, char *buf, const char **argv)
+args_read(int proc, const char *pid, char *buf)
 {
 	char path[64];
-	size_t len = 0, n = 0;
+	size_t len = 0;
 	ssize_t got;
 	int fd;
 
@@ -73,10 +73,11 @@ args_read(int proc, const char *pid, char *buf, const char **argv)
 	while (len < ARGS_SIZE - 1 && (got = read(fd, buf + len, ARGS_SIZE - 1 - len)) > 0)
 		len += (size_t)got;
 	close(fd);
+	/* A program may have overwritten them, and left the rest empty. */
+	while (len > 0 && buf[len - 1] == '\0')
+		len--;
 	buf[len] = '\0';
-	for (size_t i = 0; i < len && n < ARGS_MAX; i += strlen(buf + i) + 1)
-		argv[n++] = buf + i;
-	return n;
+	return len > 0 ? len + 1 : 0;
 }
 
 /*
@@ -97,6 +98,7 @@ static struct {
 	uint64_t	 began;		/* mono */
 	uint8_t		*list;		/* records: struct record, then its words */
 	size_t		 len;
+	uint64_t	 serial;	/* of the list */
 	bool		 (*wanted)(const char *const *, size_t);
 } reader = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
@@ -125,18 +127,17 @@ static size_t
 list_read(uint8_t *list, unsigned turn)
 {
 	char *buf = xmalloc(ARGS_SIZE);
-	const char **argv = xcalloc(ARGS_MAX, sizeof(*argv));
+	const char *const argv[] = { buf };
 	DIR *proc = opendir("/proc");
 	struct record r;
 	const char *pid;
-	size_t len = 0, n;
+	size_t len = 0;
 
 	while (proc != NULL && (pid = process_next(proc, &r.uid)) != NULL) {
 		r.pid = (uint32_t)strtoul(pid, NULL, 10);
 		if (!reader_goes_to(r.pid, turn) ||
-		    (n = args_read(dirfd(proc), pid, buf, argv)) == 0 || !reader.wanted(argv, n))
+		    (r.len = args_read(dirfd(proc), pid, buf)) == 0 || !reader.wanted(argv, 1))
 			continue;
-		r.len = (size_t)(argv[n - 1] - buf) + strlen(argv[n - 1]) + 1;
 		if (len + sizeof(r) + r.len > LIST_SIZE)
 			break;
 		memcpy(list + len, &r, sizeof(r));
@@ -145,7 +146,6 @@ list_read(uint8_t *list, unsigned turn)
 	}
 	if (proc != NULL)
 		closedir(proc);
-	free(argv);
 	free(buf);
 	return len;
 }
@@ -170,6 +170,8 @@ reader_run(void *arg)
 			free(list);
 			return NULL;
 		}
+		if (len != reader.len || memcmp(list, reader.list, len) != 0)
+			reader.serial++;
 		before = reader.list;
 		reader.list = list;
 		reader.len = len;
@@ -272,7 +274,7 @@ list_tell(const uint8_t *list, size_t len, void (*fn)(const struct process_args 
 }
 
 char *
-processes_each(bool (*wanted)(const char *const *argv, size_t argc),
+processes_each(bool (*wanted)(const char *const *argv, size_t argc), uint64_t *serial,
     void (*fn)(const struct process_args *, void *), void *arg)
 {
 	char *cause = NULL;
@@ -288,7 +290,9 @@ processes_each(bool (*wanted)(const char *const *argv, size_t argc),
 		cause = xasprintf("process %u does not let it be read what it was started with%s",
 		    (unsigned)reader.kept[0], reader.nkept == KEPT_MAX ? ", nor do others: new ones are not "
 		    "seen until they end" : "; what it is is not known");
-	list_tell(reader.list, reader.list != NULL ? reader.len : 0, fn, arg);
+	if (*serial != reader.serial)
+		list_tell(reader.list, reader.list != NULL ? reader.len : 0, fn, arg);
+	*serial = reader.serial;
 	pthread_mutex_unlock(&reader.lock);
 	return cause;
 }

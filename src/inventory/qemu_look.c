@@ -107,15 +107,35 @@ process_take(const struct process_args *p, void *arg)
 	}
 }
 
+/* The rows of processes that are still the same. */
+static struct {
+	uint64_t	 serial;
+	struct sighting	*rows;
+	size_t		 n;
+	bool		 left_out;
+	uint32_t	 of;
+} kept;
+
 char *
 qemu_refresh(const struct conf *conf, struct sighting *list, size_t *n, size_t max)
 {
-	char *cause;
+	const uint64_t before = kept.serial;
+	const size_t had = *n;
 	struct look l = { .list = list, .n = n, .max = max };
+	char *cause = processes_each(qemu_is_qemu, &kept.serial, process_take, &l);
 
-	cause = processes_each(qemu_is_qemu, process_take, &l);
-	if (cause == NULL && l.left_out)
+	if (kept.serial != before) {
+		kept.n = *n - had;
+		kept.rows = xreallocarray(kept.rows, kept.n + 1, sizeof(*kept.rows));
+		memcpy(kept.rows, list + had, kept.n * sizeof(*kept.rows));
+		kept.left_out = l.left_out;
+		kept.of = l.of;
+	} else {
+		for (size_t i = 0; i < kept.n && *n < max; i++)
+			list[(*n)++] = kept.rows[i];
+	}
+	if (cause == NULL && kept.left_out)
 		cause = xasprintf("more processes of user %u call themselves QEMU than are looked at (%d)",
-		    (unsigned)l.of, OF_USER);
+		    (unsigned)kept.of, OF_USER);
 	return cause;
 }
