@@ -163,6 +163,8 @@ void	 conf_command_print(const struct conf_command *, FILE *);
 
 /* Whether one of the names, which may be globs, fits. */
 bool	 conf_names_fit(const struct conf_names *, const char *name);
+/* The name of the guarded user with this uid, of the struct; NULL: none such is guarded. */
+const char *conf_guarded_user(const struct conf *, uint32_t uid);
 
 /* Built-in defaults. */
 void	 conf_defaults(struct conf *);

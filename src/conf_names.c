@@ -13,3 +13,13 @@ conf_names_fit(const struct conf_names *names, const char *name)
 	}
 	return false;
 }
+
+const char *
+conf_guarded_user(const struct conf *conf, uint32_t uid)
+{
+	for (uint32_t i = 0; i < conf->nuids; i++) {
+		if (conf->uids[i].uid == uid)
+			return conf->uids[i].user;
+	}
+	return NULL;
+}

@@ -10,11 +10,7 @@
 static bool
 uid_is_guarded(const struct guard_host *h, const struct guest *g)
 {
-	for (uint32_t i = 0; g->pid != 0 && i < h->conf->nuids; i++) {
-		if (h->conf->uids[i].uid == g->uid)
-			return true;
-	}
-	return false;
+	return g->pid != 0 && conf_guarded_user(h->conf, g->uid) != NULL;
 }
 
 static bool

@@ -99,16 +99,6 @@ listen_anew(struct inventory *inv)
 	inv->news = 0;
 }
 
-static const char *
-guarded_user(const struct conf *conf, uint32_t uid)
-{
-	for (uint32_t i = 0; i < conf->nuids; i++) {
-		if (conf->uids[i].uid == uid)
-			return conf->uids[i].user;
-	}
-	return NULL;
-}
-
 /* A user who is guarded is held for hostile, and may call any process QEMU: that makes no
  * guest of another's NIC its own, and takes nobody's name. */
 static void
@@ -116,7 +106,7 @@ guarded_humble(const struct conf *conf, struct sighting *s)
 {
 	const bool qemu = strcmp(s->provider, "qemu") == 0 ||
 	    (strcmp(s->provider, "ps") == 0 && s->has_mac);
-	const char *user = qemu ? guarded_user(conf, s->uid) : NULL;
+	const char *user = qemu ? conf_guarded_user(conf, s->uid) : NULL;
 	char name[GH_GUEST_SIZE * 2];
 
 	if (user == NULL)
