@@ -244,7 +244,7 @@ net_hit(struct engine *e, const struct hit *from_net)
 		return;
 	/* That its address is its now the kernel said before the guest could ask. */
 	inventory_listen(e->inventory);
-	g = guest_of_addr(e, &h.guest, h.guest_id, h.time);
+	g = guest_of_hit(e, &h);
 	found = model_hit(e->model, &h, g != NULL ? g->id : 0,
 	    g != NULL ? g->name : addr_format(&h.guest, addr));
 	event_of_hit(e, &h, g, found);
@@ -265,7 +265,8 @@ net_flow(struct engine *e, const struct flow *from_net)
 	TERMINATE(f.what);
 	if (f.outcome >= OUTCOME_COUNT)
 		return;
-	g = inventory_by_id(e->inventory, f.guest_id);
+	if ((g = inventory_by_mac(e->inventory, f.mac)) == NULL)
+		g = inventory_by_id(e->inventory, f.guest_id);
 	model_flow(e->model, &f, g != NULL ? g->id : 0);
 }
 

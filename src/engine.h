@@ -55,6 +55,7 @@ struct frozen;
 struct notifier;
 struct pinned;
 struct seen_guest;
+struct seen_mac;
 struct shield;
 struct subscriber;
 struct tee;
@@ -217,6 +218,8 @@ struct engine {
 	unsigned		 leaks_told;	/* since */
 	struct seen_guest	*seen;		/* the inventory as last told to net */
 	size_t			 nseen;
+	struct seen_mac		*seen_macs;	/* the same: hardware addresses, sorted */
+	size_t			 nseen_macs;
 	struct {
 		struct addr	 addr;
 		bool		 fresh;		/* net was told a moment ago */
@@ -330,6 +333,9 @@ void	 learn_json(const struct engine *, json_t *);
  * when: it was, by the wall, in microseconds. */
 const struct guest	*guest_of_addr(struct engine *, const struct addr *, uint32_t hint,
 			    uint64_t when);
+/* Who made it: by what it came from where that was heard. NULL also where nobody can know:
+ * it was made while no engine ran, and the address is another's now than it was before. */
+const struct guest	*guest_of_hit(struct engine *, const struct hit *);
 const struct guest	*guest_of_drop(struct engine *, const struct drop *);
 /* By name; else a cause that lists names like it, caller frees. */
 char	*guest_named(struct engine *, const char *, const struct guest **);

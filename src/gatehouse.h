@@ -129,7 +129,10 @@ struct hit {
 	uint32_t	guest_id;	/* 0: not known */
 	uint16_t	upstream;	/* status that an upstream proxy answered, 0: none */
 	uint8_t		outcome;	/* enum outcome, as far as it is known with the verdict */
-	uint8_t		pad[5];
+	uint8_t		mac_sent;	/* mac is what it came from, else what the guest was
+					 * last known by; all zero: neither is known */
+	uint8_t		mac[6];
+	uint8_t		pad[6];
 	char		alpn[GH_ALPN_SIZE];	/* protocols offered: "h2, http/1.1", or "" */
 	char		name[GH_NAME_SIZE];	/* canonical, or escaped if bad */
 };
@@ -142,7 +145,7 @@ struct flow {
 	uint32_t	entry;
 	uint8_t		ended;		/* this was the last report, and how it came to it: */
 	uint8_t		outcome;	/* enum outcome */
-	uint8_t		pad[6];
+	uint8_t		mac[6];		/* of its hit, where that was sent */
 	char		name[GH_NAME_SIZE];
 	char		what[GH_PHRASE_SIZE];	/* with OUTCOME_BROKEN: the rule; else "" */
 };

@@ -25,6 +25,11 @@ struct seen_guest {
 	uint64_t	unseen;		/* mono: since when it runs nobody knows where; 0: it does not */
 };
 
+struct seen_mac {
+	uint8_t		mac[6];
+	uint32_t	id;
+};
+
 /* ---- who is who ---- */
 
 const struct guest *
@@ -75,6 +80,29 @@ guest_of_addr(struct engine *e, const struct addr *a, uint32_t hint, uint64_t wh
 	/* net's word counts where nobody else's does: it may not have heard yet that the
 	 * address is another's, and its ids may be those of an engine that ran before. */
 	return inventory_by_addr_at(e->inventory, a, when, hint);
+}
+
+static bool
+mac_is_known(const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	return memcmp(mac, none, sizeof(none)) != 0;
+}
+
+const struct guest *
+guest_of_hit(struct engine *e, const struct hit *h)
+{
+	const struct guest *by_mac = mac_is_known(h->mac) ?
+	    inventory_by_mac(e->inventory, h->mac) : NULL;
+	const struct guest *g;
+
+	if (by_mac != NULL && h->mac_sent)
+		return by_mac;
+	g = guest_of_addr(e, &h->guest, h->guest_id, h->time);
+	if (h->time < e->started && g != NULL && mac_is_known(h->mac) && g != by_mac)
+		return NULL;
+	return g;
 }
 
 const struct guest *
@@ -163,6 +191,8 @@ guest_tell(struct engine *e, const struct guest *g, struct msg_guest m)
 		m.guest_id = g->id;
 		m.frozen = guest_frozen(e, g);
 		copy_string(m.name, g->name, sizeof(m.name));
+		if (m.by == GUEST_BY_ADDR && g->has_mac)
+			memcpy(m.mac, g->mac, sizeof(m.mac));
 	}
 	engine_to_net(e, FRAME_GUEST, &m, -1);
 }
@@ -176,7 +206,16 @@ guest_send(struct engine *e, const struct guest *g, const struct addr *a)
 static void
 user_send(struct engine *e, const struct guest *g, uint32_t uid)
 {
-	guest_tell(e, g, (struct msg_guest){ .is_user = 1, .uid = uid });
+	guest_tell(e, g, (struct msg_guest){ .by = GUEST_BY_USER, .uid = uid });
+}
+
+static void
+mac_send(struct engine *e, const struct guest *g, const uint8_t mac[6])
+{
+	struct msg_guest m = { .by = GUEST_BY_MAC };
+
+	memcpy(m.mac, mac, sizeof(m.mac));
+	guest_tell(e, g, m);
 }
 
 /*
@@ -241,12 +280,17 @@ guest_moved(const struct addr *a, void *arg)
 	moved_soon(e);
 }
 
-/* Its user, or every address of the guest that is not another's by now. */
+/* Its user, or every hardware address of it, and then every address that is not
+ * another's by now. */
 void
 guest_send_all(struct engine *e, const struct guest *g)
 {
 	if (g->kind == GUEST_UID)
 		user_send(e, g, g->uid);
+	for (size_t i = 0; i < e->nseen_macs; i++) {
+		if (e->seen_macs[i].id == g->id)
+			mac_send(e, g, e->seen_macs[i].mac);
+	}
 	for (uint32_t i = 0; i < g->naddrs; i++) {
 		const struct guest *owner = inventory_by_addr(e->inventory, &g->addrs[i]);
 
@@ -322,6 +366,38 @@ forget_addrs(struct engine *e)
 	}
 }
 
+/* Hardware addresses that are another's than they were, or nobody's. */
+static void
+macs_changed(struct engine *e)
+{
+	const size_t all = inventory_macs(e->inventory);
+	struct seen_mac *now = xcalloc(all + 1, sizeof(*now)), *was = e->seen_macs;
+	const struct guest *g;
+	size_t n = 0, k = 0;
+	int c;
+
+	for (size_t i = 0; i < all; i++) {
+		g = inventory_mac(e->inventory, i, now[n].mac);
+		if (n > 0 && memcmp(now[n].mac, now[n - 1].mac, sizeof(now[n].mac)) == 0)
+			continue;
+		for (; k < e->nseen_macs &&
+		    (c = memcmp(was[k].mac, now[n].mac, sizeof(was[k].mac))) <= 0; k++) {
+			if (c == 0)
+				now[n].id = was[k].id;
+			else
+				mac_send(e, NULL, was[k].mac);
+		}
+		if (now[n].id != g->id)
+			mac_send(e, g, now[n].mac);
+		now[n++].id = g->id;
+	}
+	for (; k < e->nseen_macs; k++)
+		mac_send(e, NULL, was[k].mac);
+	free(was);
+	e->seen_macs = now;
+	e->nseen_macs = n;
+}
+
 static bool
 guest_is_known(uint32_t id, void *arg)
 {
@@ -342,6 +418,7 @@ guests_changed(void *arg)
 	size_t n = inventory_count(e->inventory);
 	struct seen_guest *seen = xcalloc(n, sizeof(*seen));
 
+	macs_changed(e);
 	forget_addrs(e);
 	for (size_t i = 0; i < n; i++) {
 		const struct guest *g = inventory_guest(e->inventory, i);
@@ -388,6 +465,7 @@ void
 guests_free(struct engine *e)
 {
 	free(e->seen);
+	free(e->seen_macs);
 	if (e->moved_due != NULL)
 		event_free(e->moved_due);
 }

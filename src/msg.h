@@ -65,7 +65,7 @@ enum frame {
 
 	/* engine -> net */
 	FRAME_ALLOW,		/* struct msg_allow + fd: a compiled allowlist */
-	FRAME_GUEST,		/* struct msg_guest: one address, or uid, of one guest */
+	FRAME_GUEST,		/* struct msg_guest: one address, MAC or uid, of one guest */
 	FRAME_PROXY,		/* struct msg_proxy: start, stop */
 	FRAME_TEE,		/* struct msg_tee: send packets, or no more */
 	FRAME_PINNED,		/* struct msg_pinned: the guest may be told */
@@ -170,11 +170,15 @@ struct msg_allow {
 	uint64_t	learn_for;	/* for so many microseconds; 0: until told otherwise */
 };
 
+/* By what a guest is known. */
+enum guest_by { GUEST_BY_ADDR, GUEST_BY_USER, GUEST_BY_MAC, GUEST_BY_COUNT };
+
 struct msg_guest {
 	struct addr	addr;
-	uint32_t	guest_id;	/* 0: the address is nobody's any more */
-	uint32_t	frozen;
-	uint32_t	is_user;	/* of this host: uid is meant, not addr */
+	uint32_t	guest_id;	/* 0: it is nobody's any more */
+	uint8_t		by;		/* enum guest_by: addr, uid or mac is meant */
+	uint8_t		frozen;
+	uint8_t		mac[6];		/* with an address the guest's first, zeroes: none */
 	uint32_t	uid;
 	char		name[GH_GUEST_SIZE];
 };

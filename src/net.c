@@ -337,20 +337,23 @@ engine_allow(struct net *n, const struct msg_allow *allow, int fd)
 static void
 engine_guest(struct net *n, const struct msg_guest *guest)
 {
-	if ((guest->is_user == 0 && guest->addr.family != 4 && guest->addr.family != 6) ||
+	struct addr who = guest->addr;
+
+	if (guest->by >= GUEST_BY_COUNT ||
+	    (guest->by == GUEST_BY_ADDR && who.family != 4 && who.family != 6) ||
 	    memchr(guest->name, '\0', sizeof(guest->name)) == NULL) {
 		log_warnx("the engine told of a guest that cannot be one");
 		return;
 	}
-	if (guest->is_user != 0) {
-		const struct addr user = source_uid(guest->uid);
-
-		crew_set_guest(n->proxy, &user, guest->guest_id, guest->name, guest->frozen != 0);
-		return;
-	}
-	crew_set_guest(n->proxy, &guest->addr, guest->guest_id, guest->name, guest->frozen != 0);
-	dns_server_set_guest(n->dns, &guest->addr, guest->guest_id, guest->name,
-	    guest->frozen != 0);
+	if (guest->by == GUEST_BY_USER)
+		who = source_uid(guest->uid);
+	else if (guest->by == GUEST_BY_MAC)
+		who = source_mac(guest->mac);
+	else
+		dns_server_set_guest(n->dns, &who, guest->guest_id, guest->name,
+		    guest->frozen != 0, guest->mac);
+	crew_set_guest(n->proxy, &who, guest->guest_id, guest->name, guest->frozen != 0,
+	    guest->mac);
 }
 
 static void

@@ -133,8 +133,7 @@ tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reaso
 	char text[GH_NAME_SIZE + 32];
 	struct hit h = { .time = now_wall(), .guest = q->addr, .guest_port = q->port, .via = VIA_DNS,
 		.verdict = (uint8_t)verdict, .reason = (uint8_t)reason, .entry = entry,
-		.guest_id = q->guest_id,
-		.outcome = (uint8_t)outcome };
+		.guest_id = q->guest_id, .outcome = (uint8_t)outcome };
 	const uint64_t now = now_ms();
 	struct told *d;
 	uint64_t key;
@@ -152,6 +151,7 @@ tell(struct filter *f, const struct inquiry *q, enum verdict verdict, enum reaso
 	h.folded = d->key == key ? d->more : 0;
 	*d = (struct told){ .key = key, .until = now + TOLD_MS, .id = h.id };
 	copy_string(h.name, q->name, sizeof(h.name));
+	memcpy(h.mac, q->mac, sizeof(h.mac));
 	f->sink.hit(&h, f->sink.arg);
 	return h.id;
 }
@@ -179,6 +179,7 @@ filter_stream_open(struct filter *f, const struct addr *addr, uint16_t port, uin
 	if (s == NULL)
 		return NULL;
 	q.guest_id = source_guest(s);
+	source_get_mac(s, q.mac);
 	g = guest_get(f, q.guest_id);
 	source_close(s);
 	if (g->streams >= most || g->streams >= FILTER_STREAMS_GUEST) {
@@ -438,6 +439,7 @@ filter_ask(struct filter *f, struct inquiry *q, const uint8_t *query, size_t que
 	q->pin.waits = q->pinned = false;
 	q->name[0] = '\0';
 	q->guest_id = source_guest(s);
+	source_get_mac(s, q->mac);
 	g = guest_get(f, q->guest_id);
 	if (!guest_may_ask(g)) {
 		deny_more(f, q, OUTCOME_LOOKUP_RATE);

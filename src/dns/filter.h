@@ -60,6 +60,7 @@ struct inquiry {
 	struct addr		 addr;		/* who asks */
 	uint16_t		 port;
 	uint32_t		 guest_id;
+	uint8_t			 mac[6];	/* that it was last known by */
 	bool			 stream;	/* over TCP, where size does not matter */
 	bool			 learned;	/* no entry lists the name */
 	bool			 pinned;	/* entries list ports of the name */

@@ -285,9 +285,9 @@ dns_server_set_allow(struct dns_server *s, const struct allow_image *image)
 
 void
 dns_server_set_guest(struct dns_server *s, const struct addr *addr, uint32_t guest_id,
-    const char *name, bool frozen)
+    const char *name, bool frozen, const uint8_t mac[6])
 {
-	source_set(&s->filter.sources, addr, guest_id, name, frozen);
+	source_set(&s->filter.sources, addr, guest_id, name, frozen, mac);
 }
 
 void

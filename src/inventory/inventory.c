@@ -403,6 +403,19 @@ inventory_by_addr_at(const struct inventory *inv, const struct addr *a, uint64_t
 	return h->node != NULL ? &h->node->g : NULL;
 }
 
+size_t
+inventory_macs(const struct inventory *inv)
+{
+	return inv->join.nmac;
+}
+
+const struct guest *
+inventory_mac(const struct inventory *inv, size_t i, uint8_t mac[6])
+{
+	memcpy(mac, inv->join.by_mac[i].mac, sizeof(inv->join.by_mac[i].mac));
+	return &inv->join.by_mac[i].node->g;
+}
+
 const struct guest *
 inventory_by_mac(const struct inventory *inv, const uint8_t mac[6])
 {

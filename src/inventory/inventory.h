@@ -158,6 +158,10 @@ const struct guest	*inventory_by_addr(const struct inventory *, const struct add
 const struct guest	*inventory_by_addr_at(const struct inventory *, const struct addr *,
 			    uint64_t when, uint32_t before);
 const struct guest	*inventory_by_mac(const struct inventory *, const uint8_t mac[6]);
+/* Hardware addresses, sorted, and whose each is; those heard at a port that is a guest's own
+ * are its too. Of one that several say they have the first counts. */
+size_t			 inventory_macs(const struct inventory *);
+const struct guest	*inventory_mac(const struct inventory *, size_t i, uint8_t mac[6]);
 /* The guest behind a bridge's port, which a guest cannot forge as it can its MAC
  * and address. Of several the one with that mac (or NULL); none if that is not clear. */
 const struct guest	*inventory_by_port(const struct inventory *, const char *port,

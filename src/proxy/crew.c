@@ -316,6 +316,7 @@ struct guest_call {
 	uint32_t		 id;
 	const char		*name;
 	bool			 frozen;
+	const uint8_t		*mac;
 };
 
 static void
@@ -323,13 +324,14 @@ member_set_guest(struct member *m, void *arg)
 {
 	const struct guest_call *call = arg;
 
-	proxy_set_guest(m->proxy, call->addr, call->id, call->name, call->frozen);
+	proxy_set_guest(m->proxy, call->addr, call->id, call->name, call->frozen, call->mac);
 }
 
 void
-crew_set_guest(struct crew *c, const struct addr *addr, uint32_t id, const char *name, bool frozen)
+crew_set_guest(struct crew *c, const struct addr *addr, uint32_t id, const char *name, bool frozen,
+    const uint8_t mac[6])
 {
-	struct guest_call call = { addr, id, name, frozen };
+	struct guest_call call = { addr, id, name, frozen, mac };
 
 	crew_call(c, NULL, member_set_guest, &call);
 }

@@ -397,12 +397,12 @@ proxy_source_changed(struct source *source, void *arg)
 
 void
 proxy_set_guest(struct proxy *p, const struct addr *addr, uint32_t guest_id, const char *name,
-    bool frozen)
+    bool frozen, const uint8_t mac[6])
 {
 	struct source *changed;
 
 	proxy_enter(p);
-	changed = source_set(&p->sources, addr, guest_id, name, frozen);
+	changed = source_set(&p->sources, addr, guest_id, name, frozen, mac);
 	if (changed != NULL)
 		proxy_source_changed(changed, p);
 	proxy_settle(p);
@@ -417,14 +417,23 @@ proxy_set_owner(struct proxy *p, const struct owner *owner)
 void
 proxy_guests_begin(struct proxy *p)
 {
+	struct session *s;
+
 	sources_mark(&p->sources);
+	LIST_FOREACH(s, &p->sessions, link)
+		s->hit_guest = 0;
 }
 
 void
 proxy_guests_end(struct proxy *p)
 {
+	struct session *s;
+
 	proxy_enter(p);
 	sources_sweep(&p->sources, proxy_source_changed, p);
+	/* Ids are the new engine's. */
+	LIST_FOREACH(s, &p->sessions, link)
+		s->hit_guest = source_guest(s->source);
 	proxy_settle(p);
 }
 

@@ -71,11 +71,12 @@ bool		 proxy_running(const struct proxy *);
 /* The image stays the caller's; NULL: refuse everything. Sessions that it no
  * longer allows are cut before this returns. */
 void		 proxy_set_allow(struct proxy *, const struct allow_image *);
-/* Who sits behind an address, or is a user of this host (source_uid(), who connects
- * from its own addresses); guest_id 0 forgets it. Frozen: its sessions are cut and
- * new ones refused. */
+/* Who sits behind an address, sends from a hardware address (source_mac()) or is a user
+ * of this host (source_uid()); guest_id 0 forgets it. Frozen: its sessions are cut and
+ * new ones refused. mac is the guest's, or NULL. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
-		    const char *name, bool frozen);
+		    const char *name, bool frozen,
+		    const uint8_t mac[6]);
 /* What tells users of this host apart; stays the caller's. */
 struct owner;
 void		 proxy_set_owner(struct proxy *, const struct owner *);

@@ -94,8 +94,8 @@ conn_close(struct proxy *p, struct conn *c, bool reset)
 }
 
 struct session *
-session_new(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
-    const struct addr *wanted, uint16_t port)
+session_new(struct proxy *p, int fd, struct source *source, const struct addr *guest,
+    uint16_t guest_port, const struct addr *wanted, uint16_t port)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -107,7 +107,7 @@ session_new(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t
 	s->client.fd = fd;
 	s->client.readable = s->client.writable = true;
 	s->source = source;
-	s->loop6 = loop6;
+	s->guest = *guest;
 	s->guest_port = guest_port;
 	s->explicit = wanted == NULL;
 	if (wanted != NULL)

@@ -90,6 +90,23 @@ source_uid(uint32_t uid)
 	return a;
 }
 
+struct addr
+source_mac(const uint8_t mac[6])
+{
+	struct addr a = { .family = SOURCE_MAC };
+
+	memcpy(a.bytes, mac, 6);
+	return a;
+}
+
+bool
+source_is_by_mac(struct sources *t, const struct addr *a)
+{
+	const struct source *s = source_find(t, a);
+
+	return s != NULL && s->guest != NULL && s->guest->macs > 0;
+}
+
 bool
 source_known(struct sources *t, const struct addr *a)
 {
@@ -100,7 +117,7 @@ source_known(struct sources *t, const struct addr *a)
 
 /* The count of a guest, which has one source more now. */
 static struct guest_count *
-guest_join(struct source_counts *c, uint32_t id)
+guest_join(struct source_counts *c, uint32_t id, uint8_t family)
 {
 	struct guest_count *g;
 
@@ -114,12 +131,14 @@ guest_join(struct source_counts *c, uint32_t id)
 		LIST_INSERT_HEAD(&c->guests, g, link);
 	}
 	g->sources++;
+	g->macs += family == SOURCE_MAC;
 	return g;
 }
 
 static void
-guest_leave(struct guest_count *g)
+guest_leave(struct guest_count *g, uint8_t family)
 {
+	g->macs -= family == SOURCE_MAC;
 	if (--g->sources > 0)
 		return;
 	LIST_REMOVE(g, link);
@@ -135,13 +154,13 @@ source_assign(struct sources *t, struct source *s, uint32_t id)
 	pthread_mutex_lock(&c->lock);
 	if (s->guest != NULL) {
 		s->guest->open -= s->open;
-		guest_leave(s->guest);
+		guest_leave(s->guest, s->addr.family);
 		s->guest = NULL;
 		t->nuids -= s->addr.family == SOURCE_UID;
 		c->strangers += s->open;
 	}
 	if (id != 0) {
-		s->guest = guest_join(c, id);
+		s->guest = guest_join(c, id, s->addr.family);
 		t->nuids += s->addr.family == SOURCE_UID;
 		s->guest->open += s->open;
 		c->strangers -= s->open;
@@ -162,6 +181,7 @@ source_forget(struct sources *t, struct source *s)
 	source_assign(t, s, 0);
 	s->name[0] = '\0';
 	s->frozen = s->stale = false;
+	memset(s->mac, 0, sizeof(s->mac));
 }
 
 struct source *
@@ -251,8 +271,15 @@ source_guest(const struct source *s)
 	return s->guest != NULL && !s->stale ? s->guest->id : 0;
 }
 
+void
+source_get_mac(const struct source *s, uint8_t mac[6])
+{
+	memcpy(mac, s->addr.family == SOURCE_MAC ? s->addr.bytes : s->mac, 6);
+}
+
 struct source *
-source_set(struct sources *t, const struct addr *a, uint32_t id, const char *name, bool frozen)
+source_set(struct sources *t, const struct addr *a, uint32_t id, const char *name, bool frozen,
+    const uint8_t mac[6])
 {
 	struct source *s = source_find(t, a);
 	bool changed;
@@ -273,6 +300,8 @@ source_set(struct sources *t, const struct addr *a, uint32_t id, const char *nam
 	if (s->guest == NULL || s->guest->id != id)
 		source_assign(t, s, id);
 	copy_string(s->name, name, sizeof(s->name));
+	if (mac != NULL)
+		memcpy(s->mac, mac, sizeof(s->mac));
 	s->frozen = frozen;
 	s->stale = false;
 	return changed && s->open > 0 ? s : NULL;

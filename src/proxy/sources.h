@@ -14,7 +14,8 @@
 
 enum {
 	SOURCE_BUCKETS = 1024,
-	SOURCE_UID = 1,		/* as an address's family: the user of this host below */
+	/* As an address's family: what it holds is a user of this host, a hardware address. */
+	SOURCE_UID = 1, SOURCE_MAC = 2,
 };
 
 /*
@@ -37,6 +38,7 @@ struct guest_count {
 	LIST_ENTRY(guest_count)	link;
 	uint32_t		id;
 	uint32_t		sources;	/* addresses that are its */
+	_Atomic uint32_t	macs;		/* of these, hardware addresses */
 	_Atomic uint32_t	open;		/* connections of all of them */
 	struct rate		rate;		/* of new ones */
 	struct fold		fold;		/* refusals by a limit */
@@ -61,6 +63,7 @@ struct source {
 	struct guest_count	*guest;		/* NULL: nobody we know */
 	uint32_t		open;
 	bool			frozen;
+	uint8_t			mac[6];		/* its guest's, zeroes: not known */
 	bool			stale;		/* not told again since proxy_guests_begin() */
 	char			name[GH_GUEST_SIZE];	/* "" if not known */
 };
@@ -83,8 +86,12 @@ struct source	*source_open(struct sources *, const struct addr *);
 void		 source_close(struct source *);
 /* What stands for a user of this host where guests are told by their address. */
 struct addr	 source_uid(uint32_t uid);
+/* And for who sends from a hardware address. */
+struct addr	 source_mac(const uint8_t mac[6]);
 /* Whether somebody we know has the address. */
 bool		 source_known(struct sources *, const struct addr *);
+/* And is known by hardware addresses too, so that who sends from another is not it. */
+bool		 source_is_by_mac(struct sources *, const struct addr *);
 /* Connections that count against [proxy] max-per-guest: the guest's, or those of
  * all strangers together, since a guest can take as many addresses as it likes. */
 uint32_t	 source_load(const struct source *);
@@ -97,10 +104,13 @@ enum outcome	 source_opens(struct source *, uint64_t now, uint32_t per_guest, ui
 bool		 source_tells(struct source *, uint64_t now, uint16_t *more);
 /* Its id; 0: nobody's, or not told again yet by the engine that gives ids now. */
 uint32_t	 source_guest(const struct source *);
+/* The hardware address that it is, or that its guest had when it was last told; zeroes:
+ * there is none. */
+void		 source_get_mac(const struct source *, uint8_t mac[6]);
 /* What proxy_set_guest() says. Returns the source if it changed and has
  * connections that must be judged again. */
 struct source	*source_set(struct sources *, const struct addr *, uint32_t guest_id,
-		    const char *name, bool frozen);
+		    const char *name, bool frozen, const uint8_t mac[6]);
 void		 sources_mark(struct sources *);
 /* Calls changed for each source that was forgotten but has connections. */
 void		 sources_sweep(struct sources *, void (*changed)(struct source *, void *), void *);

@@ -16,3 +16,15 @@ void
 tcp_late_ack(int fd)
 {
 }
+
+bool
+tcp_keep_sender(int listener)
+{
+	return false;
+}
+
+bool
+tcp_sender(int fd, uint8_t mac[6])
+{
+	return false;
+}

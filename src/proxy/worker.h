@@ -128,14 +128,13 @@ struct session {
 	uint32_t		 hit_guest;	/* the guest's id as its hit told it */
 	uint32_t		 ends;		/* monotonic seconds, whatever it does; 0: open */
 	uint16_t		 guest_port, port;
-	struct addr		 wanted;
+	struct addr		 guest, wanted;
 	uint8_t			 state;		/* enum session_state */
 	uint8_t			 protocol;	/* enum protocol */
 	uint8_t			 gate;		/* enum gate */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
 	bool			 heard : 1;	/* the server has sent something */
-	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 	bool			 raw : 1;	/* to what an entry lists with this very port: for
@@ -175,6 +174,7 @@ struct proxy {
 	struct conn		 listeners[PROXY_LISTENERS];
 	uint16_t		 port, explicit_port;	/* the latter 0: none */
 	bool			 running;
+	bool			 senders;	/* the kernel says who a connection came from */
 	bool			 paused;	/* accept waits for a free descriptor */
 	bool			 ticking;
 	uint32_t		 max_open;	/* by descriptors, of all workers */
@@ -209,9 +209,8 @@ void		 listener_accept(struct proxy *);
 
 /* session.c */
 /* Counted as open already by listener.c, which takes that back if this gives
- * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
- * a user of this host, it came from ::1. */
-struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
+ * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. */
+struct session	*session_new(struct proxy *, int fd, struct source *, const struct addr *guest,
 		    uint16_t guest_port, const struct addr *wanted, uint16_t port);
 /* Goes on as far as its sockets allow. */
 void		 session_run(struct session *);

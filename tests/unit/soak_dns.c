@@ -206,7 +206,7 @@ world_act(void)
 		dns_server_set_allow(dns, soak_dice(4) == 0 ? NULL : (void *)&image);
 		break;
 	case 1:
-		dns_server_set_guest(dns, &guest, soak_dice(3), "agent-1", soak_dice(4) == 0);
+		dns_server_set_guest(dns, &guest, soak_dice(3), "agent-1", soak_dice(4) == 0, NULL);
 		break;
 	case 2:
 		dns_server_guests_begin(dns);

@@ -387,7 +387,7 @@ the_limit_of_a_guest_holds_for_all_workers_together(void **state)
 	int fd[CLIENTS];
 
 	w->conf.max_per_guest = LIMIT;
-	crew_set_guest(w->crew, &loopback, 3, "agent-1", false);
+	crew_set_guest(w->crew, &loopback, 3, "agent-1", false, NULL);
 	for (int i = 0; i < CLIENTS; i++) {
 		fd[i] = client(w, "GET ");
 		/* One after the other: two that come at once may both be refused. */

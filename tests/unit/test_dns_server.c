@@ -406,12 +406,12 @@ an_entry_for_one_guest_holds_for_its_addresses(void **state)
 	struct rig *r = *state;
 
 	assert_int_equal(ask(r, "a.scoped.test", DNS_TYPE_A), DNS_NXDOMAIN);
-	dns_server_set_guest(r->server, &loopback, 3, "agent-1", false);
+	dns_server_set_guest(r->server, &loopback, 3, "agent-1", false, NULL);
 	assert_int_equal(ask(r, "a.scoped.test", DNS_TYPE_A), DNS_NOERROR);
-	dns_server_set_guest(r->server, &loopback, 4, "agent-2", false);
+	dns_server_set_guest(r->server, &loopback, 4, "agent-2", false, NULL);
 	assert_int_equal(ask(r, "a.scoped.test", DNS_TYPE_A), DNS_NXDOMAIN);
 	assert_int_equal(r->hits[1].guest_id, 4);
-	dns_server_set_guest(r->server, &loopback, 3, "agent-1", false);
+	dns_server_set_guest(r->server, &loopback, 3, "agent-1", false, NULL);
 	dns_server_guests_begin(r->server);
 	dns_server_guests_end(r->server);
 	assert_int_equal(ask(r, "b.scoped.test", DNS_TYPE_A), DNS_NXDOMAIN);
@@ -444,7 +444,7 @@ while_learning_an_unlisted_name_is_looked_up_and_told_once(void **state)
 	assert_int_equal(ask(r, "_https._tcp.mail.other", DNS_TYPE_A), DNS_NOERROR);
 	assert_int_equal(r->nhits, 4);
 	assert_int_equal(r->asked, 4);
-	dns_server_set_guest(r->server, &loopback, 3, "agent-1", true);
+	dns_server_set_guest(r->server, &loopback, 3, "agent-1", true, NULL);
 	assert_int_equal(ask(r, "ww.other", DNS_TYPE_A), DNS_REFUSED);
 }
 
@@ -453,7 +453,7 @@ a_frozen_guest_is_refused(void **state)
 {
 	struct rig *r = *state;
 
-	dns_server_set_guest(r->server, &loopback, 3, "agent-1", true);
+	dns_server_set_guest(r->server, &loopback, 3, "agent-1", true, NULL);
 	assert_int_equal(ask(r, "www.example", DNS_TYPE_A), DNS_REFUSED);
 	assert_string_equal(error_text(r), "15 gatehouse 7-1 frozen");
 	assert_int_equal(r->asked, 0);
@@ -696,7 +696,7 @@ no_guests_keep_another_from_its_connection(void **state)
 	for (uint8_t g = 0; g <= GUESTS; g++) {
 		const struct addr a = { .family = 4, .bytes = { 127, 0, 0, (uint8_t)(20 + g) } };
 
-		dns_server_set_guest(r->server, &a, 20u + g, "agent", false);
+		dns_server_set_guest(r->server, &a, 20u + g, "agent", false, NULL);
 	}
 	for (int i = 0; i < ALL; i++)
 		fds[i] = connected_from(r, (uint8_t)(20 + i % GUESTS));

@@ -243,7 +243,7 @@ net_is_told_of_users_by_their_number(void **state)
 	rig_guests(r, &s, 1);
 	f = rig_net_got(r, FRAME_GUEST);
 	assert_non_null(f);
-	assert_int_equal(f->body.guest.is_user, 1);
+	assert_int_equal(f->body.guest.by, GUEST_BY_USER);
 	assert_int_equal(f->body.guest.uid, 1234);
 	assert_int_equal(f->body.guest.addr.family, 0);
 	assert_int_not_equal(f->body.guest.guest_id, 0);
@@ -414,6 +414,49 @@ hits_reach_the_views_with_their_guest(void **state)
 	json_decref(j);
 	assert_int_equal(events_with(r, "refused example.com"), 1);
 	assert_int_equal(events_with(r, "allowed registry.npmjs.org"), 1);
+}
+
+/* Whose row a hit with that hardware address is in; the caller's until the next. */
+static const char *
+guest_by_mac(struct rig *r, uint8_t mac, bool sent, uint64_t when, const char *name)
+{
+	struct hit h = { .id = when, .time = when, .verdict = VERDICT_DENY, .port = 443,
+		.via = VIA_TLS, .reason = REASON_NOT_LISTED, .mac_sent = sent,
+		.mac = { 2, 0x77, 0, 0, 0, mac } };
+	static char guest[GH_GUEST_SIZE];
+	json_t *j;
+
+	assert_true(addr_parse("10.77.0.11", &h.guest));
+	copy_string(h.name, name, sizeof(h.name));
+	assert_true(msg_send(r->net, FRAME_HIT, &h, -1));
+	rig_turn(r);
+	j = rig_call(r, "domains", NULL);
+	for (size_t i = 0; i < json_array_size(json_object_get(j, "rows")); i++) {
+		if (strcmp(str(row(j, i), "name"), name) == 0)
+			copy_string(guest, str(row(j, i), "last_guest"), sizeof(guest));
+	}
+	json_decref(j);
+	return guest;
+}
+
+static void
+a_hit_is_of_who_sent_it_and_not_of_who_has_its_address(void **state)
+{
+	struct rig *r = *state;
+	struct sighting s[2] = { rig_sighting("agent-1", 0x11, "10.77.0.11"),
+		rig_sighting("agent-2", 0x12, "10.77.0.12") };
+	const uint64_t before = r->engine->started - 1000000;
+
+	rig_guests(r, s, 2);
+	rig_net(r, 1);
+	assert_string_equal(guest_by_mac(r, 0x11, true, now_wall(), "a.example"), "agent-1");
+	assert_string_equal(guest_by_mac(r, 0x12, true, now_wall(), "b.example"), "agent-2");
+	assert_string_equal(guest_by_mac(r, 0x12, true, before, "c.example"), "agent-2");
+	assert_string_equal(guest_by_mac(r, 0x13, true, now_wall(), "d.example"), "agent-1");
+	/* By what net was told an address is that of: it hears of it late, but not that late. */
+	assert_string_equal(guest_by_mac(r, 0x12, false, now_wall(), "e.example"), "agent-1");
+	assert_string_equal(guest_by_mac(r, 0x12, false, before, "f.example"), "10.77.0.11");
+	assert_string_equal(guest_by_mac(r, 0x11, false, before, "g.example"), "agent-1");
 }
 
 /* What a guest was told by a page, under the id of a hit that was let through. */
@@ -1435,6 +1478,7 @@ main(void)
 		TEST(a_refused_attempt_is_one_line),
 		TEST(what_is_looked_up_while_learning_is_told_once),
 		TEST(hits_reach_the_views_with_their_guest),
+		TEST(a_hit_is_of_who_sent_it_and_not_of_who_has_its_address),
 		TEST(what_net_says_is_not_trusted),
 		TEST(a_kind_of_drop_is_news_once),
 		TEST(drops_join_their_guest_by_mac_then_address),

@@ -836,7 +836,7 @@ set_user(struct rig *r, uint32_t uid, uint32_t id, const char *name, bool frozen
 {
 	const struct addr user = source_uid(uid);
 
-	proxy_set_guest(r->proxy, &user, id, name, frozen);
+	proxy_set_guest(r->proxy, &user, id, name, frozen, NULL);
 }
 
 static void

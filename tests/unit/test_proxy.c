@@ -812,7 +812,7 @@ a_frozen_guest_is_cut_and_refused_until_it_is_thawed(void **state)
 	bool reset;
 
 	origin = open_tls(r, "a.example", &guest);
-	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true, NULL);
 	rig_read_all(r, guest, got, sizeof(got), &reset);
 	assert_true(reset);
 	close(guest);
@@ -821,7 +821,7 @@ a_frozen_guest_is_cut_and_refused_until_it_is_thawed(void **state)
 	rig_say(r, guest, GET("a.example"));
 	expect_page(r, guest, "403", "frozen");
 	assert_int_equal(last_hit(r)->guest_id, 3);
-	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", false);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", false, NULL);
 	origin = open_tls(r, "a.example", &guest);
 	close(guest);
 	close(origin);
@@ -837,10 +837,10 @@ an_entry_for_one_guest_follows_the_guest(void **state)
 	world.listed[0] = "scoped.example";
 	rig_send_hello(r, guest, "scoped.example");
 	expect_alert(r, guest, 49);
-	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", false);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", false, NULL);
 	origin = open_tls(r, "scoped.example", &guest);
 	/* The address now belongs to another one. */
-	proxy_set_guest(r->proxy, &loopback, 4, "agent-2", false);
+	proxy_set_guest(r->proxy, &loopback, 4, "agent-2", false, NULL);
 	rig_read_all(r, guest, got, sizeof(got), &reset);
 	assert_true(reset);
 	close(guest);
@@ -858,7 +858,7 @@ what_is_frozen_while_it_is_dialled_is_dialled_no_more(void **state)
 	/* The rest of its body is awaited, so the session outlives the refusal. */
 	rig_say(r, guest, "POST / HTTP/1.1\r\nHost: silent.example\r\nContent-Length: 5\r\n\r\n");
 	rig_until(r, (s = LIST_FIRST(&r->proxy->sessions)) != NULL && s->state == SESSION_DIAL);
-	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true, NULL);
 	assert_int_equal(s->state, SESSION_LINGER);
 	assert_null(s->dial);
 	expect_page(r, guest, "403", "frozen");
@@ -881,16 +881,41 @@ addresses_of_nobody_share_one_limit(void **state)
 		s[i] = source_open(&t, &addr[i]);
 	}
 	assert_int_equal(source_load(s[0]), 3);
-	source_set(&t, &addr[0], 7, "agent-1", false);
+	source_set(&t, &addr[0], 7, "agent-1", false, NULL);
 	assert_int_equal(source_load(s[0]), 1);
 	assert_int_equal(source_load(s[1]), 2);
 	source_close(s[2]);
 	assert_int_equal(source_load(s[1]), 1);
-	source_set(&t, &addr[0], 0, "", false);
+	source_set(&t, &addr[0], 0, "", false, NULL);
 	assert_int_equal(source_load(s[0]), 2);
 	source_close(s[0]);
 	source_close(s[1]);
 	assert_int_equal(counts.strangers, 0);
+	sources_free(&t);
+	source_counts_free(&counts);
+}
+
+static void
+a_guest_known_by_its_mac_is_no_other_by_its_address(void **state)
+{
+	static const uint8_t mac[6] = { 0x52, 0x54, 0, 0, 0, 1 };
+	const struct addr by_mac = source_mac(mac);
+	struct source_counts counts;
+	struct sources t;
+	uint8_t heard[6];
+
+	(void)state;
+	source_counts_init(&counts);
+	sources_init(&t, &counts);
+	source_set(&t, &loopback, 7, "agent-1", false, NULL);
+	assert_true(source_known(&t, &loopback));
+	assert_false(source_is_by_mac(&t, &loopback));
+	source_set(&t, &by_mac, 7, "agent-1", false, NULL);
+	assert_true(source_is_by_mac(&t, &loopback));
+	source_get_mac(source_open(&t, &by_mac), heard);
+	assert_memory_equal(heard, mac, sizeof(heard));
+	source_set(&t, &by_mac, 8, "agent-2", false, NULL);
+	assert_false(source_is_by_mac(&t, &loopback));
 	sources_free(&t);
 	source_counts_free(&counts);
 }
@@ -901,7 +926,7 @@ guests_not_told_again_are_forgotten(void **state)
 	struct rig *r = *state;
 	int guest, origin;
 
-	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true);
+	proxy_set_guest(r->proxy, &loopback, 3, "agent-1", true, NULL);
 	proxy_guests_begin(r->proxy);
 	guest = rig_connect(r);
 	rig_say(r, guest, GET("a.example"));
@@ -1078,7 +1103,7 @@ new_connections_come_at_a_rate_and_a_burst(void **state)
 	struct proxy_stats stats;
 
 	r->conf.max_new_per_guest = 5;
-	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false);
+	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false, NULL);
 	/* Two seconds' worth at once, and what comes while we try. */
 	refused = knock(r, 30);
 	assert_in_range(refused, 30 - 12 - 5 * (now_mono() - start) / 1000000, 19);
@@ -1111,13 +1136,13 @@ one_guests_rate_is_not_anothers_but_all_share_one(void **state)
 	const struct addr other = { .family = 4, .bytes = { 127, 0, 0, 2 } };
 
 	r->conf.max_new_per_guest = 1;
-	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false);
+	proxy_set_guest(r->proxy, &loopback, 7, "agent-1", false, NULL);
 	assert_true(knock(r, 8) >= 4);
 	/* The same address under another guest: with a rate of its own. */
-	proxy_set_guest(r->proxy, &loopback, 8, "agent-2", false);
+	proxy_set_guest(r->proxy, &loopback, 8, "agent-2", false, NULL);
 	assert_int_equal(knock(r, 1), 0);
 	/* A second address brings no second rate. */
-	proxy_set_guest(r->proxy, &other, 8, "agent-2", false);
+	proxy_set_guest(r->proxy, &other, 8, "agent-2", false, NULL);
 	assert_true(knock(r, 8) >= 4);
 	r->conf.max_new_per_guest = 0;
 	assert_int_equal(knock(r, 8), 0);
@@ -1440,6 +1465,7 @@ main(void)
 		rig_test(what_is_frozen_while_it_is_dialled_is_dialled_no_more),
 		rig_test(addresses_of_nobody_share_one_limit),
 		rig_test(an_entry_for_one_guest_follows_the_guest),
+		rig_test(a_guest_known_by_its_mac_is_no_other_by_its_address),
 		rig_test(guests_not_told_again_are_forgotten),
 		rig_test(a_guest_gets_so_many_connections_and_no_more),
 		rig_test(no_guest_gets_the_last_descriptors),

@@ -199,7 +199,7 @@ world_act(struct rig *r)
 		proxy_set_allow(r->proxy, NULL);
 		break;
 	case 1:
-		proxy_set_guest(r->proxy, &loopback, soak_dice(3), "agent-1", soak_dice(4) == 0);
+		proxy_set_guest(r->proxy, &loopback, soak_dice(3), "agent-1", soak_dice(4) == 0, NULL);
 		break;
 	case 2:
 		assert_null(proxy_run(r->proxy, false));
