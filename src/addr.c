@@ -82,6 +82,14 @@ mac_format(const uint8_t mac[6], char dst[MAC_TEXT_SIZE])
 }
 
 bool
+mac_is_known(const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	return memcmp(mac, none, sizeof(none)) != 0;
+}
+
+bool
 addr_equal(const struct addr *a, const struct addr *b)
 {
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

@@ -16,6 +16,8 @@ bool		 addr_parse(const char *, struct addr *);
 const char	*addr_format(const struct addr *, char[ADDR_TEXT_SIZE]);
 /* "52:54:00:0a:0b:0c".  Returns its second argument. */
 const char	*mac_format(const uint8_t[6], char[MAC_TEXT_SIZE]);
+/* Not all zero, which stands for none. */
+bool		 mac_is_known(const uint8_t[6]);
 bool		 addr_equal(const struct addr *, const struct addr *);
 /* fe80::/10, which every interface has. */
 bool		 addr_is_link_local6(const struct addr *);

@@ -82,14 +82,6 @@ guest_of_addr(struct engine *e, const struct addr *a, uint32_t hint, uint64_t wh
 	return inventory_by_addr_at(e->inventory, a, when, hint);
 }
 
-static bool
-mac_is_known(const uint8_t mac[6])
-{
-	static const uint8_t none[6];
-
-	return memcmp(mac, none, sizeof(none)) != 0;
-}
-
 const struct guest *
 guest_of_hit(struct engine *e, const struct hit *h)
 {

@@ -181,7 +181,13 @@ want(struct batch *b, const struct addr *src, const struct addr *dst,
 	const uint64_t until = now_mono() + seconds * second;
 	const struct open_pin *old = open_find(o, &p);
 
-	if (src->family != dst->family || (old != NULL && old->until + second >= until))
+	/* Whoever has the address now may be another than the pin is for. */
+	if (inventory_by_addr(b->e->inventory, src) == b->guest)
+		inventory_addr_mac(b->e->inventory, src, p.mac);
+	else if (old != NULL)
+		memcpy(p.mac, old->p.mac, sizeof(p.mac));
+	if (src->family != dst->family || (old != NULL && old->until + second >= until &&
+	    memcmp(old->p.mac, p.mac, sizeof(p.mac)) == 0))
 		return;
 	copy_string(p.name, b->name, sizeof(p.name));
 	copy_string(p.guest, b->guest != NULL ? b->guest->name : "", sizeof(p.guest));

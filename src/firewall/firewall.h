@@ -53,10 +53,13 @@ struct fw_pin {
 	uint16_t	port;
 	uint8_t		proto;		/* IPPROTO_TCP, IPPROTO_UDP */
 	uint8_t		pad;
+	/* The hardware address that src is used with; zeroes: not known. Where packets have
+	 * one, and the packet filter looks at it, no other may begin anything. */
+	uint8_t		mac[6];
 	char		guest[GH_GUEST_SIZE];	/* whose src is, "" if not known */
 	char		name[GH_NAME_SIZE];
 };
-/* By all but guest, name and seconds. */
+/* By all but guest, name, mac and seconds. */
 int	 fw_pin_compare(const struct fw_pin *, const struct fw_pin *);
 
 /* A port of a range of addresses that an entry opens to an address of a guest. */
@@ -66,6 +69,7 @@ struct fw_range {
 	uint16_t	port;
 	uint8_t		proto;
 	uint8_t		pad;
+	uint8_t		mac[6];		/* as a pin's */
 };
 
 struct fw_status {

@@ -5,6 +5,7 @@
  *	{"elem": {"val": {"concat": ["10.77.0.11", "8.8.8.8", "tcp", 22]},
  *	    "timeout": 60, "expires": 12}}
  *
+ * a sender's key is ["10.77.0.11", "52:54:00:0a:0b:0c"] alone,
  * and in place of the second address may stand {"prefix": {"addr": ..., "len":
  * ...}} or {"range": [..., ...]}.
  */
@@ -18,8 +19,10 @@
 #include <string.h>
 
 #include "firewall/nft_json.h"
+#include "inventory/provider.h"
 
-static const char *const sets[] = { "pins4", "pins6", "live4", "live6", "ranges4", "ranges6" };
+static const char *const sets[] = { "pins4", "pins6", "live4", "live6", "ranges4", "ranges6",
+	"senders4", "senders6" };
 
 bool
 pins_is_set(const char *family, const char *set)
@@ -101,11 +104,23 @@ read_key(json_t *val, struct pins_element *e)
 }
 
 static bool
+read_sender(json_t *j, struct pins_element *e)
+{
+	json_t *key = json_object_get(j, "concat"), *mac = json_array_get(key, 1);
+
+	return json_array_size(key) == 2 && json_is_string(mac) &&
+	    read_addr(json_array_get(key, 0), &e->src) &&
+	    mac_parse(json_string_value(mac), json_string_length(mac), e->mac);
+}
+
+static bool
 read_element(json_t *j, struct pins_element *e)
 {
 	json_t *elem = json_object_get(j, "elem");
 	json_int_t expires;
 
+	if (e->sender)
+		return read_sender(j, e);
 	if (elem == NULL)
 		return read_key(j, e);
 	expires = json_integer_value(json_object_get(elem, "expires"));
@@ -131,7 +146,8 @@ read_set(const char *kind, json_t *object, void *arg)
 		return;
 	json_array_foreach(json_object_get(object, "elem"), i, j) {
 		struct pins_element e = { .live = strncmp(name, "live", 4) == 0,
-			.range = strncmp(name, "ranges", 6) == 0 };
+			.range = strncmp(name, "ranges", 6) == 0,
+			.sender = strncmp(name, "senders", 7) == 0 };
 
 		if (read_element(j, &e))
 			r->cb(&e, r->arg);

@@ -124,10 +124,11 @@ pins_add(struct pins *s, const struct fw_pin *p, uint64_t now)
 		s->n++;
 	}
 	pin = s->all[i];
-	if (!pin->gone && until <= pin->until)
+	if (!pin->gone && until <= pin->until && memcmp(pin->p.mac, p->mac, sizeof(p->mac)) == 0)
 		return NULL;
 	pin->p = *p;
-	pin->until = until;
+	if (pin->gone || until > pin->until)
+		pin->until = until;
 	pin->gone = pin->over = false;
 	pin->staged = true;
 	return NULL;
@@ -179,7 +180,7 @@ ranges_same(const struct ranges *a, const struct ranges *b)
 		    y->until - x->until;
 
 		if (range_compare(x, y) != 0 || !addr_equal(&x->r.last, &y->r.last) ||
-		    (x->until == 0) != (y->until == 0) || apart > skew)
+		    memcmp(x->r.mac, y->r.mac, sizeof(x->r.mac)) != 0 || (x->until == 0) != (y->until == 0) || apart > skew)
 			return false;
 	}
 	return true;
@@ -346,6 +347,74 @@ put_ranges(FILE *f, const struct ranges *r, uint8_t family, uint64_t now)
 	command_end(&c);
 }
 
+struct sender {
+	struct addr	src;
+	uint8_t		mac[6];
+};
+
+static int
+sender_compare(const void *a, const void *b)
+{
+	const struct sender *x = a, *y = b;
+	const int c = addr_compare(&x->src, &y->src);
+
+	return c != 0 ? c : memcmp(x->mac, y->mac, sizeof(x->mac));
+}
+
+static void
+sender_put(struct sender *list, size_t *n, const struct addr *src, const uint8_t mac[6])
+{
+	if (!mac_is_known(mac))
+		return;
+	list[*n].src = *src;
+	memcpy(list[(*n)++].mac, mac, sizeof(list->mac));
+}
+
+/* Who may begin something by a pin or a range, each once, in order; caller frees. */
+static struct sender *
+senders_collect(const struct pins *s, size_t *n)
+{
+	struct sender *list = xcalloc(s->n + s->ranges.n + 1, sizeof(*list));
+	size_t all = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->all[i]->gone)
+			sender_put(list, &all, &s->all[i]->p.src, s->all[i]->p.mac);
+	}
+	for (size_t i = 0; i < s->ranges.n; i++)
+		sender_put(list, &all, &s->ranges.all[i].r.src, s->ranges.all[i].r.mac);
+	qsort(list, all, sizeof(*list), sender_compare);
+	*n = 0;
+	for (size_t i = 0; i < all; i++) {
+		if (*n == 0 || sender_compare(&list[*n - 1], &list[i]) != 0)
+			list[(*n)++] = list[i];
+	}
+	return list;
+}
+
+static void
+put_senders(FILE *f, const struct pins *s, uint8_t family)
+{
+	char a[ADDR_TEXT_SIZE], mac[MAC_TEXT_SIZE];
+	struct sender *list;
+	bool begun = false;
+	size_t n;
+
+	list = senders_collect(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].src.family != family)
+			continue;
+		if (!begun)
+			fprintf(f, "add element inet gatehouse senders%u { ", family);
+		fprintf(f, "%s%s . %s", begun ? ", " : "", addr_format(&list[i].src, a),
+		    mac_format(list[i].mac, mac));
+		begun = true;
+	}
+	if (begun)
+		fputs(" }\n", f);
+	free(list);
+}
+
 char *
 pins_changes(const struct pins *s, uint64_t now)
 {
@@ -361,6 +430,8 @@ pins_changes(const struct pins *s, uint64_t now)
 			fprintf(f, "flush set inet gatehouse ranges%u\n", family);
 			put_ranges(f, &s->ranges, family, now);
 		}
+		fprintf(f, "flush set inet gatehouse senders%u\n", family);
+		put_senders(f, s, family);
 	}
 	fclose(f);
 	return text;
@@ -377,6 +448,7 @@ pins_text(const struct pins *s, uint64_t now)
 		put_pins(f, s, family, now, false);
 		put_live(f, s, family, now);
 		put_ranges(f, &s->ranges, family, now);
+		put_senders(f, s, family);
 	}
 	fclose(f);
 	return text;
@@ -478,7 +550,9 @@ pins_doom(const struct pins *s, const struct flow_key *k)
 struct seeing {
 	struct pins	*pins;
 	uint64_t	 asked;
-	size_t		 nranges;
+	size_t		 nranges, nsenders;
+	const struct sender *senders;	/* that there should be */
+	size_t		 wanted;
 	const char	*why;
 };
 
@@ -498,6 +572,17 @@ see_range(struct seeing *see, const struct pins_element *e)
 }
 
 static void
+see_sender(struct seeing *see, const struct pins_element *e)
+{
+	struct sender want = { .src = e->src };
+
+	memcpy(want.mac, e->mac, sizeof(want.mac));
+	see->nsenders++;
+	if (bsearch(&want, see->senders, see->wanted, sizeof(want), sender_compare) == NULL)
+		see->why = "someone let another use an address that our sets open something to";
+}
+
+static void
 see_element(const struct pins_element *e, void *arg)
 {
 	struct seeing *see = arg;
@@ -505,6 +590,10 @@ see_element(const struct pins_element *e, void *arg)
 
 	if (e->range) {
 		see_range(see, e);
+		return;
+	}
+	if (e->sender) {
+		see_sender(see, e);
 		return;
 	}
 	pin = pin_find_key(see->pins, &e->src, &e->first, e->proto, e->port);
@@ -521,13 +610,19 @@ const char *
 pins_see(struct pins *s, const char *json, size_t len, uint64_t asked)
 {
 	struct seeing see = { .pins = s, .asked = asked };
+	struct sender *senders;
 	size_t ranges = 0;
+	bool readable;
 
 	for (size_t i = 0; i < s->n; i++) {
 		s->all[i]->seen = false;
 		s->all[i]->live = 0;
 	}
-	if (!pins_read(json, len, see_element, &see))
+	senders = senders_collect(s, &see.wanted);
+	see.senders = senders;
+	readable = pins_read(json, len, see_element, &see);
+	free(senders);
+	if (!readable)
 		return "the pins cannot be read in the kernel's listing";
 	for (size_t i = 0; i < s->n; i++) {
 		struct pin *pin = s->all[i];
@@ -540,6 +635,8 @@ pins_see(struct pins *s, const char *json, size_t len, uint64_t asked)
 		ranges += s->ranges.all[i].until == 0 || s->ranges.all[i].until > asked + skew;
 	if (see.nranges < ranges)
 		see.why = "someone closed addresses in our sets that entries list";
+	if (see.nsenders < see.wanted)
+		see.why = "someone took away who our sets open something to";
 	return see.why;
 }
 

@@ -76,8 +76,9 @@ void		 pins_expire(struct pins *, uint64_t now, bool (*lives)(const struct fw_pi
 
 /* An element of one of our sets, as a listing has it. */
 struct pins_element {
-	bool		live, range;	/* else a pin */
+	bool		live, range, sender;	/* else a pin */
 	struct addr	src, first, last;
+	uint8_t		mac[6];		/* of a sender, which is src and this alone */
 	uint16_t	port;
 	uint8_t		proto;
 	uint32_t	expires;	/* seconds, 0: never */

@@ -159,6 +159,9 @@ put_pins(FILE *f, unsigned family)
 	    "flags interval, timeout", family, family);
 	snprintf(name, sizeof(name), "ranges%u", family);
 	put_set(f, name, type, NULL);
+	snprintf(type, sizeof(type), "ipv%u_addr . ether_addr", family);
+	snprintf(name, sizeof(name), "senders%u", family);
+	put_set(f, name, type, NULL);
 }
 
 static char *

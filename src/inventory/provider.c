@@ -88,9 +88,7 @@ mac_parse(const char *s, size_t len, uint8_t mac[6])
 bool
 mac_is_guest(const uint8_t mac[6])
 {
-	static const uint8_t none[6];
-
-	return (mac[0] & 1) == 0 && memcmp(mac, none, sizeof(none)) != 0;
+	return (mac[0] & 1) == 0 && mac_is_known(mac);
 }
 
 /* The file's text, or NULL: *cause says why unless the file is just not there. */

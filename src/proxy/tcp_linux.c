@@ -9,6 +9,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "addr.h"
+
 const unsigned tcp_deferred = 1;
 const int tcp_more = MSG_MORE;
 
@@ -54,7 +56,6 @@ tcp_keep_sender(int listener)
 bool
 tcp_sender(int fd, uint8_t mac[6])
 {
-	static const uint8_t nobody[6];
 	uint8_t syn[SYN_SIZE];
 	const struct ether_header *eth = (const void *)syn;
 	socklen_t len = sizeof(syn);
@@ -67,5 +68,5 @@ tcp_sender(int fd, uint8_t mac[6])
 	    !(version == 6 && eth->ether_type == htons(ETHERTYPE_IPV6)))
 		return false;
 	memcpy(mac, eth->ether_shost, 6);
-	return memcmp(mac, nobody, 6) != 0;
+	return mac_is_known(mac);
 }

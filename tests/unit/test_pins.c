@@ -16,12 +16,16 @@
 
 static const uint64_t second = 1000000, now = 1000 * 1000000ull;
 
+#define MAC "52:54:00:00:00:11"
+static const uint8_t mac11[6] = { 0x52, 0x54, 0, 0, 0, 0x11 };
+
 static struct fw_pin
 pin(const char *src, const char *dst, uint16_t port, uint32_t seconds)
 {
 	struct fw_pin p = { .port = port, .proto = IPPROTO_TCP, .seconds = seconds };
 
 	assert_true(addr_parse(src, &p.src) && addr_parse(dst, &p.dst));
+	memcpy(p.mac, mac11, sizeof(p.mac));
 	copy_string(p.guest, "agent-1", sizeof(p.guest));
 	copy_string(p.name, "git.example.org", sizeof(p.name));
 	return p;
@@ -34,6 +38,7 @@ range(const char *src, const char *first, const char *last, uint16_t port, uint3
 
 	assert_true(addr_parse(src, &r.src) && addr_parse(first, &r.first) &&
 	    addr_parse(last, &r.last));
+	memcpy(r.mac, mac11, sizeof(r.mac));
 	return r;
 }
 
@@ -95,12 +100,16 @@ what_is_staged_becomes_commands(void **state)
 	    GUEST " . 8.8.8.8 . 17 . 53 timeout 10s }\n"
 	    "flush set inet gatehouse ranges4\n"
 	    "add element inet gatehouse ranges4 { " GUEST " . 203.0.113.0-203.0.113.6 . 6 . 5432 }\n"
+	    "flush set inet gatehouse senders4\n"
+	    "add element inet gatehouse senders4 { " GUEST " . " MAC " }\n"
 	    "add element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 timeout 1s }\n"
 	    "delete element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 }\n"
 	    "add element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 timeout 60s }\n"
 	    "flush set inet gatehouse ranges6\n"
 	    "add element inet gatehouse ranges6 { " GUEST6 " . 2600::-2600::ff . 6 . 5432 "
-	    "timeout 90s }\n");
+	    "timeout 90s }\n"
+	    "flush set inet gatehouse senders6\n"
+	    "add element inet gatehouse senders6 { " GUEST6 " . " MAC " }\n");
 	free(text);
 	assert_false(pins_settle(s));
 	assert_false(pins_changed(s));
@@ -109,9 +118,11 @@ what_is_staged_becomes_commands(void **state)
 	assert_string_equal(text,
 	    "add element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 timeout 30s }\n"
 	    "add element inet gatehouse ranges4 { " GUEST " . 203.0.113.0-203.0.113.6 . 6 . 5432 }\n"
+	    "add element inet gatehouse senders4 { " GUEST " . " MAC " }\n"
 	    "add element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 timeout 30s }\n"
 	    "add element inet gatehouse ranges6 { " GUEST6 " . 2600::-2600::ff . 6 . 5432 "
-	    "timeout 60s }\n");
+	    "timeout 60s }\n"
+	    "add element inet gatehouse senders6 { " GUEST6 " . " MAC " }\n");
 	free(text);
 	udp = pin(GUEST, "8.8.8.8", 22, 0);
 	pins_remove(s, &udp);
@@ -120,7 +131,41 @@ what_is_staged_becomes_commands(void **state)
 	    "add element inet gatehouse live4 { " GUEST " . 8.8.8.8 . 6 . 22 timeout 1s }\n"
 	    "delete element inet gatehouse live4 { " GUEST " . 8.8.8.8 . 6 . 22 }\n"
 	    "add element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 timeout 1s }\n"
-	    "delete element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 }\n");
+	    "delete element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 }\n"
+	    "flush set inet gatehouse senders4\n"
+	    "add element inet gatehouse senders4 { " GUEST " . " MAC " }\n"
+	    "flush set inet gatehouse senders6\n"
+	    "add element inet gatehouse senders6 { " GUEST6 " . " MAC " }\n");
+	free(text);
+	pins_free(s);
+}
+
+/* Who has the address by another hardware address now may use the pin no more. */
+static void
+a_pin_is_for_one_hardware_address(void **state)
+{
+	struct pins *s = pins_new();
+	struct fw_pin p = pin(GUEST, "8.8.8.8", 22, 60);
+	char *text;
+
+	(void)state;
+	add(s, p, now);
+	pins_settle(s);
+	p.mac[5] = 0x12;
+	p.seconds = 30;
+	add(s, p, now);
+	assert_true(pins_changed(s));
+	text = pins_changes(s, now);
+	assert_non_null(strstr(text, GUEST " . 8.8.8.8 . 6 . 22 timeout 60s"));
+	assert_non_null(strstr(text, "flush set inet gatehouse senders4\n"
+	    "add element inet gatehouse senders4 { " GUEST " . 52:54:00:00:00:12 }\n"));
+	free(text);
+	/* And where none is known nobody may. */
+	pins_settle(s);
+	memset(p.mac, 0, sizeof(p.mac));
+	add(s, p, now);
+	text = pins_changes(s, now);
+	assert_null(strstr(text, "add element inet gatehouse senders4"));
 	free(text);
 	pins_free(s);
 }
@@ -349,6 +394,10 @@ what_others_do_to_the_sets_is_seen(void **state)
 		    "someone closed addresses in our sets that were opened" },
 		{ "flush set inet gatehouse ranges4",
 		    "someone closed addresses in our sets that entries list" },
+		{ "add element inet gatehouse senders4 { " GUEST " . 52:54:00:00:00:12 }",
+		    "someone let another use an address that our sets open something to" },
+		{ "flush set inet gatehouse senders4",
+		    "someone took away who our sets open something to" },
 	};
 	const struct fw_range r = range(GUEST, "9.0.0.0", "9.0.0.9", 5432, 0);
 	struct pins *s = pins_new();
@@ -437,6 +486,7 @@ main(void)
 	static bool world;
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_staged_becomes_commands),
+		cmocka_unit_test(a_pin_is_for_one_hardware_address),
 		cmocka_unit_test(a_pin_is_made_longer_and_never_shorter),
 		cmocka_unit_test(there_are_no_more_than_fit),
 		cmocka_unit_test(connections_lose_what_they_lived_by),
