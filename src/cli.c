@@ -169,42 +169,87 @@ str(const json_t *row, const char *key)
 	return s != NULL && *s != '\0' ? s : "-";
 }
 
+/* Where a blocked packet went, as "gatehouse drops" has it. */
+static char *
+target_of(const json_t *row)
+{
+	const bool six = strchr(str(row, "dst"), ':') != NULL;
+	const json_int_t port = json_integer_value(json_object_get(row, "dport"));
+
+	if (port == 0)
+		return xasprintf("%s %s", str(row, "dst"), str(row, "service"));
+	return xasprintf(six ? "[%s]:%" JSON_INTEGER_FORMAT : "%s:%" JSON_INTEGER_FORMAT,
+	    str(row, "dst"), port);
+}
+
+static double
+time_of(const char *view, const json_t *row)
+{
+	const char *key = strcmp(view, "drops") == 0 ? "last" : "time";
+
+	return json_number_value(json_object_get(row, key));
+}
+
 /* A row of drops or events as a line of a log. */
 static void
 print_line(const char *view, const json_t *row)
 {
 	bool drops = strcmp(view, "drops") == 0;
-	time_t when = (time_t)json_number_value(json_object_get(row, drops ? "last" : "time"));
+	time_t when = (time_t)time_of(view, row);
+	char *target = target_of(row);
 	char clock[16];
 	struct tm tm;
 
 	localtime_r(&when, &tm);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	if (drops)
-		printf("%s %-12s %-5s %s %s %s %s\n", clock, str(row, "guest"), str(row, "proto"),
-		    str(row, "dst"), str(row, "service"), str(row, "label"), str(row, "note"));
+		printf("%s %-12s %-5s %s %s %s\n", clock, str(row, "guest"), str(row, "proto"),
+		    target, str(row, "label"), str(row, "note"));
 	else
 		printf("%s %-6s %-6s %-12s %s\n", clock, str(row, "severity"), str(row, "kind"),
 		    str(row, "guest"), str(row, "text"));
+	free(target);
 }
 
-/* Rows come newest first; prints those after *last, oldest first. */
+struct followed {
+	const json_t	*row;
+	double		 time;
+};
+
+static int
+followed_compare(const void *a, const void *b)
+{
+	const struct followed *x = a, *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return (row_id(x->row) > row_id(y->row)) - (row_id(x->row) < row_id(y->row));
+}
+
+/* Prints the rows after *last by their time: one that has come again has a later one than
+ * others that are younger. */
 static void
 follow_rows(const char *view, const json_t *rows, const struct options *o, json_int_t *last)
 {
+	struct followed *list = xcalloc(json_array_size(rows) + 1, sizeof(*list));
 	json_int_t newest = *last;
+	size_t i, n = 0;
+	json_t *row;
 
-	for (size_t i = json_array_size(rows); i > 0; i--) {
-		const json_t *row = json_array_get(rows, i - 1);
-
-		if (row_id(row) <= *last)
-			continue;
-		newest = row_id(row);
-		if (o->json)
-			cli_print_json(row);
-		else
-			print_line(view, row);
+	json_array_foreach(rows, i, row) {
+		if (row_id(row) > *last)
+			list[n++] = (struct followed){ row, time_of(view, row) };
+		if (row_id(row) > newest)
+			newest = row_id(row);
 	}
+	qsort(list, n, sizeof(*list), followed_compare);
+	for (i = 0; i < n; i++) {
+		if (o->json)
+			cli_print_json(list[i].row);
+		else
+			print_line(view, list[i].row);
+	}
+	free(list);
 	*last = newest;
 }
 

@@ -370,6 +370,14 @@ add_entry(char **t, const json_t *r)
 		    (unsigned)num(preset, "line"), str(preset, "file"));
 }
 
+static void
+add_advice(char **t, const json_t *r)
+{
+	add(t, "  %s\n", str(r, "advice"));
+	if (str(r, "command")[0] != '\0')
+		add(t, "  To let it through: %s\n", str(r, "command"));
+}
+
 /* How a port or an address that is not for the proxy is opened. */
 static void
 add_open(char **t, const json_t *r)
@@ -414,7 +422,7 @@ check_text(const json_t *r)
 	    strcmp(str(r, "proto"), "udp") == 0 ? "/udp" : "", str(r, "reason"),
 	    str(r, "detail")[0] != '\0' ? ", " : "", str(r, "detail"));
 	add_entry(&t, r);
-	add(&t, "  %s\n", str(r, "advice"));
+	add_advice(&t, r);
 	add_open(&t, r);
 	add_last(&t, json_object_get(r, "last"));
 	if (json_is_false(json_object_get(r, "vm_known")))
@@ -438,7 +446,7 @@ why_text(const json_t *r)
 	    str(r, "verdict"), str(r, "name")[0] != '\0' ? str(r, "name") : "(no name)", port,
 	    str(r, "via"), str(r, "reason"));
 	add_entry(&t, r);
-	add(&t, "  %s\n", str(r, "advice"));
+	add_advice(&t, r);
 	if (num(r, "upstream") != 0)
 		add(&t, "  the upstream proxy answered %u\n", (unsigned)num(r, "upstream"));
 	if (num(r, "folded") != 0)

@@ -275,6 +275,29 @@ set_entry(struct engine *e, json_t *j, uint32_t id, const char *name, uint16_t p
 	json_object_set_new(j, "preset", json_null());
 }
 
+/* The command that lets through what was refused, if one alone does: into the object. */
+static void
+set_command(struct engine *e, json_t *j, enum verdict verdict, enum reason reason, uint32_t entry, const char *name,
+    uint16_t port)
+{
+	const bool web = port == 0 || port == 80 || port == 443, six = strchr(name, ':') != NULL;
+	struct allow_entry is;
+	char *command = NULL;
+
+	if (verdict == VERDICT_ALLOW || name[0] == '\0')
+		;
+	else if (reason == REASON_NOT_LISTED && web)
+		command = xasprintf("gatehouse allow %s", name);
+	else if (reason == REASON_NOT_LISTED || reason == REASON_PORT ||
+	    (reason == REASON_IP_LITERAL && allow_name_is_address(name, strlen(name))))
+		command = xasprintf("gatehouse allow %s%s%s:%u", six ? "[" : "", name, six ? "]" : "",
+		    port);
+	else if (reason == REASON_DISABLED && allowlist_find(e->policy.list, entry, &is))
+		command = xasprintf("gatehouse enable id=%u", entry);
+	json_object_set_new(j, "command", json_plain_or_null(command));
+	free(command);
+}
+
 /* What is asked about. */
 struct checked {
 	const char	*host, *vm;
@@ -430,6 +453,8 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	json_object_set_new(result, "open", answer.pinned && c.addr.family == 0 ?
 	    pinned_json(e, name, c.proto, c.port, c.vm) : json_null());
 	set_entry(e, result, answer.entry, name, c.port);
+	set_command(e, result, all.reason == NULL ? (enum verdict)answer.verdict : VERDICT_ALLOW,
+	    (enum reason)answer.reason, answer.entry, name, c.port);
 	json_object_set_new(result, "last", last_json(e, name));
 	if (all.reason != NULL) {
 		json_object_set_new(result, "verdict", json_string(verdict_name(all.verdict)));
@@ -509,11 +534,13 @@ method_why(struct engine *e, struct control_call *call, const json_t *params)
 	}
 	if ((r = model_find_hit(e->model, id)) == NULL) {
 		control_fail(call, CONTROL_FAILED, xasprintf("nothing is remembered about %.32s: only "
-		    "the latest %u decisions are kept, and none from before the daemon started", text,
+		    "the latest %u decisions are kept, and none from before the engine started", text,
 		    (unsigned)model_limits_default.hits));
 		return;
 	}
 	result = hit_json(r);
 	set_entry(e, result, r->hit.entry, r->hit.name, r->hit.port);
+	set_command(e, result, (enum verdict)r->hit.verdict, (enum reason)r->hit.reason, r->hit.entry,
+	    r->hit.name, r->hit.port);
 	control_reply(call, result);
 }

@@ -24,6 +24,7 @@ why_lines(const json_t *hit, double now, struct lines *l)
 	lines_add(l, allowed ? INK_GOOD : INK_BAD, "%-12s %s: %s", "decision",
 	    cell_string(hit, "verdict"), cell_string(hit, "reason"));
 	lines_field(l, "advice", cell_string(hit, "advice"));
+	lines_field(l, "to open it", cell_string(hit, "command"));
 	lines_field(l, "hit", cell_string(hit, "id"));
 	cell_clock(hit, "time", now, buf, sizeof(buf));
 	lines_field(l, "time", buf);

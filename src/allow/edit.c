@@ -389,7 +389,8 @@ allowlist_undo(struct allowlist *l, char **what)
 
 	*what = NULL;
 	if (l->nundo == 0)
-		return xasprintf("%s: there is no edit to undo", l->path);
+		return xasprintf("%s: there is no edit to undo; those from before the engine "
+		    "started are not kept", l->path);
 	u = &l->undo[l->nundo - 1];
 	if (!undo_place(l, u, &at))
 		return xasprintf(

@@ -124,6 +124,13 @@ find_near(const struct allowlist *l, struct fits *f)
 /* ---- by text, by number ---- */
 
 static char *
+no_such(const struct allowlist *l, const char *shown)
+{
+	return xasprintf("\"%s\": no such entry in %s; \"gatehouse entries\" shows them", shown,
+	    l->path);
+}
+
+static char *
 named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e)
 {
 	struct allow_entry wanted;
@@ -135,8 +142,9 @@ named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e
 	if (!line_split(&p, text, strlen(text)))
 		return xasprintf("\"%s\": not an entry; write it as it stands in the list, or "
 		    "its number, as in id=7 or line=12", shown);
+	/* Why it cannot be one is for who would add it. */
 	if (!entry_parse(&wanted, p.core, p.core_len, why))
-		return xstrdup(why);
+		return no_such(l, shown);
 	index_visit(l, wanted.name, fits_visit, &f);
 	if (f.n == 1) {
 		*e = f.entry[0];
@@ -147,8 +155,7 @@ named_by_text(const struct allowlist *l, const char *text, struct allow_entry *e
 		    "done; name one by its id:", shown, f.n, l->path));
 	find_near(l, &f);
 	if (f.n == 0)
-		return xasprintf("\"%s\": no such entry in %s; \"gatehouse entries\" shows them",
-		    shown, l->path);
+		return no_such(l, shown);
 	return fits_tell(&f, xasprintf("\"%s\": no such entry in %s, so nothing was done; name "
 	    "what you mean in full or by its id. Near it:", shown, l->path));
 }

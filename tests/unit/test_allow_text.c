@@ -506,7 +506,7 @@ an_entry_is_named_exactly_by_text_id_or_line(void **state)
 	assert_cause(allowlist_named(l, "line=1", &e), "no entry line=1");
 	assert_cause(allowlist_named(l, "id=x", &e), "not a number");
 	assert_cause(allowlist_named(l, "", &e), "not an entry");
-	assert_cause(allowlist_named(l, "a b", &e), "not an option");
+	assert_cause(allowlist_named(l, "a b", &e), "no such entry");
 	allowlist_free(l);
 }
 
