@@ -580,7 +580,7 @@ file_read(const char *path, size_t *len, char **cause)
 	}
 	/* It tells root which rules to load. */
 	if (geteuid() == 0 && (st.st_mode & S_IWOTH) != 0) {
-		*cause = xasprintf("%s: anyone can write it; chmod o-w", path);
+		*cause = xasprintf("%s: anyone can write it, so it is not read: chmod o-w %s", path, path);
 		goto out;
 	}
 	text = xmalloc(FILE_MAX);

@@ -401,8 +401,12 @@ role_changed(struct engine *e, const struct msg_role *m)
 	}
 	if (r->last_exit[0] == '\0')
 		status_text(r->last_exit, sizeof(r->last_exit), m->status);
-	event_note(e, EVENT_ROLE, EVENT_ALERTING, "", "%s ended: %s; it is started again in %u ms",
-	    role_name(m->role), r->last_exit, m->delay_ms);
+	if (m->wanted)
+		event_note(e, EVENT_ROLE, EVENT_NOTICE, "", "%s is %s, and what was open by it ends",
+		    role_name(m->role), r->last_exit);
+	else
+		event_note(e, EVENT_ROLE, EVENT_ALERTING, "", "%s ended: %s; it is started again in "
+		    "%u ms", role_name(m->role), r->last_exit, m->delay_ms);
 }
 
 /* What cannot be read reaches nothing that is not the internet's. */
@@ -450,6 +454,8 @@ reloaded(struct engine *e, const struct msg_reloaded *m)
 	free(e->reload_error);
 	e->reload_error = m->ok ? conf_take(e) : xstrdup(cause);
 	e->reload_told = true;
+	if (m->ok)
+		e->reloaded = now_mono();
 	if (e->reload_error == NULL)
 		event_note(e, EVENT_CONFIG, EVENT_NOTICE, "", "read the configuration again");
 	policy_reload(e);

@@ -249,6 +249,7 @@ struct engine {
 	char			*reload_error;
 	struct control_call	*reload_call;
 	bool			 reload_told;	/* priv has answered; the allowlist is read */
+	uint64_t		 reloaded;	/* mono: a configuration was taken up last, 0: none */
 
 	struct waiting		*waiting;	/* edits, until the allowlist is read */
 	struct subscriber	*subscribers;

@@ -275,7 +275,8 @@ net_alerts(const struct engine *e, struct alert_list *l, bool settled)
 	const char *proxy = status_proxy(e);
 
 	if (e->net == NULL || e->net_state_time == 0) {
-		if (settled)
+		/* A new configuration may ask for a new net. */
+		if (settled && now_mono() - e->reloaded > grace)
 			alert_add(l, "net", "the part that proxies is not running, so guests get "
 			    "nothing; it is started again%s%s",
 			    e->roles[ROLE_NET].last_exit[0] != '\0' ? "; it ended: " : "",

@@ -132,6 +132,8 @@ struct msg_role {
 	int32_t		status;		/* as of waitpid, when it ended */
 	uint32_t	restarts;
 	uint32_t	delay_ms;	/* until it is started again */
+	uint32_t	wanted;		/* 1: it ended because it was to, as for a reload */
+	uint32_t	pad;
 	char		why[GH_CAUSE_SIZE];	/* of its latest end: "killed by signal 9" */
 };
 

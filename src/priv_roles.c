@@ -51,6 +51,7 @@ struct child {
 	unsigned		 silent;	/* seconds of ours, which stand still as we do */
 	uint32_t		 generation;	/* of net's run */
 	uint32_t		 restarts, delay_ms;
+	bool			 wanted;	/* it is to end, and be started again */
 	uint64_t		 started;	/* mono */
 	char			 why[GH_CAUSE_SIZE];	/* we ended it for this */
 	char			 last[GH_CAUSE_SIZE];	/* how the run before ended */
@@ -105,6 +106,7 @@ roles_restart(struct roles *r, enum role role, const char *why)
 
 	/* Asked for, so it does not have to wait. */
 	c->delay_ms = 0;
+	c->wanted = true;
 	child_kill(c, SIGTERM, why);
 	if (c->pid != 0)
 		event_add(c->timer, &patience);
@@ -230,7 +232,8 @@ static void
 tell(const struct child *c, bool up, int status)
 {
 	struct msg_role m = { .role = c->role, .up = up, .pid = c->pid, .status = status,
-		.restarts = c->restarts, .delay_ms = up ? 0 : c->delay_ms };
+		.restarts = c->restarts, .delay_ms = up ? 0 : c->delay_ms,
+		.wanted = !up && c->wanted };
 
 	/* An engine that has just started was not told how the former one ended. */
 	copy_string(m.why, up ? c->last : c->why, sizeof(m.why));
@@ -284,6 +287,7 @@ child_started(struct child *c, int channel)
 	c->started = now_mono();
 	c->ready = false;
 	c->why[0] = '\0';
+	c->wanted = false;
 	c->channel = msg_channel_new(c->roles->base, channel, ROLE_PRIV, c->role, on_frame,
 	    on_broken, c);
 	log_info("%s started, pid %ld", role_name(c->role), (long)c->pid);
