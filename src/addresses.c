@@ -36,20 +36,14 @@ struct collected {
 };
 
 static void
-collect_range(struct engine *e, struct collected *c, const struct addr *src,
-    const struct allow_range *r)
+collect_range(struct collected *c, const struct addr *src, const struct allow_range *r)
 {
-	struct sent_range *range = &c->ranges[c->n];
-
 	if (src->family != r->first.family)
 		return;
 	c->all++;
-	if (c->n == FW_RANGES_MAX)
-		return;
-	*range = (struct sent_range){ .until = r->until, .r = { .src = *src, .first = r->first,
-		.last = r->last, .port = r->port, .proto = r->proto } };
-	inventory_addr_mac(e->inventory, src, range->r.mac);
-	c->n++;
+	if (c->n < FW_RANGES_MAX)
+		c->ranges[c->n++] = (struct sent_range){ .until = r->until, .r = { .src = *src,
+			.first = r->first, .last = r->last, .port = r->port, .proto = r->proto } };
 }
 
 static void
@@ -68,7 +62,7 @@ collect_guest(struct engine *e, const struct guest *g, struct collected *c)
 		if (inventory_by_addr(e->inventory, &g->addrs[i]) != g)
 			continue;
 		for (size_t k = 0; k < n; k++)
-			collect_range(e, c, &g->addrs[i], &c->tried[k]);
+			collect_range(c, &g->addrs[i], &c->tried[k]);
 	}
 }
 
@@ -79,8 +73,7 @@ ranges_same(const struct sent_range *a, const struct sent_range *b, size_t n)
 		if (a[i].until != b[i].until || !addr_equal(&a[i].r.src, &b[i].r.src) ||
 		    !addr_equal(&a[i].r.first, &b[i].r.first) ||
 		    !addr_equal(&a[i].r.last, &b[i].r.last) || a[i].r.port != b[i].r.port ||
-		    a[i].r.proto != b[i].r.proto ||
-		    memcmp(a[i].r.mac, b[i].r.mac, sizeof(a[i].r.mac)) != 0)
+		    a[i].r.proto != b[i].r.proto)
 			return false;
 	}
 	return true;
@@ -139,6 +132,26 @@ addresses_judge(struct engine *e)
 		o->n = c.n;
 	}
 	o->too_many = c.all > c.n ? c.all : 0;
+}
+
+bool
+addresses_open_to(const struct engine *e, const struct addr *a)
+{
+	for (size_t i = 0; e->addresses != NULL && i < e->addresses->n; i++) {
+		if (addr_equal(&e->addresses->ranges[i].r.src, a))
+			return true;
+	}
+	return false;
+}
+
+size_t
+addresses_sources(const struct engine *e, struct addr *list, size_t max)
+{
+	size_t n = 0;
+
+	for (; e->addresses != NULL && n < e->addresses->n && n < max; n++)
+		list[n] = e->addresses->ranges[n].r.src;
+	return n;
 }
 
 size_t

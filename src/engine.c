@@ -697,6 +697,7 @@ engine_free(struct engine *e)
 	shield_free(e);
 	pinned_free(e);
 	addresses_free(e);
+	senders_free(e);
 	reach_free(&e->reach);
 	msg_channel_free(e->net);
 	msg_channel_free(e->priv);

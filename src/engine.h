@@ -14,6 +14,7 @@
  *	life.c		rules that rest while no guest runs
  *	pinned.c	ports of names that guests reach beyond the proxy
  *	addresses.c	addresses that they do
+ *	senders.c	and by which hardware addresses alone
  *	rules.c		requests to priv, and the kernel's listing
  *	events.c	what goes into the timeline, and what is wrong now
  *	notify.c	messages for [notify] command
@@ -54,6 +55,7 @@ struct addresses;
 struct frozen;
 struct notifier;
 struct pinned;
+struct senders;
 struct seen_guest;
 struct seen_mac;
 struct shield;
@@ -240,6 +242,7 @@ struct engine {
 	struct reach		 reach;		/* of pins */
 	struct pinned		*pinned;	/* NULL: nothing yet */
 	struct addresses	*addresses;	/* NULL: priv was not told yet */
+	struct senders		*senders;	/* the same */
 
 	struct shield		*shield;	/* NULL: nobody asked yet */
 	struct notifier		*notifier;	/* NULL: nothing to tell yet */
@@ -402,6 +405,10 @@ void	 pinned_told(struct engine *, const struct msg_fw_pinned *);
 bool	 pinned_result(struct engine *, const struct msg_fw_result *);
 /* After the allowlist, the guests or who is frozen changed. */
 void	 pinned_judge(struct engine *);
+/* The address is another's since a moment: what the one before had by it is taken away. */
+void	 pinned_moved(struct engine *, const struct addr *);
+/* The addresses of guests that something is open to by a name, some more than once. */
+size_t	 pinned_sources(const struct engine *, struct addr *, size_t max);
 void	 pinned_tick(struct engine *);
 /* The addresses that are open by a name's port now; guest "": to any. */
 json_t	*pinned_json(const struct engine *, const char *name, uint8_t proto, uint16_t port,
@@ -411,9 +418,17 @@ void	 pinned_free(struct engine *);
 /* ---- addresses.c ---- */
 /* pinned_judge() calls it. */
 void	 addresses_judge(struct engine *);
+/* Something is open to the address; and all of these, some more than once. */
+bool	 addresses_open_to(const struct engine *, const struct addr *);
+size_t	 addresses_sources(const struct engine *, struct addr *, size_t max);
 /* How many ranges there would be; 0: there is room for all. */
 size_t	 addresses_too_many(const struct engine *);
 void	 addresses_free(struct engine *);
+
+/* ---- senders.c ---- */
+/* After either of these two may have changed, or the guests. */
+void	 senders_judge(struct engine *);
+void	 senders_free(struct engine *);
 
 /* ---- rules.c ---- */
 /* Sends a request; false: too many are waiting, nothing was sent. */

@@ -63,6 +63,7 @@ enum reason {
 	REASON_TIMEOUT,
 	REASON_LIMIT,
 	REASON_FROZEN,
+	REASON_SPOOF,
 	REASON_COUNT
 };
 
@@ -129,9 +130,8 @@ struct hit {
 	uint32_t	guest_id;	/* 0: not known */
 	uint16_t	upstream;	/* status that an upstream proxy answered, 0: none */
 	uint8_t		outcome;	/* enum outcome, as far as it is known with the verdict */
-	uint8_t		mac_sent;	/* mac is what it came from, else what the guest was
-					 * last known by; all zero: neither is known */
-	uint8_t		mac[6];
+	uint8_t		mac_sent;	/* it came from a hardware address of who has guest */
+	uint8_t		mac[6];		/* that guest's first, as net was told; zeroes: none */
 	uint8_t		pad[6];
 	char		alpn[GH_ALPN_SIZE];	/* protocols offered: "h2, http/1.1", or "" */
 	char		name[GH_NAME_SIZE];	/* canonical, or escaped if bad */

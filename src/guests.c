@@ -89,6 +89,9 @@ guest_of_hit(struct engine *e, const struct hit *h)
 	    inventory_by_mac(e->inventory, h->mac) : NULL;
 	const struct guest *g;
 
+	/* Whose address it has the kernel says, not net. */
+	if (h->reason == REASON_SPOOF)
+		return guest_of_addr(e, &h->guest, 0, h->time);
 	if (by_mac != NULL && h->mac_sent)
 		return by_mac;
 	g = guest_of_addr(e, &h->guest, h->guest_id, h->time);
@@ -251,6 +254,7 @@ guest_moved(const struct addr *a, void *arg)
 	struct engine *e = arg;
 	uint32_t i = 0;
 
+	pinned_moved(e, a);
 	while (i < e->nmoved && !addr_equal(&e->moved[i].addr, a))
 		i++;
 	if (i == MOVED_MAX) {

@@ -63,6 +63,7 @@ static const struct {
 	[FRAME_FW_REQUEST] = { "fw-request", sizeof(struct msg_fw_request), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_FW_PIN] = { "fw-pin", sizeof(struct msg_fw_pin), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_FW_RANGES] = { "fw-ranges", sizeof(struct msg_fw_ranges), FROM(ENGINE), FROM(PRIV), false },
+	[FRAME_FW_SENDERS] = { "fw-senders", sizeof(struct msg_fw_senders), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_RELOAD] = { "reload", sizeof(struct msg_empty), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_SHUTDOWN] = { "shutdown", sizeof(struct msg_empty), FROM(ENGINE), FROM(PRIV), false },
 	[FRAME_PROXY_SAVE] = { "proxy-save", sizeof(struct msg_proxy), FROM(ENGINE), FROM(PRIV), false },
@@ -83,6 +84,7 @@ static const struct {
 
 _Static_assert(sizeof(struct msg_fw_text) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
     sizeof(struct msg_fw_request) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
+    sizeof(struct msg_fw_senders) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
     sizeof(struct msg_fw_ranges) + sizeof(struct frame_header) <= FRAME_SIZE_MAX &&
     sizeof(struct hit) + sizeof(struct frame_header) <= FRAME_SIZE_MAX, "FRAME_SIZE_MAX is too small");
 

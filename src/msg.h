@@ -49,6 +49,7 @@ enum frame {
 	FRAME_FW_REQUEST,		/* struct msg_fw_request */
 	FRAME_FW_PIN,		/* struct msg_fw_pin */
 	FRAME_FW_RANGES,	/* struct msg_fw_ranges: a piece of the list of all */
+	FRAME_FW_SENDERS,	/* struct msg_fw_senders: the same of theirs */
 	FRAME_RELOAD,		/* struct msg_empty */
 	FRAME_SHUTDOWN,		/* struct msg_empty */
 	FRAME_PROXY_SAVE,	/* struct msg_proxy: remember over restarts */
@@ -109,6 +110,13 @@ struct msg_fw_ranges {
 	uint32_t	first, last;	/* 1: begins a list, ends it */
 	uint32_t	n;
 	struct fw_range	range[FRAME_RANGES_MAX];
+};
+
+enum { FRAME_SENDERS_MAX = 128 };
+struct msg_fw_senders {
+	uint32_t	first, last;	/* as of ranges */
+	uint32_t	n;
+	struct fw_sender sender[FRAME_SENDERS_MAX];
 };
 
 struct msg_fw_pinned {

@@ -37,6 +37,7 @@ static const struct {
 	[REASON_TOO_LARGE] = { "too-large", "The request's head is larger than allowed." },
 	[REASON_TIMEOUT] = { "timeout", "The client was too slow to say what it wants." },
 	[REASON_LIMIT] = { "limit", "The guest has too many connections open, or opens too many at once." },
+	[REASON_SPOOF] = { "spoof", "It has the address of another guest than it comes from, so it gets what all have." },
 	[REASON_FROZEN] = { "frozen", "The guest is frozen; thaw it to let it go on." },
 };
 

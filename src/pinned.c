@@ -39,6 +39,7 @@ static const uint64_t waiting_limit = 30 * second, told_again = 60 * second;
 
 struct open_pin {
 	struct fw_pin	p;
+	uint32_t	id;		/* of the guest, 0: not known yet */
 	uint64_t	until;		/* mono */
 };
 
@@ -81,7 +82,7 @@ open_find(const struct pinned *o, const struct fw_pin *p)
 }
 
 static void
-open_put(struct pinned *o, const struct fw_pin *p, uint64_t until)
+open_put(struct pinned *o, const struct fw_pin *p, uint32_t id, uint64_t until)
 {
 	struct open_pin *pin = open_find(o, p);
 
@@ -93,6 +94,7 @@ open_put(struct pinned *o, const struct fw_pin *p, uint64_t until)
 		pin = &o->all[o->n++];
 	}
 	pin->p = *p;
+	pin->id = id;
 	pin->until = until;
 }
 
@@ -142,7 +144,7 @@ pinned_told(struct engine *e, const struct msg_fw_pinned *m)
 	if (m->gone)
 		open_forget(pinned_get(e), &p);
 	else
-		open_put(pinned_get(e), &p, now_mono() + p.seconds * second);
+		open_put(pinned_get(e), &p, 0, now_mono() + p.seconds * second);
 }
 
 /* ---- opening ---- */
@@ -181,13 +183,7 @@ want(struct batch *b, const struct addr *src, const struct addr *dst,
 	const uint64_t until = now_mono() + seconds * second;
 	const struct open_pin *old = open_find(o, &p);
 
-	/* Whoever has the address now may be another than the pin is for. */
-	if (inventory_by_addr(b->e->inventory, src) == b->guest)
-		inventory_addr_mac(b->e->inventory, src, p.mac);
-	else if (old != NULL)
-		memcpy(p.mac, old->p.mac, sizeof(p.mac));
-	if (src->family != dst->family || (old != NULL && old->until + second >= until &&
-	    memcmp(old->p.mac, p.mac, sizeof(p.mac)) == 0))
+	if (src->family != dst->family || (old != NULL && old->until + second >= until))
 		return;
 	copy_string(p.name, b->name, sizeof(p.name));
 	copy_string(p.guest, b->guest != NULL ? b->guest->name : "", sizeof(p.guest));
@@ -196,7 +192,7 @@ want(struct batch *b, const struct addr *src, const struct addr *dst,
 		return;
 	}
 	b->mine += old == NULL;
-	open_put(o, &p, until);
+	open_put(o, &p, b->guest != NULL ? b->guest->id : 0, until);
 	b->pins = xreallocarray(b->pins, b->n + 1, sizeof(*b->pins));
 	b->pins[b->n++] = p;
 }
@@ -345,24 +341,45 @@ pinned_asked(struct engine *e, const struct msg_pin *m)
 	}
 	if (b.full)
 		tell_full(e, guest, m->name);
+	/* Before they are open. */
+	senders_judge(e);
 	batch_send(e, &b, m->serial);
 }
 
 /* ---- judging again ---- */
 
-static bool
-pin_passes(struct engine *e, struct fw_pin *p)
+/* It is called otherwise than when it was given the pin: so it is where pins outlive us. */
+static void
+pin_rename(struct engine *e, struct open_pin *pin, const struct guest *g)
 {
+	const uint64_t now = now_mono();
+
+	copy_string(pin->p.guest, g->name, sizeof(pin->p.guest));
+	pin->p.seconds = pin->until > now + second ? (uint32_t)((pin->until - now) / second) : 1;
+	send_pin(e, &pin->p, true, 0);
+}
+
+static bool
+pin_passes(struct engine *e, struct open_pin *pin)
+{
+	struct fw_pin *p = &pin->p;
 	const struct guest *owner = inventory_by_addr(e->inventory, &p->src);
 
 	/* A guest that was not known then is by now. */
 	if (owner != NULL && p->guest[0] == '\0')
 		copy_string(p->guest, owner->name, sizeof(p->guest));
+	if (owner != NULL && pin->id == 0 && strcmp(owner->name, p->guest) == 0)
+		pin->id = owner->id;
+	if (owner != NULL && pin->id == owner->id && strcmp(owner->name, p->guest) != 0)
+		pin_rename(e, pin, owner);
 	/* The address is another's now, who looked up nothing. */
 	if (owner != NULL && strcmp(owner->name, p->guest) != 0)
 		return false;
 	if (owner == NULL)
 		owner = inventory_by_name(e->inventory, p->guest);
+	/* Or somebody's who is no guest that is known. */
+	if (owner != NULL && !guest_has_addr(owner, &p->src))
+		return false;
 	if (e->frozen_all || (owner != NULL && guest_frozen(e, owner)) ||
 	    !reach_allows(&e->reach, &p->dst))
 		return false;
@@ -402,13 +419,39 @@ pinned_judge(struct engine *e)
 	struct pinned *o = pinned_get(e);
 
 	for (size_t i = 0; i < o->n;) {
-		if (pin_passes(e, &o->all[i].p))
+		if (pin_passes(e, &o->all[i]))
 			i++;
 		else
 			take_away(e, &o->all[i].p);
 	}
 	follow_guests(e);
 	addresses_judge(e);
+	senders_judge(e);
+}
+
+void
+pinned_moved(struct engine *e, const struct addr *a)
+{
+	struct pinned *o = pinned_get(e);
+
+	for (size_t i = 0; i < o->n;) {
+		if (!addr_equal(&o->all[i].p.src, a) || pin_passes(e, &o->all[i]))
+			i++;
+		else
+			take_away(e, &o->all[i].p);
+	}
+	if (addresses_open_to(e, a))
+		addresses_judge(e);
+}
+
+size_t
+pinned_sources(const struct engine *e, struct addr *list, size_t max)
+{
+	size_t n = 0;
+
+	for (; e->pinned != NULL && n < e->pinned->n && n < max; n++)
+		list[n] = e->pinned->all[n].p.src;
+	return n;
 }
 
 void

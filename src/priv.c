@@ -397,6 +397,7 @@ on_frame(enum role from, enum frame type, const void *body, void *arg)
 		break;
 	case FRAME_FW_PIN:
 	case FRAME_FW_RANGES:
+	case FRAME_FW_SENDERS:
 		priv_pins_frame(p->pins, type, body);
 		break;
 	case FRAME_RUN:

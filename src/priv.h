@@ -99,7 +99,7 @@ struct priv_pins;
 struct priv_pins *priv_pins_new(struct event_base *, struct firewall *, const struct conf *,
 		    void (*tell)(enum frame, const void *body, void *arg), void *arg);
 void		 priv_pins_free(struct priv_pins *);
-/* FRAME_FW_PIN or FRAME_FW_RANGES, checked. In force, and answered, soon. */
+/* FRAME_FW_PIN, FRAME_FW_RANGES or FRAME_FW_SENDERS, checked. In force, and answered, soon. */
 void		 priv_pins_frame(struct priv_pins *, enum frame, const void *body);
 /* Puts in force what waits. */
 void		 priv_pins_commit(struct priv_pins *);
@@ -111,5 +111,6 @@ void		 priv_pins_checked(struct priv_pins *);
 void		 priv_pins_load(struct priv_pins *);
 /* A line of the file, which is written to; false: not understood. */
 bool		 priv_pins_parse(char *line, uint64_t wall, struct fw_pin *);
+bool		 priv_pins_parse_sender(char *line, struct fw_sender *);
 
 #endif

@@ -174,6 +174,24 @@ ranges_check(const struct msg_fw_ranges *m)
 }
 
 static const char *
+senders_check(const struct msg_fw_senders *m)
+{
+	if (m->first > 1 || m->last > 1 || m->n > FRAME_SENDERS_MAX ||
+	    !all_zero(m->sender + m->n, (FRAME_SENDERS_MAX - m->n) * sizeof(m->sender[0])))
+		return "a list of senders is not what it says";
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct fw_sender *s = &m->sender[i];
+		const char *why = addr_check(&s->addr);
+
+		if (why != NULL)
+			return why;
+		if (!all_zero(s->pad, sizeof(s->pad)) || !mac_is_known(s->mac))
+			return "a sender is none";
+	}
+	return NULL;
+}
+
+static const char *
 run_check(const struct msg_run *m)
 {
 	if (m->command <= COMMAND_NONE || m->command >= COMMAND_COUNT)
@@ -209,6 +227,8 @@ frame_check(enum frame type, const void *body)
 		return fw_pin_check(body);
 	case FRAME_FW_RANGES:
 		return ranges_check(body);
+	case FRAME_FW_SENDERS:
+		return senders_check(body);
 	case FRAME_RUN:
 		return run_check(body);
 	case FRAME_NOTIFY:

@@ -10,8 +10,11 @@
  *	gatehouse-pins 1
  *	10.77.0.11 198.51.100.7 6 22 1790000000 git.example.org agent-1
  *
+ *	10.77.0.11 52:54:00:0a:0b:0c
+ *
  * a line for each: guest's address, address, protocol, port, when it ends,
- * name, guest.  It is not forced to the disk: if it is lost, pins are.
+ * name, guest; and guest's address and hardware address (a sender).  It is not
+ * forced to the disk: if it is lost, pins are.
  */
 #include "config.h"
 
@@ -26,6 +29,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "inventory/provider.h"
 #include "log.h"
 #include "priv_check.h"
 #include "text.h"
@@ -52,6 +56,8 @@ struct priv_pins {
 	struct answer		 answers[ANSWERS_MAX];
 	size_t			 nranges;	/* of a list that is coming in */
 	struct fw_range		 ranges[FW_RANGES_MAX];
+	size_t			 nsenders;	/* the same */
+	struct fw_sender	 senders[FW_SENDERS_MAX];
 };
 
 /* ---- the file ---- */
@@ -69,7 +75,8 @@ static void
 pins_save(struct priv_pins *pp)
 {
 	const uint64_t wall = now_wall() / 1000000;
-	char temp[sizeof(pp->path) + 4];
+	char temp[sizeof(pp->path) + 4], addr[ADDR_TEXT_SIZE], mac[MAC_TEXT_SIZE];
+	struct fw_sender sender;
 	struct fw_pin p;
 	FILE *f;
 	int fd;
@@ -88,6 +95,9 @@ pins_save(struct priv_pins *pp)
 		if (p.seconds > 0)
 			put_pin(f, &p, wall);
 	}
+	for (size_t i = 0; firewall_sender(pp->fw, i, &sender); i++)
+		fprintf(f, "%s %s\n", addr_format(&sender.addr, addr),
+		    mac_format(sender.mac, mac));
 	if (fclose(f) != 0 || rename(temp, pp->path) == -1)
 		log_warn("%s: cannot be saved", pp->path);
 }
@@ -126,6 +136,30 @@ priv_pins_parse(char *line, uint64_t wall, struct fw_pin *p)
 	return pin_check(p) == NULL;
 }
 
+bool
+priv_pins_parse_sender(char *line, struct fw_sender *sender)
+{
+	char *addr = strsep(&line, " ");
+
+	memset(sender, 0, sizeof(*sender));
+	return line != NULL && addr_parse(addr, &sender->addr) &&
+	    mac_parse(line, strlen(line), sender->mac) && mac_is_known(sender->mac);
+}
+
+/* What the rules of pins need, and whose it is. */
+static void
+take_line(struct priv_pins *pp, char *line, uint64_t wall)
+{
+	struct fw_sender *sender = &pp->senders[pp->nsenders];
+	struct fw_pin p;
+
+	if (strchr(line, ' ') != strrchr(line, ' ')) {
+		if (priv_pins_parse(line, wall, &p) && p.seconds > 0)
+			free(firewall_pin(pp->fw, &p));
+	} else if (pp->nsenders < FW_SENDERS_MAX && priv_pins_parse_sender(line, sender))
+		pp->nsenders++;
+}
+
 void
 priv_pins_load(struct priv_pins *pp)
 {
@@ -133,7 +167,6 @@ priv_pins_load(struct priv_pins *pp)
 	int fd = open(pp->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	FILE *f = fd != -1 ? fdopen(fd, "r") : NULL;
 	char line[LINE_SIZE];
-	struct fw_pin p;
 
 	if (f == NULL)
 		return;
@@ -142,9 +175,10 @@ priv_pins_load(struct priv_pins *pp)
 	else
 		while (fgets(line, sizeof(line), f) != NULL) {
 			line[strcspn(line, "\n")] = '\0';
-			if (priv_pins_parse(line, wall, &p) && p.seconds > 0)
-				free(firewall_pin(pp->fw, &p));
+			take_line(pp, line, wall);
 		}
+	firewall_senders(pp->fw, pp->senders, pp->nsenders);
+	pp->nsenders = 0;
 	fclose(f);
 }
 
@@ -235,13 +269,35 @@ on_ranges(struct priv_pins *pp, const struct msg_fw_ranges *m)
 		answer_later(pp, m->serial, cause);
 }
 
+static void
+on_senders(struct priv_pins *pp, const struct msg_fw_senders *m)
+{
+	char *cause = NULL;
+
+	if (m->first)
+		pp->nsenders = 0;
+	if (pp->nsenders + m->n > FW_SENDERS_MAX)
+		cause = xasprintf("more than %d senders", FW_SENDERS_MAX);
+	else {
+		memcpy(pp->senders + pp->nsenders, m->sender, m->n * sizeof(m->sender[0]));
+		pp->nsenders += m->n;
+	}
+	if (m->last && cause == NULL)
+		firewall_senders(pp->fw, pp->senders, pp->nsenders);
+	pp->unsaved |= m->last != 0;
+	if (m->last || cause != NULL)
+		answer_later(pp, 0, cause);
+}
+
 void
 priv_pins_frame(struct priv_pins *pp, enum frame type, const void *body)
 {
 	if (type == FRAME_FW_PIN)
 		on_pin(pp, body);
-	else
+	else if (type == FRAME_FW_RANGES)
 		on_ranges(pp, body);
+	else
+		on_senders(pp, body);
 }
 
 /* ---- telling the engine ---- */

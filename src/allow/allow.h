@@ -227,6 +227,9 @@ void			 allow_image_close(struct allow_image *);
  * ports, for the reason learned. A new image does not learn. */
 void			 allow_image_learn(struct allow_image *, bool on);
 
+/* Whether an entry is for some guests only (vm=). NULL: none is. */
+bool			 allow_image_scopes(const struct allow_image *);
+
 struct allow_answer {
 	uint8_t		verdict, reason;	/* enum verdict, enum reason */
 	uint8_t		pinned;			/* by an entry for this very port, no web port */

@@ -161,6 +161,12 @@ allow_image_close(struct allow_image *im)
 	free(im);
 }
 
+bool
+allow_image_scopes(const struct allow_image *im)
+{
+	return im != NULL && im->h.vms_len != 0;
+}
+
 void
 allow_image_learn(struct allow_image *im, bool on)
 {

@@ -179,7 +179,7 @@ filter_stream_open(struct filter *f, const struct addr *addr, uint16_t port, uin
 	if (s == NULL)
 		return NULL;
 	q.guest_id = source_guest(s);
-	source_get_mac(s, q.mac);
+	memcpy(q.mac, s->mac, sizeof(q.mac));
 	g = guest_get(f, q.guest_id);
 	source_close(s);
 	if (g->streams >= most || g->streams >= FILTER_STREAMS_GUEST) {
@@ -439,7 +439,7 @@ filter_ask(struct filter *f, struct inquiry *q, const uint8_t *query, size_t que
 	q->pin.waits = q->pinned = false;
 	q->name[0] = '\0';
 	q->guest_id = source_guest(s);
-	source_get_mac(s, q->mac);
+	memcpy(q->mac, s->mac, sizeof(q->mac));
 	g = guest_get(f, q->guest_id);
 	if (!guest_may_ask(g)) {
 		deny_more(f, q, OUTCOME_LOOKUP_RATE);

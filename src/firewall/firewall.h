@@ -53,13 +53,10 @@ struct fw_pin {
 	uint16_t	port;
 	uint8_t		proto;		/* IPPROTO_TCP, IPPROTO_UDP */
 	uint8_t		pad;
-	/* The hardware address that src is used with; zeroes: not known. Where packets have
-	 * one, and the packet filter looks at it, no other may begin anything. */
-	uint8_t		mac[6];
 	char		guest[GH_GUEST_SIZE];	/* whose src is, "" if not known */
 	char		name[GH_NAME_SIZE];
 };
-/* By all but guest, name, mac and seconds. */
+/* By all but guest, name and seconds. */
 int	 fw_pin_compare(const struct fw_pin *, const struct fw_pin *);
 
 /* A port of a range of addresses that an entry opens to an address of a guest. */
@@ -69,7 +66,16 @@ struct fw_range {
 	uint16_t	port;
 	uint8_t		proto;
 	uint8_t		pad;
-	uint8_t		mac[6];		/* as a pin's */
+};
+
+/* A hardware address that an address is used with, by the guest whose it is: from others
+ * pins and ranges of the address let nothing pass, where the packet filter knows them. An
+ * address of none is used with any. */
+enum { FW_SENDERS_MAX = 4096 };
+struct fw_sender {
+	struct addr	addr;
+	uint8_t		mac[6];
+	uint8_t		pad[2];
 };
 
 struct fw_status {
@@ -154,6 +160,10 @@ char		*firewall_pin(struct firewall *, const struct fw_pin *);
 void		 firewall_unpin(struct firewall *, const struct fw_pin *);
 char		*firewall_ranges(struct firewall *, const struct fw_range *, size_t n);
 char		*firewall_commit(struct firewall *);
+/* All of them, in the same way. */
+void		 firewall_senders(struct firewall *, const struct fw_sender *, size_t n);
+/* The i-th; false past the last. */
+bool		 firewall_sender(const struct firewall *, size_t i, struct fw_sender *);
 /* The i-th pin; false past the last. */
 bool		 firewall_pins(const struct firewall *, size_t i, struct fw_pin *);
 /* Forgets one that is over, found by firewall_check(); false: there is none. */

@@ -453,6 +453,18 @@ firewall_commit(struct firewall *fw)
 	return NULL;
 }
 
+void
+firewall_senders(struct firewall *fw, const struct fw_sender *senders, size_t n)
+{
+	pins_set_senders(fw->pins, senders, n);
+}
+
+bool
+firewall_sender(const struct firewall *fw, size_t i, struct fw_sender *sender)
+{
+	return pins_sender(fw->pins, i, sender);
+}
+
 bool
 firewall_pins(const struct firewall *fw, size_t i, struct fw_pin *p)
 {

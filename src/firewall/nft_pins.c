@@ -5,9 +5,9 @@
  *	{"elem": {"val": {"concat": ["10.77.0.11", "8.8.8.8", "tcp", 22]},
  *	    "timeout": 60, "expires": 12}}
  *
- * a sender's key is ["10.77.0.11", "52:54:00:0a:0b:0c"] alone,
  * and in place of the second address may stand {"prefix": {"addr": ..., "len":
- * ...}} or {"range": [..., ...]}.
+ * ...}} or {"range": [..., ...]}.  A sender's key is an address and a hardware address; what
+ * is owned is an address alone.
  */
 #include "config.h"
 
@@ -22,7 +22,7 @@
 #include "inventory/provider.h"
 
 static const char *const sets[] = { "pins4", "pins6", "live4", "live6", "ranges4", "ranges6",
-	"senders4", "senders6" };
+	"senders4", "senders6", "owned4", "owned6" };
 
 bool
 pins_is_set(const char *family, const char *set)
@@ -121,6 +121,8 @@ read_element(json_t *j, struct pins_element *e)
 
 	if (e->sender)
 		return read_sender(j, e);
+	if (e->owned)
+		return read_addr(j, &e->src);
 	if (elem == NULL)
 		return read_key(j, e);
 	expires = json_integer_value(json_object_get(elem, "expires"));
@@ -147,7 +149,8 @@ read_set(const char *kind, json_t *object, void *arg)
 	json_array_foreach(json_object_get(object, "elem"), i, j) {
 		struct pins_element e = { .live = strncmp(name, "live", 4) == 0,
 			.range = strncmp(name, "ranges", 6) == 0,
-			.sender = strncmp(name, "senders", 7) == 0 };
+			.sender = strncmp(name, "senders", 7) == 0,
+			.owned = strncmp(name, "owned", 5) == 0 };
 
 		if (read_element(j, &e))
 			r->cb(&e, r->arg);

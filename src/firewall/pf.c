@@ -380,6 +380,18 @@ firewall_ranges(struct firewall *pf, const struct fw_range *ranges, size_t n)
 	return pins_set_ranges(pf->pins, ranges, n, now_mono());
 }
 
+void
+firewall_senders(struct firewall *pf, const struct fw_sender *senders, size_t n)
+{
+	pins_set_senders(pf->pins, senders, n);
+}
+
+bool
+firewall_sender(const struct firewall *pf, size_t i, struct fw_sender *sender)
+{
+	return pins_sender(pf->pins, i, sender);
+}
+
 bool
 firewall_pins(const struct firewall *pf, size_t i, struct fw_pin *p)
 {

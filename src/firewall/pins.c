@@ -44,6 +44,9 @@ struct pins {
 	struct fw_pin	*removed;	/* by the latest change that was settled, in order */
 	struct ranges	 ranges, former;	/* former: before it */
 	bool		 ranges_staged;
+	size_t		 nsenders;
+	struct fw_sender *senders;	/* in order */
+	bool		 senders_staged;
 };
 
 /* Where the pin is, or would be. */
@@ -105,6 +108,7 @@ pins_free(struct pins *s)
 	free(s->removed);
 	free(s->ranges.all);
 	free(s->former.all);
+	free(s->senders);
 	free(s);
 }
 
@@ -124,11 +128,12 @@ pins_add(struct pins *s, const struct fw_pin *p, uint64_t now)
 		s->n++;
 	}
 	pin = s->all[i];
-	if (!pin->gone && until <= pin->until && memcmp(pin->p.mac, p->mac, sizeof(p->mac)) == 0)
+	if (!pin->gone && until <= pin->until) {
+		copy_string(pin->p.guest, p->guest, sizeof(pin->p.guest));
 		return NULL;
+	}
 	pin->p = *p;
-	if (pin->gone || until > pin->until)
-		pin->until = until;
+	pin->until = until;
 	pin->gone = pin->over = false;
 	pin->staged = true;
 	return NULL;
@@ -180,7 +185,7 @@ ranges_same(const struct ranges *a, const struct ranges *b)
 		    y->until - x->until;
 
 		if (range_compare(x, y) != 0 || !addr_equal(&x->r.last, &y->r.last) ||
-		    memcmp(x->r.mac, y->r.mac, sizeof(x->r.mac)) != 0 || (x->until == 0) != (y->until == 0) || apart > skew)
+		    (x->until == 0) != (y->until == 0) || apart > skew)
 			return false;
 	}
 	return true;
@@ -215,6 +220,43 @@ pins_set_ranges(struct pins *s, const struct fw_range *ranges, size_t n, uint64_
 	return NULL;
 }
 
+static int
+sender_compare(const void *a, const void *b)
+{
+	const struct fw_sender *x = a, *y = b;
+	const int c = addr_compare(&x->addr, &y->addr);
+
+	return c != 0 ? c : memcmp(x->mac, y->mac, sizeof(x->mac));
+}
+
+void
+pins_set_senders(struct pins *s, const struct fw_sender *senders, size_t n)
+{
+	struct fw_sender *next = xcalloc(n + 1, sizeof(*next));
+	size_t kept = 0;
+
+	memcpy(next, senders, n * sizeof(*next));
+	qsort(next, n, sizeof(*next), sender_compare);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || sender_compare(&next[kept - 1], &next[i]) != 0)
+			next[kept++] = next[i];
+	}
+	s->senders_staged |= kept != s->nsenders ||
+	    memcmp(next, s->senders, kept * sizeof(*next)) != 0;
+	free(s->senders);
+	s->senders = next;
+	s->nsenders = kept;
+}
+
+bool
+pins_sender(const struct pins *s, size_t i, struct fw_sender *sender)
+{
+	if (i >= s->nsenders)
+		return false;
+	*sender = s->senders[i];
+	return true;
+}
+
 bool
 pins_changed(const struct pins *s)
 {
@@ -222,7 +264,7 @@ pins_changed(const struct pins *s)
 		if (s->all[i]->staged)
 			return true;
 	}
-	return s->ranges_staged;
+	return s->ranges_staged || s->senders_staged;
 }
 
 /* ---- text ---- */
@@ -347,72 +389,42 @@ put_ranges(FILE *f, const struct ranges *r, uint8_t family, uint64_t now)
 	command_end(&c);
 }
 
-struct sender {
-	struct addr	src;
-	uint8_t		mac[6];
-};
-
-static int
-sender_compare(const void *a, const void *b)
-{
-	const struct sender *x = a, *y = b;
-	const int c = addr_compare(&x->src, &y->src);
-
-	return c != 0 ? c : memcmp(x->mac, y->mac, sizeof(x->mac));
-}
-
 static void
-sender_put(struct sender *list, size_t *n, const struct addr *src, const uint8_t mac[6])
+put_element(FILE *f, const char *set, uint8_t family, bool *begun)
 {
-	if (!mac_is_known(mac))
-		return;
-	list[*n].src = *src;
-	memcpy(list[(*n)++].mac, mac, sizeof(list->mac));
-}
-
-/* Who may begin something by a pin or a range, each once, in order; caller frees. */
-static struct sender *
-senders_collect(const struct pins *s, size_t *n)
-{
-	struct sender *list = xcalloc(s->n + s->ranges.n + 1, sizeof(*list));
-	size_t all = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		if (!s->all[i]->gone)
-			sender_put(list, &all, &s->all[i]->p.src, s->all[i]->p.mac);
-	}
-	for (size_t i = 0; i < s->ranges.n; i++)
-		sender_put(list, &all, &s->ranges.all[i].r.src, s->ranges.all[i].r.mac);
-	qsort(list, all, sizeof(*list), sender_compare);
-	*n = 0;
-	for (size_t i = 0; i < all; i++) {
-		if (*n == 0 || sender_compare(&list[*n - 1], &list[i]) != 0)
-			list[(*n)++] = list[i];
-	}
-	return list;
+	if (*begun)
+		fputs(", ", f);
+	else
+		fprintf(f, "add element inet gatehouse %s%u { ", set, family);
+	*begun = true;
 }
 
 static void
 put_senders(FILE *f, const struct pins *s, uint8_t family)
 {
 	char a[ADDR_TEXT_SIZE], mac[MAC_TEXT_SIZE];
-	struct sender *list;
+	const struct fw_sender *x;
 	bool begun = false;
-	size_t n;
 
-	list = senders_collect(s, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (list[i].src.family != family)
+	for (size_t i = 0; i < s->nsenders; i++) {
+		x = &s->senders[i];
+		if (x->addr.family != family)
 			continue;
-		if (!begun)
-			fprintf(f, "add element inet gatehouse senders%u { ", family);
-		fprintf(f, "%s%s . %s", begun ? ", " : "", addr_format(&list[i].src, a),
-		    mac_format(list[i].mac, mac));
-		begun = true;
+		put_element(f, "senders", family, &begun);
+		fprintf(f, "%s . %s", addr_format(&x->addr, a), mac_format(x->mac, mac));
 	}
 	if (begun)
 		fputs(" }\n", f);
-	free(list);
+	begun = false;
+	for (size_t i = 0; i < s->nsenders; i++) {
+		x = &s->senders[i];
+		if (x->addr.family != family || (i > 0 && addr_equal(&x->addr, &x[-1].addr)))
+			continue;
+		put_element(f, "owned", family, &begun);
+		fputs(addr_format(&x->addr, a), f);
+	}
+	if (begun)
+		fputs(" }\n", f);
 }
 
 char *
@@ -430,8 +442,11 @@ pins_changes(const struct pins *s, uint64_t now)
 			fprintf(f, "flush set inet gatehouse ranges%u\n", family);
 			put_ranges(f, &s->ranges, family, now);
 		}
-		fprintf(f, "flush set inet gatehouse senders%u\n", family);
-		put_senders(f, s, family);
+		if (s->senders_staged) {
+			fprintf(f, "flush set inet gatehouse senders%u\n"
+			    "flush set inet gatehouse owned%u\n", family, family);
+			put_senders(f, s, family);
+		}
 	}
 	fclose(f);
 	return text;
@@ -485,7 +500,7 @@ pins_settle(struct pins *s)
 	s->n = kept;
 	if (!ranges)
 		s->former.n = 0;
-	s->ranges_staged = false;
+	s->ranges_staged = s->senders_staged = false;
 	return s->nremoved > 0 || s->former.n > 0;
 }
 
@@ -550,9 +565,7 @@ pins_doom(const struct pins *s, const struct flow_key *k)
 struct seeing {
 	struct pins	*pins;
 	uint64_t	 asked;
-	size_t		 nranges, nsenders;
-	const struct sender *senders;	/* that there should be */
-	size_t		 wanted;
+	size_t		 nranges, nsenders, nowned;
 	const char	*why;
 };
 
@@ -574,12 +587,14 @@ see_range(struct seeing *see, const struct pins_element *e)
 static void
 see_sender(struct seeing *see, const struct pins_element *e)
 {
-	struct sender want = { .src = e->src };
+	const struct pins *s = see->pins;
+	struct fw_sender want = { .addr = e->src };
 
 	memcpy(want.mac, e->mac, sizeof(want.mac));
 	see->nsenders++;
-	if (bsearch(&want, see->senders, see->wanted, sizeof(want), sender_compare) == NULL)
-		see->why = "someone let another use an address that our sets open something to";
+	if (s->nsenders == 0 ||
+	    bsearch(&want, s->senders, s->nsenders, sizeof(want), sender_compare) == NULL)
+		see->why = "someone lets another use an address that our sets open something to";
 }
 
 static void
@@ -596,6 +611,10 @@ see_element(const struct pins_element *e, void *arg)
 		see_sender(see, e);
 		return;
 	}
+	if (e->owned) {
+		see->nowned++;
+		return;
+	}
 	pin = pin_find_key(see->pins, &e->src, &e->first, e->proto, e->port);
 	if (pin != NULL && e->live)
 		pin->live = see->asked + e->expires * second;
@@ -610,19 +629,13 @@ const char *
 pins_see(struct pins *s, const char *json, size_t len, uint64_t asked)
 {
 	struct seeing see = { .pins = s, .asked = asked };
-	struct sender *senders;
-	size_t ranges = 0;
-	bool readable;
+	size_t ranges = 0, owned = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		s->all[i]->seen = false;
 		s->all[i]->live = 0;
 	}
-	senders = senders_collect(s, &see.wanted);
-	see.senders = senders;
-	readable = pins_read(json, len, see_element, &see);
-	free(senders);
-	if (!readable)
+	if (!pins_read(json, len, see_element, &see))
 		return "the pins cannot be read in the kernel's listing";
 	for (size_t i = 0; i < s->n; i++) {
 		struct pin *pin = s->all[i];
@@ -635,8 +648,10 @@ pins_see(struct pins *s, const char *json, size_t len, uint64_t asked)
 		ranges += s->ranges.all[i].until == 0 || s->ranges.all[i].until > asked + skew;
 	if (see.nranges < ranges)
 		see.why = "someone closed addresses in our sets that entries list";
-	if (see.nsenders < see.wanted)
-		see.why = "someone took away who our sets open something to";
+	for (size_t i = 0; i < s->nsenders; i++)
+		owned += i == 0 || !addr_equal(&s->senders[i].addr, &s->senders[i - 1].addr);
+	if (see.why == NULL && (see.nsenders != s->nsenders || see.nowned != owned))
+		see.why = "someone changed who may use the addresses that our sets open something to";
 	return see.why;
 }
 

@@ -28,6 +28,11 @@ void		 pins_remove(struct pins *, const struct fw_pin *);
 /* These ranges and no others.  NULL or a cause, caller frees: they overlap. */
 char		*pins_set_ranges(struct pins *, const struct fw_range *, size_t n, uint64_t now);
 
+/* These senders and no others. */
+void		 pins_set_senders(struct pins *, const struct fw_sender *, size_t n);
+/* The i-th; false past the last. */
+bool		 pins_sender(const struct pins *, size_t i, struct fw_sender *);
+
 bool		 pins_changed(const struct pins *);
 /* Commands for what is staged; caller frees. */
 char		*pins_changes(const struct pins *, uint64_t now);
@@ -76,9 +81,9 @@ void		 pins_expire(struct pins *, uint64_t now, bool (*lives)(const struct fw_pi
 
 /* An element of one of our sets, as a listing has it. */
 struct pins_element {
-	bool		live, range, sender;	/* else a pin */
-	struct addr	src, first, last;
-	uint8_t		mac[6];		/* of a sender, which is src and this alone */
+	bool		live, range, sender, owned;	/* else a pin */
+	struct addr	src, first, last;	/* of the latter two src alone */
+	uint8_t		mac[6];		/* of a sender */
 	uint16_t	port;
 	uint8_t		proto;
 	uint32_t	expires;	/* seconds, 0: never */

@@ -162,6 +162,9 @@ put_pins(FILE *f, unsigned family)
 	snprintf(type, sizeof(type), "ipv%u_addr . ether_addr", family);
 	snprintf(name, sizeof(name), "senders%u", family);
 	put_set(f, name, type, NULL);
+	snprintf(type, sizeof(type), "ipv%u_addr", family);
+	snprintf(name, sizeof(name), "owned%u", family);
+	put_set(f, name, type, NULL);
 }
 
 static char *

@@ -403,16 +403,6 @@ inventory_by_addr_at(const struct inventory *inv, const struct addr *a, uint64_t
 	return h->node != NULL ? &h->node->g : NULL;
 }
 
-void
-inventory_addr_mac(const struct inventory *inv, const struct addr *a, uint8_t mac[6])
-{
-	const struct holding *h = join_holding(&inv->join, a);
-
-	memset(mac, 0, 6);
-	if (h != NULL)
-		memcpy(mac, h->mac, sizeof(h->mac));
-}
-
 size_t
 inventory_macs(const struct inventory *inv)
 {

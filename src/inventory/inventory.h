@@ -153,9 +153,6 @@ size_t			 inventory_ports(const struct inventory *);
 const struct guest	*inventory_guest(const struct inventory *, size_t i);
 const struct guest	*inventory_by_id(const struct inventory *, uint32_t id);
 const struct guest	*inventory_by_addr(const struct inventory *, const struct addr *);
-/* The hardware address that it was heard with last; zeroes: not known. */
-void			 inventory_addr_mac(const struct inventory *, const struct addr *,
-			    uint8_t mac[6]);
 /* Who had it at that time (wall, microseconds), if not for long: whoever has it since, or
  * the guest of the id before; where that is 0, whoever has it now. */
 const struct guest	*inventory_by_addr_at(const struct inventory *, const struct addr *,

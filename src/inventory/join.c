@@ -260,16 +260,6 @@ find_by_mac(struct join *j, const struct sighting *s, size_t n, struct node **of
 	free(order);
 }
 
-static struct holding
-holding_of(struct node *n, uint32_t a, uint64_t seen, uint8_t weight)
-{
-	struct holding h = { .addr = n->g.addrs[a], .node = n, .seen = seen,
-		.since = n->addr_since[a], .weight = weight };
-
-	memcpy(h.mac, n->addr_mac[a], sizeof(h.mac));
-	return h;
-}
-
 /* What a lease or a VM manager says was so some time ago, or is what the guest says. */
 static bool
 is_first_hand(const struct sighting *s)
@@ -290,7 +280,8 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 		for (uint32_t a = 0; a < k->g.naddrs; a++) {
 			if (now < k->addr_seen[a] ||
 			    now - k->addr_seen[a] <= GUEST_KEEP * second)
-				claims[m++] = holding_of(k, a, k->addr_seen[a], 1);
+				claims[m++] = (struct holding){ k->g.addrs[a], k,
+					k->addr_seen[a], k->addr_since[a], 1 };
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -303,17 +294,11 @@ claims_collect(struct join *j, const struct sighting *s, size_t n, struct node *
 		/* Who is heard without being a guest takes the address from whoever
 		 * had it: it is not that guest who uses it now. */
 		for (uint32_t a = 0; a < s[i].naddrs && a < GUEST_ADDRS; a++) {
-			struct holding *c = &claims[m];
-
-			if (of[i] == NULL && !heard)
-				continue;
-			m++;
-			*c = (struct holding){ s[i].addrs[a], of[i],
-				age < now ? now - age : 0, now,
-				heard || is_first_hand(&s[i]) ? 0 : 2,
-				s[i].key[0] != '\0' && !s[i].hint && !s[i].stale, { 0 } };
-			if (s[i].has_mac)
-				memcpy(c->mac, s[i].mac, sizeof(c->mac));
+			if (of[i] != NULL || heard)
+				claims[m++] = (struct holding){ s[i].addrs[a], of[i],
+					age < now ? now - age : 0, now,
+					heard || is_first_hand(&s[i]) ? 0 : 2,
+					s[i].key[0] != '\0' && !s[i].hint && !s[i].stale };
 		}
 	}
 	return m;
@@ -329,7 +314,6 @@ address_take(struct node *n, uint32_t i)
 		n->g.addr_told[i] = n->g.addr_told[i + 1];
 		n->addr_seen[i] = n->addr_seen[i + 1];
 		n->addr_since[i] = n->addr_since[i + 1];
-		memcpy(n->addr_mac[i], n->addr_mac[i + 1], sizeof(n->addr_mac[i]));
 	}
 	memset(&n->g.addrs[n->g.naddrs], 0, sizeof(n->g.addrs[0]));
 	n->g.addr_told[n->g.naddrs] = false;
@@ -352,7 +336,6 @@ address_give(struct node *n, const struct holding *h)
 	n->g.addrs[n->g.naddrs] = h->addr;
 	n->g.addr_told[n->g.naddrs] = h->told;
 	n->addr_since[n->g.naddrs] = h->since;
-	memcpy(n->addr_mac[n->g.naddrs], h->mac, sizeof(h->mac));
 	n->addr_seen[n->g.naddrs++] = h->seen;
 }
 
@@ -364,7 +347,8 @@ index_addresses(struct join *j)
 	j->naddr = 0;
 	for (size_t i = 0; i < j->n; i++) {
 		for (uint32_t a = 0; a < j->nodes[i]->g.naddrs; a++)
-			j->by_addr[j->naddr++] = holding_of(j->nodes[i], a, 0, 0);
+			j->by_addr[j->naddr++] = (struct holding){ j->nodes[i]->g.addrs[a],
+				j->nodes[i], 0, j->nodes[i]->addr_since[a], 0 };
 	}
 	qsort(j->by_addr, j->naddr, sizeof(*j->by_addr), holding_compare);
 }
@@ -388,11 +372,8 @@ bool
 join_hear(struct join *j, const struct addr *a, const uint8_t mac[6], uint64_t now)
 {
 	struct node *to = join_by_mac(j, mac), *from = join_by_addr(j, a);
-	struct holding *h = holding_get(j, a);
+	struct holding *h;
 
-	memcpy(h->mac, mac, sizeof(h->mac));
-	if (h->since == 0)
-		h->since = now;
 	/* One that nobody knows yet is the next pass's to make. */
 	if (from == to)
 		return false;
@@ -402,6 +383,7 @@ join_hear(struct join *j, const struct addr *a, const uint8_t mac[6], uint64_t n
 			break;
 		}
 	}
+	h = holding_get(j, a);
 	h->node = to;
 	h->seen = h->since = now;
 	j->heard = true;
@@ -492,8 +474,6 @@ addresses_settle(struct join *j, struct holding *claims, size_t m, uint64_t now)
 			if (claims[k].node == best->node && claims[k].weight == 1)
 				best->since = claims[k].since;
 			best->told |= claims[k].node == best->node && claims[k].told;
-			if (claims[k].node == best->node && !mac_is_known(best->mac))
-				memcpy(best->mac, claims[k].mac, sizeof(best->mac));
 		}
 		address_give(best->node, best);
 	}
@@ -639,11 +619,9 @@ ports_collect(const struct join *j, size_t *n)
 static void
 node_absorb(struct join *j, struct node *to, struct node *from)
 {
-	for (uint32_t i = 0; i < from->g.naddrs; i++) {
-		const struct holding h = holding_of(from, i, from->addr_seen[i], 1);
-
-		address_give(to, &h);
-	}
+	for (uint32_t i = 0; i < from->g.naddrs; i++)
+		address_give(to, &(struct holding){ from->g.addrs[i], to, from->addr_seen[i],
+			from->addr_since[i], 1, false });
 	from->gone = true;
 	from->into = to;
 	if (j->merged != NULL)

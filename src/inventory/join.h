@@ -34,7 +34,6 @@ struct node {
 	uint32_t	owner;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
 	uint64_t	addr_since[GUEST_ADDRS];	/* it has had it, the same */
-	uint8_t		addr_mac[GUEST_ADDRS][6];	/* with which it was heard, zeroes: not known */
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
 	uint64_t	nic_since[GUEST_NICS];	/* what was heard before is of another place */
 	bool		nic_listed[GUEST_NICS];	/* by a VM manager, once */
@@ -63,7 +62,6 @@ struct holding {
 	uint64_t	seen, since;	/* wall, microseconds */
 	uint8_t		weight;		/* 0 heard, 1 held before, 2 by hint */
 	bool		told;		/* by the guest's manager, now */
-	uint8_t		mac[6];		/* with which it was heard, zeroes: not known */
 };
 
 /* A NIC's hardware address, and whose. */

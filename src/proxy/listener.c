@@ -141,10 +141,10 @@ over_limit(struct proxy *p, struct source *source)
 /* Over a limit: closed without a word, since nothing of what the guest wants has
  * been read, and told to the engine, though not each of many. */
 static void
-listener_refuse(struct proxy *p, int fd, struct source *source, const struct addr *guest,
-    uint16_t guest_port, const struct addr *wanted, uint16_t port, enum outcome limit)
+listener_refuse(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
+    const struct addr *wanted, uint16_t port, enum outcome limit)
 {
-	struct session nobody = { .proxy = p, .source = source, .guest = *guest,
+	struct session nobody = { .proxy = p, .source = source, .loop6 = loop6,
 		.guest_port = guest_port, .port = port };
 	struct hit hit;
 
@@ -170,27 +170,8 @@ is_loopback(const struct addr *a)
 	return a->family == 4 ? a->bytes[0] == 127 : memcmp(a->bytes, one, sizeof(one)) == 0;
 }
 
-static void
-listener_sender(struct proxy *p, int fd, struct addr *who)
-{
-	uint8_t mac[6] = { 0 };
-	struct addr sender;
-	bool known;
-
-	if (!p->senders)
-		return;
-	known = tcp_sender(fd, mac);
-	sender = source_mac(mac);
-	if (source_is_by_mac(&p->sources, who) ||
-	    (known && (source_known(&p->sources, &sender) || !source_known(&p->sources, who))))
-		*who = sender;
-}
-
-/* By what the guest is known: on loopback the user that it is, else the hardware address
- * that it sends from, or where that is nobody's its address, if who has that has no
- * hardware address of its own. So who takes another's address is itself from its first
- * connection on, though the engine hears of it a moment later. False if that cannot be
- * told, so that nobody escapes what holds for it. */
+/* By what the guest is known: its address, or on loopback the user that it is.
+ * False if that cannot be told, so that nobody escapes what holds for it. */
 static bool
 listener_who(struct proxy *p, int fd, const struct addr *from, uint16_t port, struct addr *who)
 {
@@ -198,11 +179,7 @@ listener_who(struct proxy *p, int fd, const struct addr *from, uint16_t port, st
 	uint32_t uid;
 
 	*who = *from;
-	if (!is_loopback(from)) {
-		listener_sender(p, fd, who);
-		return true;
-	}
-	if (p->sources.nuids == 0)
+	if (p->sources.nuids == 0 || !is_loopback(from))
 		return true;
 	if (p->owner == NULL || owner_ask(p->owner, fd, from, port, &uid) != OWNER_KNOWN)
 		return false;
@@ -257,10 +234,10 @@ listener_take(struct proxy *p, int fd, const struct sockaddr *sa, bool explicit)
 	/* Counted first and asked then, so that no two workers take the last place. */
 	p->shared->nopen++;
 	if ((limit = over_limit(p, source)) != OUTCOME_NONE) {
-		listener_refuse(p, fd, source, &guest, guest_port, wanted, port, limit);
+		listener_refuse(p, fd, source, guest.family == 6, guest_port, wanted, port, limit);
 		return;
 	}
-	if (session_new(p, fd, source, &guest, guest_port, wanted, port) == NULL) {
+	if (session_new(p, fd, source, guest.family == 6, guest_port, wanted, port) == NULL) {
 		p->shared->nopen--;
 		p->paused = true;
 		source_close(source);

@@ -93,9 +93,23 @@ conn_close(struct proxy *p, struct conn *c, bool reset)
 	conn_init(c, c->kind);
 }
 
+/* The engine hears that an address is another guest's a moment after it is, and nothing may
+ * pass by it meanwhile.  A connection made by a SYN cookie has no packet that would tell. */
+static enum sender
+session_sender(struct session *s)
+{
+	struct proxy *p = s->proxy;
+	const struct source *owner;
+
+	if (!p->senders || !source_has_macs(s->source) || !tcp_sender(s->client.fd, s->mac))
+		return SENDER_UNTOLD;
+	owner = source_of_mac(&p->sources, s->mac);
+	return owner != NULL && owner->guest == s->source->guest ? SENDER_SAME : SENDER_OTHER;
+}
+
 struct session *
-session_new(struct proxy *p, int fd, struct source *source, const struct addr *guest,
-    uint16_t guest_port, const struct addr *wanted, uint16_t port)
+session_new(struct proxy *p, int fd, struct source *source, bool loop6, uint16_t guest_port,
+    const struct addr *wanted, uint16_t port)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -107,7 +121,8 @@ session_new(struct proxy *p, int fd, struct source *source, const struct addr *g
 	s->client.fd = fd;
 	s->client.readable = s->client.writable = true;
 	s->source = source;
-	s->guest = *guest;
+	s->loop6 = loop6;
+	s->sender = session_sender(s);
 	s->guest_port = guest_port;
 	s->explicit = wanted == NULL;
 	if (wanted != NULL)
@@ -272,10 +287,10 @@ session_close(struct session *s, enum session_end why)
 
 /* Addresses are listed by entries of their own, and never the host's. */
 static struct allow_answer
-session_lookup_addr(const struct session *s, const struct addr *a, uint16_t port)
+lookup_addr(const struct session *s, const struct addr *a, uint16_t port, const char *guest)
 {
 	struct allow_answer answer = allow_lookup_addr(s->proxy->allow, a, IPPROTO_TCP, port,
-	    s->source->name, (int64_t)time(NULL));
+	    guest, (int64_t)time(NULL));
 
 	if (answer.entry == 0)
 		answer.reason = REASON_IP_LITERAL;
@@ -285,17 +300,39 @@ session_lookup_addr(const struct session *s, const struct addr *a, uint16_t port
 	return answer;
 }
 
-struct allow_answer
-session_lookup(const struct session *s, const char *name, uint16_t port)
+static struct allow_answer
+lookup_as(const struct session *s, const char *name, uint16_t port, const char *guest)
 {
 	struct addr addr;
 
+	if (allow_name_is_address(name, strlen(name)) && addr_parse(name, &addr))
+		return lookup_addr(s, &addr, port, guest);
+	return allow_lookup(s->proxy->allow, name, strlen(name), port, guest, (int64_t)time(NULL));
+}
+
+/* Of two guests that it may be, by its address and by its hardware address: it has what
+ * everybody has, and neither may be denied it. */
+static bool
+is_everybodys(const struct session *s, const char *name, uint16_t port)
+{
+	const struct source *sender = source_of_mac(&s->proxy->sources, s->mac);
+
+	return lookup_as(s, name, port, "").verdict == VERDICT_ALLOW && (sender == NULL ||
+	    (!sender->frozen && lookup_as(s, name, port, sender->name).verdict == VERDICT_ALLOW));
+}
+
+struct allow_answer
+session_lookup(const struct session *s, const char *name, uint16_t port)
+{
+	struct allow_answer answer;
+
 	if (s->source->frozen)
 		return (struct allow_answer){ .verdict = VERDICT_DENY, .reason = REASON_FROZEN };
-	if (allow_name_is_address(name, strlen(name)) && addr_parse(name, &addr))
-		return session_lookup_addr(s, &addr, port);
-	return allow_lookup(s->proxy->allow, name, strlen(name), port, s->source->name,
-	    (int64_t)time(NULL));
+	answer = lookup_as(s, name, port, s->source->name);
+	if (answer.verdict == VERDICT_ALLOW && s->sender == SENDER_OTHER &&
+	    !is_everybodys(s, name, port))
+		return (struct allow_answer){ .verdict = VERDICT_DENY, .reason = REASON_SPOOF };
+	return answer;
 }
 
 void

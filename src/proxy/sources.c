@@ -57,7 +57,7 @@ source_bucket(const struct sources *t, const struct addr *a)
 }
 
 static struct source *
-source_find(struct sources *t, const struct addr *a)
+source_find(const struct sources *t, const struct addr *a)
 {
 	struct source *s;
 
@@ -100,11 +100,17 @@ source_mac(const uint8_t mac[6])
 }
 
 bool
-source_is_by_mac(struct sources *t, const struct addr *a)
+source_has_macs(const struct source *s)
 {
-	const struct source *s = source_find(t, a);
+	return s->guest != NULL && s->guest->macs > 0;
+}
 
-	return s != NULL && s->guest != NULL && s->guest->macs > 0;
+const struct source *
+source_of_mac(const struct sources *t, const uint8_t mac[6])
+{
+	const struct addr a = source_mac(mac);
+
+	return source_find(t, &a);
 }
 
 bool
@@ -269,12 +275,6 @@ uint32_t
 source_guest(const struct source *s)
 {
 	return s->guest != NULL && !s->stale ? s->guest->id : 0;
-}
-
-void
-source_get_mac(const struct source *s, uint8_t mac[6])
-{
-	memcpy(mac, s->addr.family == SOURCE_MAC ? s->addr.bytes : s->mac, 6);
 }
 
 struct source *

@@ -63,7 +63,7 @@ struct source {
 	struct guest_count	*guest;		/* NULL: nobody we know */
 	uint32_t		open;
 	bool			frozen;
-	uint8_t			mac[6];		/* its guest's, zeroes: not known */
+	uint8_t			mac[6];		/* its guest's first, zeroes: not known */
 	bool			stale;		/* not told again since proxy_guests_begin() */
 	char			name[GH_GUEST_SIZE];	/* "" if not known */
 };
@@ -86,12 +86,10 @@ struct source	*source_open(struct sources *, const struct addr *);
 void		 source_close(struct source *);
 /* What stands for a user of this host where guests are told by their address. */
 struct addr	 source_uid(uint32_t uid);
-/* And for who sends from a hardware address. */
+/* And for a hardware address of a guest. */
 struct addr	 source_mac(const uint8_t mac[6]);
 /* Whether somebody we know has the address. */
 bool		 source_known(struct sources *, const struct addr *);
-/* And is known by hardware addresses too, so that who sends from another is not it. */
-bool		 source_is_by_mac(struct sources *, const struct addr *);
 /* Connections that count against [proxy] max-per-guest: the guest's, or those of
  * all strangers together, since a guest can take as many addresses as it likes. */
 uint32_t	 source_load(const struct source *);
@@ -104,9 +102,10 @@ enum outcome	 source_opens(struct source *, uint64_t now, uint32_t per_guest, ui
 bool		 source_tells(struct source *, uint64_t now, uint16_t *more);
 /* Its id; 0: nobody's, or not told again yet by the engine that gives ids now. */
 uint32_t	 source_guest(const struct source *);
-/* The hardware address that it is, or that its guest had when it was last told; zeroes:
- * there is none. */
-void		 source_get_mac(const struct source *, uint8_t mac[6]);
+/* Its guest is known by hardware addresses too. */
+bool		 source_has_macs(const struct source *);
+/* The source of a hardware address, NULL: it is no guest's that we know. */
+const struct source *source_of_mac(const struct sources *, const uint8_t mac[6]);
 /* What proxy_set_guest() says. Returns the source if it changed and has
  * connections that must be judged again. */
 struct source	*source_set(struct sources *, const struct addr *, uint32_t guest_id,

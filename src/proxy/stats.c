@@ -11,18 +11,23 @@
 #include "proxy/worker.h"
 #include "xmalloc.h"
 
+/* Where a user of this host came from. */
+static const struct addr loopback4 = { .family = 4, .bytes = { 127, 0, 0, 1 } };
+static const struct addr loopback6 = { .family = 6, .bytes = { [15] = 1 } };
+
 void
 hit_init(struct hit *h, const struct session *s, enum hit_via via)
 {
 	memset(h, 0, sizeof(*h));
 	h->via = (uint8_t)via;
-	h->guest = s->guest;
+	h->guest = s->source->addr.family != SOURCE_UID ? s->source->addr :
+	    s->loop6 ? loopback6 : loopback4;
 	h->guest_port = s->guest_port;
 	h->wanted = s->wanted;
 	h->port = s->port;
 	h->guest_id = source_guest(s->source);
-	source_get_mac(s->source, h->mac);
-	h->mac_sent = s->source->addr.family == SOURCE_MAC;
+	memcpy(h->mac, s->source->mac, sizeof(h->mac));
+	h->mac_sent = s->sender == SENDER_SAME;
 }
 
 void
@@ -71,8 +76,8 @@ flow_tell(struct session *s, bool ended, enum outcome outcome, const char *what)
 		.guest_id = s->hit_guest, .entry = s->entry, .ended = ended,
 		.outcome = (uint8_t)outcome };
 
-	if (s->source->addr.family == SOURCE_MAC)
-		source_get_mac(s->source, flow.mac);
+	if (s->sender == SENDER_SAME)
+		memcpy(flow.mac, s->source->mac, sizeof(flow.mac));
 	copy_string(flow.what, what != NULL ? what : "", sizeof(flow.what));
 	copy_string(flow.name, s->name != NULL ? s->name : "", sizeof(flow.name));
 	return s->proxy->sink.flow(&flow, s->proxy->sink.arg);

@@ -109,6 +109,13 @@ struct exchange {
 	struct addr	 dialled;
 };
 
+/* Whether a connection came from a hardware address of the guest whose address it has. */
+enum sender {
+	SENDER_UNTOLD,	/* the kernel does not say, or the guest has none that is known */
+	SENDER_SAME,
+	SENDER_OTHER	/* from another: a guest that took the address, or forged its own */
+};
+
 struct session {
 	struct conn		 client, upstream;
 	struct proxy		*proxy;
@@ -128,13 +135,16 @@ struct session {
 	uint32_t		 hit_guest;	/* the guest's id as its hit told it */
 	uint32_t		 ends;		/* monotonic seconds, whatever it does; 0: open */
 	uint16_t		 guest_port, port;
-	struct addr		 guest, wanted;
+	struct addr		 wanted;
 	uint8_t			 state;		/* enum session_state */
 	uint8_t			 protocol;	/* enum protocol */
 	uint8_t			 gate;		/* enum gate */
+	uint8_t			 sender;	/* enum sender */
+	uint8_t			 mac[6];	/* that it came from, unless that is untold */
 	bool			 queued : 1;	/* in the run queue */
 	bool			 flowing : 1;	/* in proxy->flows */
 	bool			 heard : 1;	/* the server has sent something */
+	bool			 loop6 : 1;	/* of a user of this host: it came from ::1 */
 	bool			 explicit : 1;	/* the client knows that it asks a proxy */
 	bool			 tunnel : 1;	/* and had a CONNECT accepted */
 	bool			 raw : 1;	/* to what an entry lists with this very port: for
@@ -209,8 +219,9 @@ void		 listener_accept(struct proxy *);
 
 /* session.c */
 /* Counted as open already by listener.c, which takes that back if this gives
- * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. */
-struct session	*session_new(struct proxy *, int fd, struct source *, const struct addr *guest,
+ * NULL. wanted NULL: it is for us, on our port for clients that ask a proxy. loop6: of
+ * a user of this host, it came from ::1. */
+struct session	*session_new(struct proxy *, int fd, struct source *, bool loop6,
 		    uint16_t guest_port, const struct addr *wanted, uint16_t port);
 /* Goes on as far as its sockets allow. */
 void		 session_run(struct session *);

@@ -16,16 +16,12 @@
 
 static const uint64_t second = 1000000, now = 1000 * 1000000ull;
 
-#define MAC "52:54:00:00:00:11"
-static const uint8_t mac11[6] = { 0x52, 0x54, 0, 0, 0, 0x11 };
-
 static struct fw_pin
 pin(const char *src, const char *dst, uint16_t port, uint32_t seconds)
 {
 	struct fw_pin p = { .port = port, .proto = IPPROTO_TCP, .seconds = seconds };
 
 	assert_true(addr_parse(src, &p.src) && addr_parse(dst, &p.dst));
-	memcpy(p.mac, mac11, sizeof(p.mac));
 	copy_string(p.guest, "agent-1", sizeof(p.guest));
 	copy_string(p.name, "git.example.org", sizeof(p.name));
 	return p;
@@ -38,7 +34,6 @@ range(const char *src, const char *first, const char *last, uint16_t port, uint3
 
 	assert_true(addr_parse(src, &r.src) && addr_parse(first, &r.first) &&
 	    addr_parse(last, &r.last));
-	memcpy(r.mac, mac11, sizeof(r.mac));
 	return r;
 }
 
@@ -100,16 +95,12 @@ what_is_staged_becomes_commands(void **state)
 	    GUEST " . 8.8.8.8 . 17 . 53 timeout 10s }\n"
 	    "flush set inet gatehouse ranges4\n"
 	    "add element inet gatehouse ranges4 { " GUEST " . 203.0.113.0-203.0.113.6 . 6 . 5432 }\n"
-	    "flush set inet gatehouse senders4\n"
-	    "add element inet gatehouse senders4 { " GUEST " . " MAC " }\n"
 	    "add element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 timeout 1s }\n"
 	    "delete element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 }\n"
 	    "add element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 timeout 60s }\n"
 	    "flush set inet gatehouse ranges6\n"
 	    "add element inet gatehouse ranges6 { " GUEST6 " . 2600::-2600::ff . 6 . 5432 "
-	    "timeout 90s }\n"
-	    "flush set inet gatehouse senders6\n"
-	    "add element inet gatehouse senders6 { " GUEST6 " . " MAC " }\n");
+	    "timeout 90s }\n");
 	free(text);
 	assert_false(pins_settle(s));
 	assert_false(pins_changed(s));
@@ -118,11 +109,9 @@ what_is_staged_becomes_commands(void **state)
 	assert_string_equal(text,
 	    "add element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 timeout 30s }\n"
 	    "add element inet gatehouse ranges4 { " GUEST " . 203.0.113.0-203.0.113.6 . 6 . 5432 }\n"
-	    "add element inet gatehouse senders4 { " GUEST " . " MAC " }\n"
 	    "add element inet gatehouse pins6 { " GUEST6 " . 2600::1 . 6 . 22 timeout 30s }\n"
 	    "add element inet gatehouse ranges6 { " GUEST6 " . 2600::-2600::ff . 6 . 5432 "
-	    "timeout 60s }\n"
-	    "add element inet gatehouse senders6 { " GUEST6 " . " MAC " }\n");
+	    "timeout 60s }\n");
 	free(text);
 	udp = pin(GUEST, "8.8.8.8", 22, 0);
 	pins_remove(s, &udp);
@@ -131,41 +120,58 @@ what_is_staged_becomes_commands(void **state)
 	    "add element inet gatehouse live4 { " GUEST " . 8.8.8.8 . 6 . 22 timeout 1s }\n"
 	    "delete element inet gatehouse live4 { " GUEST " . 8.8.8.8 . 6 . 22 }\n"
 	    "add element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 timeout 1s }\n"
-	    "delete element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 }\n"
-	    "flush set inet gatehouse senders4\n"
-	    "add element inet gatehouse senders4 { " GUEST " . " MAC " }\n"
-	    "flush set inet gatehouse senders6\n"
-	    "add element inet gatehouse senders6 { " GUEST6 " . " MAC " }\n");
+	    "delete element inet gatehouse pins4 { " GUEST " . 8.8.8.8 . 6 . 22 }\n");
 	free(text);
 	pins_free(s);
 }
 
-/* Who has the address by another hardware address now may use the pin no more. */
-static void
-a_pin_is_for_one_hardware_address(void **state)
+static struct fw_sender
+sender(const char *addr, uint8_t last)
 {
+	struct fw_sender s = { .mac = { 0x52, 0x54, 0, 0, 0, last } };
+
+	assert_true(addr_parse(addr, &s.addr));
+	return s;
+}
+
+static void
+senders_are_told_whole(void **state)
+{
+	const struct fw_sender three[] = { sender(GUEST6, 0x11), sender(GUEST, 0x12),
+		sender(GUEST, 0x11) };
+	static const char four[] = "add element inet gatehouse senders4 { " GUEST
+	    " . 52:54:00:00:00:11, " GUEST " . 52:54:00:00:00:12 }\n"
+	    "add element inet gatehouse owned4 { " GUEST " }\n";
+	static const char six[] = "add element inet gatehouse senders6 { " GUEST6
+	    " . 52:54:00:00:00:11 }\nadd element inet gatehouse owned6 { " GUEST6 " }\n";
 	struct pins *s = pins_new();
-	struct fw_pin p = pin(GUEST, "8.8.8.8", 22, 60);
-	char *text;
+	struct fw_sender got;
+	char *text, *want;
 
 	(void)state;
-	add(s, p, now);
-	pins_settle(s);
-	p.mac[5] = 0x12;
-	p.seconds = 30;
-	add(s, p, now);
+	pins_set_senders(s, three, 3);
 	assert_true(pins_changed(s));
 	text = pins_changes(s, now);
-	assert_non_null(strstr(text, GUEST " . 8.8.8.8 . 6 . 22 timeout 60s"));
-	assert_non_null(strstr(text, "flush set inet gatehouse senders4\n"
-	    "add element inet gatehouse senders4 { " GUEST " . 52:54:00:00:00:12 }\n"));
+	want = xasprintf("flush set inet gatehouse senders4\nflush set inet gatehouse owned4\n%s"
+	    "flush set inet gatehouse senders6\nflush set inet gatehouse owned6\n%s", four, six);
+	assert_string_equal(text, want);
 	free(text);
-	/* And where none is known nobody may. */
+	free(want);
 	pins_settle(s);
-	memset(p.mac, 0, sizeof(p.mac));
-	add(s, p, now);
+	/* The same in another order is no change. */
+	pins_set_senders(s, (const struct fw_sender[]){ three[1], three[2], three[0], three[1] }, 4);
+	assert_false(pins_changed(s));
+	assert_true(pins_sender(s, 2, &got));
+	assert_false(pins_sender(s, 3, &got));
+	text = pins_text(s, now);
+	want = xasprintf("%s%s", four, six);
+	assert_string_equal(text, want);
+	free(text);
+	free(want);
+	pins_set_senders(s, NULL, 0);
 	text = pins_changes(s, now);
-	assert_null(strstr(text, "add element inet gatehouse senders4"));
+	assert_string_equal(text, "flush set inet gatehouse senders4\nflush set inet gatehouse owned4\n"
+	    "flush set inet gatehouse senders6\nflush set inet gatehouse owned6\n");
 	free(text);
 	pins_free(s);
 }
@@ -395,10 +401,13 @@ what_others_do_to_the_sets_is_seen(void **state)
 		{ "flush set inet gatehouse ranges4",
 		    "someone closed addresses in our sets that entries list" },
 		{ "add element inet gatehouse senders4 { " GUEST " . 52:54:00:00:00:12 }",
-		    "someone let another use an address that our sets open something to" },
-		{ "flush set inet gatehouse senders4",
-		    "someone took away who our sets open something to" },
+		    "someone lets another use an address that our sets open something to" },
+		{ "flush set inet gatehouse owned4",
+		    "someone changed who may use the addresses that our sets open something to" },
+		{ "delete element inet gatehouse senders4 { " GUEST " . 52:54:00:00:00:11 }",
+		    "someone changed who may use the addresses that our sets open something to" },
 	};
+	const struct fw_sender own = sender(GUEST, 0x11);
 	const struct fw_range r = range(GUEST, "9.0.0.0", "9.0.0.9", 5432, 0);
 	struct pins *s = pins_new();
 	uint64_t t = now_mono();
@@ -409,6 +418,7 @@ what_others_do_to_the_sets_is_seen(void **state)
 	add(s, pin(GUEST, "8.8.8.8", 22, 60), t);
 	cause = pins_set_ranges(s, &r, 1, t);
 	assert_null(cause);
+	pins_set_senders(s, &own, 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		run(loaded(s, t));
 		pins_settle(s);
@@ -425,12 +435,14 @@ a_pin_ends_when_nothing_lives_by_it(void **state)
 {
 	struct pins *s = pins_new();
 	struct fw_pin p = pin(GUEST, "8.8.8.8", 22, 1);
+	const struct fw_sender own = sender(GUEST, 0x11);
 	uint64_t t = now_mono();
 	char *text;
 
 	if (*(bool *)*state == false)
 		skip();
 	add(s, p, t);
+	pins_set_senders(s, &own, 1);
 	run(loaded(s, t));
 	pins_settle(s);
 	/* As a packet of the guest would. */
@@ -450,6 +462,7 @@ a_pin_ends_when_nothing_lives_by_it(void **state)
 	assert_true(pins_ended(s, &p));
 	assert_int_equal(p.port, 22);
 	assert_false(pins_ended(s, &p));
+	assert_null(seen(s, t + 10 * second));
 	pins_free(s);
 }
 
@@ -486,7 +499,7 @@ main(void)
 	static bool world;
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_staged_becomes_commands),
-		cmocka_unit_test(a_pin_is_for_one_hardware_address),
+		cmocka_unit_test(senders_are_told_whole),
 		cmocka_unit_test(a_pin_is_made_longer_and_never_shorter),
 		cmocka_unit_test(there_are_no_more_than_fit),
 		cmocka_unit_test(connections_lose_what_they_lived_by),

@@ -718,6 +718,52 @@ fields_of_ranges_are_checked(void **state)
 }
 
 static void
+fields_of_senders_are_checked(void **state)
+{
+	const struct msg_fw_senders good = { .first = 1, .last = 1, .n = 1, .sender = { {
+		.addr = { .family = 4, .bytes = { 10, 77, 0, 11 } }, .mac = { 2, 0, 0, 0, 0, 1 } } } };
+	struct msg_fw_senders s = good;
+
+	(void)state;
+	assert_null(frame_check(FRAME_FW_SENDERS, &s));
+#define BAD(change) do { \
+		s = good; \
+		change; \
+		assert_non_null(frame_check(FRAME_FW_SENDERS, &s)); \
+	} while (0)
+	BAD(s.first = 2);
+	BAD(s.last = 2);
+	BAD(s.n = FRAME_SENDERS_MAX + 1);
+	BAD(s.n = 0);
+	BAD(s.n = 2);
+	BAD(s.sender[0].addr.family = 5);
+	BAD(s.sender[0].addr.pad[0] = 1);
+	BAD(s.sender[0].pad[1] = 1);
+	BAD(memset(s.sender[0].mac, 0, 6));
+#undef BAD
+}
+
+static void
+saved_senders_are_read_strictly(void **state)
+{
+	static const char *const bad[] = { "", "10.77.0.11", "10.77.0.11 ", "10.77.0.11 02:00:00:00:00",
+		"10.77.0.11 00:00:00:00:00:00", "a.example 02:00:00:00:00:01",
+		"10.77.0.11 02:00:00:00:00:01 " };
+	struct fw_sender s;
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		copy_string(line, bad[i], sizeof(line));
+		assert_false(priv_pins_parse_sender(line, &s));
+	}
+	copy_string(line, "fd77::11 02:00:00:00:00:01", sizeof(line));
+	assert_true(priv_pins_parse_sender(line, &s));
+	assert_int_equal(s.addr.family, 6);
+	assert_int_equal(s.mac[0], 2);
+}
+
+static void
 saved_pins_are_read_strictly(void **state)
 {
 	static const char *const bad[] = { "", "10.77.0.11", "10.77.0.11 8.8.8.8 6 22 2000 a.example",
@@ -901,6 +947,8 @@ main(void)
 		cmocka_unit_test(fields_of_requests_are_checked),
 		cmocka_unit_test(fields_of_pins_are_checked),
 		cmocka_unit_test(fields_of_ranges_are_checked),
+		cmocka_unit_test(fields_of_senders_are_checked),
+		cmocka_unit_test(saved_senders_are_read_strictly),
 		cmocka_unit_test(saved_pins_are_read_strictly),
 		cmocka_unit_test(the_state_reads_back_as_it_was_written),
 		cmocka_unit_test(a_state_that_is_not_whole_is_not_taken),

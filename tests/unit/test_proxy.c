@@ -896,26 +896,31 @@ addresses_of_nobody_share_one_limit(void **state)
 }
 
 static void
-a_guest_known_by_its_mac_is_no_other_by_its_address(void **state)
+hardware_addresses_are_a_guests_own(void **state)
 {
 	static const uint8_t mac[6] = { 0x52, 0x54, 0, 0, 0, 1 };
 	const struct addr by_mac = source_mac(mac);
 	struct source_counts counts;
+	struct source *s;
 	struct sources t;
-	uint8_t heard[6];
 
 	(void)state;
 	source_counts_init(&counts);
 	sources_init(&t, &counts);
 	source_set(&t, &loopback, 7, "agent-1", false, NULL);
-	assert_true(source_known(&t, &loopback));
-	assert_false(source_is_by_mac(&t, &loopback));
+	s = source_open(&t, &loopback);
+	assert_false(source_has_macs(s));
+	assert_null(source_of_mac(&t, mac));
 	source_set(&t, &by_mac, 7, "agent-1", false, NULL);
-	assert_true(source_is_by_mac(&t, &loopback));
-	source_get_mac(source_open(&t, &by_mac), heard);
-	assert_memory_equal(heard, mac, sizeof(heard));
+	assert_true(source_has_macs(s));
+	assert_ptr_equal(source_of_mac(&t, mac)->guest, s->guest);
+	/* It is another's now. */
 	source_set(&t, &by_mac, 8, "agent-2", false, NULL);
-	assert_false(source_is_by_mac(&t, &loopback));
+	assert_false(source_has_macs(s));
+	assert_ptr_not_equal(source_of_mac(&t, mac)->guest, s->guest);
+	source_set(&t, &by_mac, 0, "", false, NULL);
+	assert_null(source_of_mac(&t, mac));
+	source_close(s);
 	sources_free(&t);
 	source_counts_free(&counts);
 }
@@ -1465,7 +1470,7 @@ main(void)
 		rig_test(what_is_frozen_while_it_is_dialled_is_dialled_no_more),
 		rig_test(addresses_of_nobody_share_one_limit),
 		rig_test(an_entry_for_one_guest_follows_the_guest),
-		rig_test(a_guest_known_by_its_mac_is_no_other_by_its_address),
+		rig_test(hardware_addresses_are_a_guests_own),
 		rig_test(guests_not_told_again_are_forgotten),
 		rig_test(a_guest_gets_so_many_connections_and_no_more),
 		rig_test(no_guest_gets_the_last_descriptors),
