@@ -30,13 +30,15 @@ struct node {
 	struct guest	g, before;
 	struct node_key	keys[NODE_KEYS];
 	uint32_t	nkeys;
+	uint64_t	process_seen;	/* wall, 0: none yet: its process, where no manager tells of it */
 	bool		has_owner;		/* the user of the manager that runs it */
 	uint32_t	owner;
 	uint64_t	addr_seen[GUEST_ADDRS];	/* wall, microseconds */
 	uint64_t	addr_since[GUEST_ADDRS];	/* it has had it, the same */
 	uint64_t	nic_seen[GUEST_NICS];	/* the same */
 	uint64_t	nic_since[GUEST_NICS];	/* what was heard before is of another place */
-	bool		nic_listed[GUEST_NICS];	/* by a VM manager, once */
+	bool		nic_listed[GUEST_NICS];	/* by a VM manager or its process, once */
+	bool		nic_managed[GUEST_NICS];	/* by a VM manager */
 	struct nic_said	nic_said[GUEST_NICS];
 	uint32_t	place_age[GUEST_NICS];	/* of what said where it is, in this pass */
 	bool		placed[GUEST_NICS];
@@ -46,7 +48,7 @@ struct node {
 	bool		seen;		/* by someone who makes guests */
 	uint8_t		told;		/* enum guest_state a provider is sure of */
 	bool		runs;		/* a process that runs it was seen */
-	bool		listed;		/* by a VM manager */
+	bool		listed;		/* by a VM manager or its process */
 	bool		tells_nics;	/* and so is a NIC of it */
 	bool		tells_addrs;	/* and so are addresses of it */
 	uint8_t		rank;		/* of what named it */
@@ -125,6 +127,8 @@ bool		 node_has_mac(const struct node *);
 /* The guest's NIC of the row's hardware address, a new one if need be; NULL where another
  * guest has that, or there is no more room. */
 struct guest_nic *nic_claim(struct join *, struct node *, const struct sighting *, uint64_t now);
+/* Takes it from the guest that has it, if no VM manager says so. */
+void		 nic_release(struct join *, const uint8_t mac[6]);
 /* The guest that has it, or NULL. */
 struct node	*mac_holder(const struct join *, const uint8_t mac[6]);
 /* What was heard of where it is holds no more. */

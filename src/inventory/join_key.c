@@ -172,6 +172,7 @@ node_merge(struct join *j, struct node *a, struct node *b)
 		keep->nic_since[keep->g.nnics] = lose->nic_since[i];
 		keep->nic_said[keep->g.nnics] = lose->nic_said[i];
 		keep->nic_listed[keep->g.nnics] = lose->nic_listed[i];
+		keep->nic_managed[keep->g.nnics] = lose->nic_managed[i];
 		keep->g.nics[keep->g.nnics++] = lose->g.nics[i];
 	}
 	for (uint32_t i = 0; i < lose->g.naddrs && keep->g.naddrs < GUEST_ADDRS; i++) {
@@ -473,7 +474,8 @@ group_find(const struct pass *p, const struct group *g)
 	if (node == NULL)
 		return;
 	node_take_key(node, first);
-	if (!first->hint && !first->stale && provider_is_manager(first->provider)) {
+	if (!first->hint && provider_is_manager(first->provider) &&
+	    (!first->stale || node->g.manager[0] == '\0')) {
 		copy_string(node->g.manager, first->provider, sizeof(node->g.manager));
 		copy_string(node->g.user, first->user, sizeof(node->g.user));
 		copy_string(node->g.key, first->key, sizeof(node->g.key));
@@ -481,6 +483,8 @@ group_find(const struct pass *p, const struct group *g)
 		node->owner = first->uid;
 	}
 	node->listed |= !first->hint;
+	if (!provider_is_manager(first->provider) && node->g.manager[0] == '\0')
+		node->process_seen = p->now;
 	if (first->pid != 0) {
 		/* Started anew, it may be elsewhere. */
 		for (uint32_t i = 0; node->before.pid != 0 && node->before.pid != first->pid &&
@@ -491,8 +495,12 @@ group_find(const struct pass *p, const struct group *g)
 	}
 	for (size_t i = 0; i < g->n; i++) {
 		p->of[g->rows[i] - p->all] = node;
-		if (g->rows[i]->has_mac)
-			nic_claim(p->join, node, g->rows[i], p->now);
+		if (!g->rows[i]->has_mac)
+			continue;
+		/* Whose it is its manager says, whatever a process said first. */
+		if (may_merge(first) && !first->hint && node_nic(node, g->rows[i]->mac) == NULL)
+			nic_release(p->join, g->rows[i]->mac);
+		nic_claim(p->join, node, g->rows[i], p->now);
 	}
 }
 

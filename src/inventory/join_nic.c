@@ -12,6 +12,8 @@
 
 #include "xmalloc.h"
 
+enum { NIC_FRESH = 60 };	/* seconds: one that was heard within is there */
+
 /* Processes tell of a guest, but nobody could start or stop it by them; and whoever
  * may run one may give it any arguments. */
 bool
@@ -81,7 +83,7 @@ nic_new(struct node *n, uint64_t now)
 	memset(&n->g.nics[n->g.nnics], 0, sizeof(n->g.nics[0]));
 	n->nic_seen[n->g.nnics] = now;
 	n->nic_since[n->g.nnics] = 0;
-	n->nic_listed[n->g.nnics] = false;
+	n->nic_listed[n->g.nnics] = n->nic_managed[n->g.nnics] = false;
 	n->nic_said[n->g.nnics] = (struct nic_said){ .now = false };
 	return &n->g.nics[n->g.nnics++];
 }
@@ -94,6 +96,26 @@ mac_holder(const struct join *j, const uint8_t mac[6])
 	while (n != NULL && n->gone)
 		n = n->into;
 	return n != NULL && node_nic(n, mac) != NULL ? n : NULL;
+}
+
+void
+nic_release(struct join *j, const uint8_t mac[6])
+{
+	struct node *n = mac_holder(j, mac);
+	uint32_t i = n != NULL ? (uint32_t)(node_nic(n, mac) - n->g.nics) : 0;
+
+	if (n == NULL || n->nic_managed[i])
+		return;
+	for (n->g.nnics--; i < n->g.nnics; i++) {
+		n->g.nics[i] = n->g.nics[i + 1];
+		n->nic_seen[i] = n->nic_seen[i + 1];
+		n->nic_since[i] = n->nic_since[i + 1];
+		n->nic_said[i] = n->nic_said[i + 1];
+		n->nic_listed[i] = n->nic_listed[i + 1];
+		n->nic_managed[i] = n->nic_managed[i + 1];
+	}
+	memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));
+	index_macs(j);
 }
 
 struct guest_nic *
@@ -128,13 +150,16 @@ nics_forget(struct node *n, uint64_t now)
 		const bool old = now > n->nic_seen[i] &&
 		    now - n->nic_seen[i] > (uint64_t)GUEST_KEEP * 1000000 && n->g.nnics > 1;
 		const bool taken_out = n->tells_nics && n->nic_listed[i] && n->nic_seen[i] != now;
+		/* A process may have claimed the NICs of several guests. */
+		const bool orphan = kept > 0 && n->nic_listed[i] && !n->nic_managed[i] && !n->listed;
 
-		if (old || taken_out || (!n->g.nics[i].has_mac && (n->listed || n->nic_said[i].now)))
+		if (old || taken_out || orphan || (!n->g.nics[i].has_mac && (n->listed || n->nic_said[i].now)))
 			continue;
 		n->g.nics[kept] = n->g.nics[i];
 		n->nic_since[kept] = n->nic_since[i];
 		n->nic_said[kept] = n->nic_said[i];
 		n->nic_listed[kept] = n->nic_listed[i];
+		n->nic_managed[kept] = n->nic_managed[i];
 		n->nic_seen[kept++] = n->nic_seen[i];
 	}
 	for (uint32_t i = kept; i < n->g.nnics; i++)
@@ -153,9 +178,14 @@ nics_keep(struct join *j, const struct sighting *s, size_t n, struct node **of, 
 	for (size_t i = 0; i < n; i++) {
 		if (of[i] == NULL || !s[i].has_mac || (nic = node_nic(of[i], s[i].mac)) == NULL)
 			continue;
+		/* The kernel remembers for long who was there once. */
+		if (s[i].key[0] == '\0' && s[i].age > NIC_FRESH)
+			continue;
 		of[i]->nic_seen[nic - of[i]->g.nics] = now;
 		if (s[i].key[0] != '\0' && !s[i].hint && !s[i].stale)
 			of[i]->nic_listed[nic - of[i]->g.nics] = of[i]->tells_nics = true;
+		if (s[i].key[0] != '\0' && !s[i].hint && provider_is_manager(s[i].provider))
+			of[i]->nic_managed[nic - of[i]->g.nics] = true;
 	}
 	for (size_t i = 0; i < j->n; i++)
 		nics_forget(j->nodes[i], now);

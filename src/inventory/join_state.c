@@ -10,6 +10,9 @@
 
 static const uint64_t second = 1000000;
 
+/* Seconds: what the kernel heard of a guest it may know a little later. */
+enum { HEARD_SINCE = 2 };
+
 /* What this pass says of a guest's port: the bridge was not looked at, or the
  * port has no carrier, or it has one. */
 enum port_state { PORT_UNKNOWN, PORT_DOWN, PORT_UP };
@@ -84,6 +87,9 @@ state_of(const struct join *j, struct node *n, const struct places *places, uint
 		return GUEST_RUNNING;
 	if (n->told != GUEST_UNKNOWN)
 		return n->told;
+	/* Its process has ended, and it was not heard since: whoever has its port is another. */
+	if (n->process_seen != 0 && !n->listed && n->g.last_seen <= n->process_seen + HEARD_SINCE * second)
+		return GUEST_STOPPED;
 	if (port == PORT_DOWN)
 		return GUEST_STOPPED;
 	if (port == PORT_UP && port_sole(j, &n->g)) {
