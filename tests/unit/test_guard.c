@@ -783,6 +783,56 @@ a_process_makes_no_two_guests_one(void **state)
 	assert_int_equal(merged_from, 0);
 }
 
+/* It is there first, as when the engine starts, and the manager answers later. */
+static void
+what_a_process_claimed_first_is_its_managers_guests(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		heard(5, "10.9.0.5", "virbr0");
+		heard(6, "10.9.0.6", "virbr0");
+		process("qemu", 900, "wily", 5);
+		process("qemu", 900, "wily", 6);
+		if (i > 0) {
+			told("virsh", "a", GUEST_RUNNING, 5);
+			told("virsh", "b", GUEST_RUNNING, 6);
+		}
+		merge((uint64_t)i);
+	}
+	assert_true(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 5 }) == of_key("a"));
+	assert_true(inventory_by_mac(inv, (uint8_t[6]){ 2, 0, 0, 0, 0, 6 }) == of_key("b"));
+	assert_true(inventory_by_addr(inv, &(struct addr){ .family = 4, .bytes = { 10, 9, 0, 5 } }) ==
+	    of_key("a"));
+	assert_true(inventory_by_addr(inv, &(struct addr){ .family = 4, .bytes = { 10, 9, 0, 6 } }) ==
+	    of_key("b"));
+}
+
+/* Whoever is at its tap now. */
+static void
+a_guest_whose_process_has_ended_has_stopped(void **state)
+{
+	struct sighting *s;
+
+	for (int i = 0; i < 2; i++) {
+		s = heard(5, "10.9.0.5", "virbr0");
+		copy_string(s->port, "tap2", sizeof(s->port));
+		process("qemu", 900, "old", 5);
+		merge((uint64_t)i);
+	}
+	assert_int_equal(inventory_by_name(inv, "old")->state, GUEST_RUNNING);
+	/* The tap is there again, with another guest; the kernel remembers the one before. */
+	s = told("neighbours", "", GUEST_RUNNING, 0);
+	s->state = GUEST_UNKNOWN;
+	copy_string(s->bridge, "virbr0", sizeof(s->bridge));
+	copy_string(s->port, "tap2", sizeof(s->port));
+	s = heard(5, "10.9.0.5", "virbr0");
+	copy_string(s->port, "tap2", sizeof(s->port));
+	s->age = 20;
+	process("qemu", 901, "new", 6);
+	merge(20);
+	assert_int_equal(inventory_by_name(inv, "old")->state, GUEST_STOPPED);
+	assert_int_equal(inventory_by_name(inv, "new")->state, GUEST_RUNNING);
+}
+
 /* Of a guest that a manager runs only its user's processes, and the system's, are heard. */
 static void
 a_strangers_process_says_nothing_of_a_managers_guest(void **state)
@@ -1231,6 +1281,8 @@ main(void)
 		TEST(where_a_nic_was_ends_with_who_said_so),
 		TEST(two_of_one_hardware_address_are_both_judged),
 		TEST(a_process_makes_no_two_guests_one),
+		TEST(what_a_process_claimed_first_is_its_managers_guests),
+		TEST(a_guest_whose_process_has_ended_has_stopped),
 		TEST(a_guest_that_changes_its_hardware_address_is_who_it_is),
 		TEST(a_strangers_process_says_nothing_of_a_managers_guest),
 		TEST(a_process_that_bears_its_managers_key_is_its_guests),
