@@ -530,6 +530,9 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_OUTPUT:
 		asker_output(e->asker, body, fd);
 		return;
+	case FRAME_KEPT:
+		kept_take(e, body, fd);
+		break;
 	case FRAME_RAN:
 		asker_ran(e->asker, body);
 		break;
@@ -540,6 +543,8 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 		reloaded(e, body);
 		break;
 	case FRAME_PROXY_SAVED:
+		/* Who the guests are is known before net is told of them. */
+		inventory_look(e->inventory);
 		proxy_saved(e, body);
 		break;
 	default:
@@ -577,6 +582,7 @@ on_tick(int fd, short what, void *arg)
 	proxy_look(e);
 	alerts_update(e);
 	notify_poll(e);
+	kept_poll(e);
 	/* Not before all of the above was done. */
 	if (e->priv != NULL)
 		msg_send(e->priv, FRAME_READY, &(struct msg_empty){ 0 }, -1);
@@ -615,6 +621,7 @@ asker_changed(void *arg)
 {
 	struct engine *e = arg;
 
+	e->kept_stale = true;
 	inventory_hurry(e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }

@@ -15,6 +15,7 @@
  *	pinned.c	ports of names that guests reach beyond the proxy
  *	addresses.c	addresses that they do
  *	senders.c	and by which hardware addresses alone
+ *	kept.c		what VM managers told, for the engine after this one
  *	rules.c		requests to priv, and the kernel's listing
  *	events.c	what goes into the timeline, and what is wrong now
  *	notify.c	messages for [notify] command
@@ -243,6 +244,8 @@ struct engine {
 	struct pinned		*pinned;	/* NULL: nothing yet */
 	struct addresses	*addresses;	/* NULL: priv was not told yet */
 	struct senders		*senders;	/* the same */
+	bool			 kept_stale;	/* VM managers have told since */
+	uint64_t		 kept_next, kept_hash;	/* mono; of what was kept last */
 
 	struct shield		*shield;	/* NULL: nobody asked yet */
 	struct notifier		*notifier;	/* NULL: nothing to tell yet */
@@ -424,6 +427,15 @@ size_t	 addresses_sources(const struct engine *, struct addr *, size_t max);
 /* How many ranges there would be; 0: there is room for all. */
 size_t	 addresses_too_many(const struct engine *);
 void	 addresses_free(struct engine *);
+
+/* ---- kept.c ---- */
+/* Has priv keep what VM managers told, if that is other than before. */
+void	 kept_poll(struct engine *);
+/* The rows in what was kept, which must be aligned as memory of malloc(3) is; NULL: not
+ * understood. */
+const struct sighting *kept_rows(const void *, size_t len, size_t *n);
+/* What the engine before had it keep; the fd stays the caller's. */
+void	 kept_take(struct engine *, const struct msg_kept *, int fd);
 
 /* ---- senders.c ---- */
 /* After either of these two may have changed, or the guests. */

@@ -445,6 +445,7 @@ guests_changed(void *arg)
 	pinned_judge(e);
 	life_judge(e);
 	guests_stop_unguarded(e);
+	kept_poll(e);
 	model_retain_guests(e->model, guest_is_known, e->inventory);
 	model_touch(e->model, VIEW_VMS);
 }

@@ -33,10 +33,11 @@ enum frame {
 	FRAME_FW_TEXT,		/* struct msg_fw_text: a piece of a listing or diff */
 	FRAME_ROLE,		/* struct msg_role: a role started or ended */
 	FRAME_RELOADED,		/* struct msg_reloaded: SIGHUP or FRAME_RELOAD done */
-	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, what was saved */
+	FRAME_PROXY_SAVED,	/* struct msg_proxy: at its start, the last of what was saved */
 	FRAME_FW_PINNED,	/* struct msg_fw_pinned: at its start all, then each that ends */
 	FRAME_RAN,		/* struct msg_ran: a command of FRAME_RUN has ended, or was not run */
 	FRAME_OUTPUT,		/* struct msg_output + fd: what it prints, from its start on */
+	FRAME_KEPT,		/* struct msg_kept + fd: at its start, what FRAME_KEEP brought last */
 	FRAME_NOTIFIED,		/* struct msg_notified: how the command of FRAME_NOTIFY went */
 
 	/* priv -> net */
@@ -50,6 +51,7 @@ enum frame {
 	FRAME_FW_PIN,		/* struct msg_fw_pin */
 	FRAME_FW_RANGES,	/* struct msg_fw_ranges: a piece of the list of all */
 	FRAME_FW_SENDERS,	/* struct msg_fw_senders: the same of theirs */
+	FRAME_KEEP,		/* struct msg_kept + fd: for the engine after this one */
 	FRAME_RELOAD,		/* struct msg_empty */
 	FRAME_SHUTDOWN,		/* struct msg_empty */
 	FRAME_PROXY_SAVE,	/* struct msg_proxy: remember over restarts */
@@ -131,6 +133,11 @@ struct msg_fw_text {
 	uint32_t	last;		/* 1: the text is complete */
 	uint32_t	len;
 	char		text[FRAME_TEXT_MAX];
+};
+
+enum { KEPT_SIZE_MAX = 8 << 20 };
+struct msg_kept {
+	uint64_t	size;		/* bytes in the fd, KEPT_SIZE_MAX at most */
 };
 
 struct msg_role {

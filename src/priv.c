@@ -359,8 +359,9 @@ on_role(const struct msg_role *m, void *arg)
 	if (m->up && m->role == ROLE_NET)
 		log_rules_tell(p->roles, p->fw, true);
 	if (m->up && m->role == ROLE_ENGINE) {
-		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
 		priv_pins_tell(p->pins);
+		priv_kept_tell(&p->conf, p->roles);
+		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
 		check(p);
 	}
 	if (m->up)
@@ -381,7 +382,7 @@ on_role(const struct msg_role *m, void *arg)
 /* ---- frames and events ---- */
 
 static void
-on_frame(enum role from, enum frame type, const void *body, void *arg)
+on_frame(enum role from, enum frame type, const void *body, int fd, void *arg)
 {
 	struct priv *p = arg;
 	const struct msg_proxy *proxy = body;
@@ -399,6 +400,9 @@ on_frame(enum role from, enum frame type, const void *body, void *arg)
 	case FRAME_FW_RANGES:
 	case FRAME_FW_SENDERS:
 		priv_pins_frame(p->pins, type, body);
+		break;
+	case FRAME_KEEP:
+		priv_kept_save(&p->conf, body, fd);
 		break;
 	case FRAME_RUN:
 		priv_run_frame(p->run, body);

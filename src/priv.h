@@ -51,7 +51,8 @@ char	*priv_fixed_differs(const struct conf *, const struct conf *next);
 /* ---- priv_roles.c ---- */
 struct roles;
 struct roles_events {
-	void	 (*frame)(enum role, enum frame, const void *body, void *arg);
+	/* fd, or -1, is closed after it. */
+	void	 (*frame)(enum role, enum frame, const void *body, int fd, void *arg);
 	/* A role started or ended; engine has been told. */
 	void	 (*changed)(const struct msg_role *, void *arg);
 	/* Both have sent FRAME_READY, for the first time. */
@@ -93,6 +94,12 @@ void		 priv_run_free(struct priv_run *);
 /* Frames that were checked. */
 void		 priv_run_frame(struct priv_run *, const struct msg_run *);
 void		 priv_notify_frame(struct priv_run *, const struct msg_notify *);
+
+/* ---- priv_kept.c ---- */
+/* FRAME_KEEP, checked; the fd stays the caller's. */
+void		 priv_kept_save(const struct conf *, const struct msg_kept *, int fd);
+/* Gives it to an engine that starts. */
+void		 priv_kept_tell(const struct conf *, struct roles *);
 
 /* ---- priv_pins.c ---- */
 struct priv_pins;

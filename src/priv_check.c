@@ -192,6 +192,13 @@ senders_check(const struct msg_fw_senders *m)
 }
 
 static const char *
+kept_check(const struct msg_kept *m)
+{
+	return m->size == 0 || m->size > KEPT_SIZE_MAX ? "what is to be kept is nothing or too much" :
+	    NULL;
+}
+
+static const char *
 run_check(const struct msg_run *m)
 {
 	if (m->command <= COMMAND_NONE || m->command >= COMMAND_COUNT)
@@ -229,6 +236,8 @@ frame_check(enum frame type, const void *body)
 		return ranges_check(body);
 	case FRAME_FW_SENDERS:
 		return senders_check(body);
+	case FRAME_KEEP:
+		return kept_check(body);
 	case FRAME_RUN:
 		return run_check(body);
 	case FRAME_NOTIFY:

@@ -171,12 +171,12 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 	struct child *c = arg;
 	struct roles *r = c->roles;
 
+	if (type != FRAME_READY || frame_check(type, body) != NULL)
+		r->events.frame(c->role, type, body, fd, r->events.arg);
 	if (fd != -1)
 		close(fd);
-	if (type != FRAME_READY || frame_check(type, body) != NULL) {
-		r->events.frame(c->role, type, body, r->events.arg);
+	if (type != FRAME_READY || frame_check(type, body) != NULL)
 		return;
-	}
 	if (!c->ready)
 		log_info("%s is ready", role_name(c->role));
 	c->ready = true;

@@ -145,7 +145,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < a->nseats; i++) {
 		struct seat *s = &a->seats[i];
 
-		if (s->cause != NULL && s->ntold > 0 && now - s->answered > keep_us) {
+		if ((s->cause != NULL || s->recalled) && s->ntold > 0 &&
+		    now - s->answered > keep_us) {
 			seat_forget(s);
 			a->events.changed(a->events.arg);
 		}
@@ -294,7 +295,26 @@ asker_ran(struct asker *a, const struct msg_ran *m)
 static bool
 told_is_whole(const struct seat *s, const struct told *t)
 {
-	return t->asked != 0 || !has_detail(s, t->step);
+	return t->asked != 0 || t->recalled || !has_detail(s, t->step);
+}
+
+void
+asker_recall(struct asker *a, const struct sighting *rows, size_t n)
+{
+	struct sighting *own = xcalloc(n + 1, sizeof(*own));
+
+	for (size_t i = 0; i < a->nseats; i++) {
+		struct seat *s = &a->seats[i];
+		size_t k = 0;
+
+		for (size_t r = 0; r < n; r++) {
+			if (strcmp(rows[r].provider, seat_name(s)) == 0 &&
+			    strcmp(rows[r].user, seat_user(s)) == 0)
+				own[k++] = rows[r];
+		}
+		seat_recall(s, own, k);
+	}
+	free(own);
 }
 
 void
@@ -306,7 +326,7 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 		const size_t end = *n + (max - *n) / (a->nseats - i);
 
 		for (size_t t = 0; t < s->ntold; t++) {
-			if (s->cause == NULL && !told_is_whole(s, &s->told[t]))
+			if (s->cause == NULL && !s->recalled && !told_is_whole(s, &s->told[t]))
 				continue;
 			for (uint32_t r = 0; r < s->told[t].n && *n < end; r++) {
 				struct sighting *row = &list[(*n)++];
@@ -314,7 +334,7 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 				*row = s->told[t].rows[r];
 				copy_string(row->provider, seat_name(s), sizeof(row->provider));
 				copy_string(row->user, seat_user(s), sizeof(row->user));
-				row->stale = s->cause != NULL;
+				row->stale = s->cause != NULL || s->recalled;
 				/* A user's VMs run as the user; whose else's, the row says. */
 				if (s->manager == NULL || !s->manager->system)
 					row->uid = s->user.uid;
@@ -331,7 +351,8 @@ asker_state(const struct asker *a, size_t i, struct asker_state *st)
 
 		if (!s->known || s->absent || i-- > 0)
 			continue;
-		*st = (struct asker_state){ seat_name(s), seat_user(s), s->answered != 0, s->cause, s->time,
+		*st = (struct asker_state){ seat_name(s), seat_user(s), s->answered != 0 && !s->recalled, s->cause,
+			s->time,
 			s->ntold };
 		return true;
 	}

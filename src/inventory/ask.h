@@ -30,6 +30,9 @@ void		 asker_output(struct asker *, const struct msg_output *, int fd);
 void		 asker_ran(struct asker *, const struct msg_ran *);
 /* Guests may have changed: asks soon. */
 void		 asker_hurry(struct asker *);
+/* What managers told an engine before this: it holds, as of one that does not answer, until
+ * they do. */
+void		 asker_recall(struct asker *, const struct sighting *, size_t n);
 /* Appends what is known. */
 void		 asker_sightings(struct asker *, struct sighting *, size_t *n, size_t max);
 

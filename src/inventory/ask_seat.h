@@ -15,6 +15,7 @@ struct told {
 	uint8_t		state;
 	uint8_t		step;		/* the next detail to ask for */
 	uint64_t	asked;		/* mono: when the last of them was asked */
+	bool		recalled;	/* it was told to an engine before, and is not whole anew yet */
 	uint64_t	rest;		/* mono: not to be asked of again before */
 	uint8_t		failures;	/* of details, in a row */
 	uint64_t	listed;		/* what the list said of it: a digest */
@@ -35,8 +36,9 @@ struct seat {
 	uint64_t	 took;
 	unsigned	 failures;
 	bool		 absent, known;	/* known: it has been asked */
+	bool		 recalled;	/* told is what an engine before was told */
 	char		*cause;
-	uint64_t	 answered;	/* mono, 0: never */
+	uint64_t	 answered;	/* mono, 0: never; or when it was recalled */
 	uint64_t	 time;		/* wall, the same */
 };
 
@@ -69,6 +71,8 @@ void		 seat_forget(struct seat *);
 /* Takes the cause over. */
 void		 seat_failed(struct seat *, char *cause);
 void		 seat_absent(struct seat *);
+/* What it told an engine before this one. */
+void		 seat_recall(struct seat *, const struct sighting *, size_t n);
 void		 seat_list_done(struct seat *, const char *text, size_t len);
 /* Of the guest at told[at]. */
 void		 seat_detail_said(struct seat *, const struct said *, uint64_t now);

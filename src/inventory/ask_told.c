@@ -184,12 +184,30 @@ seat_listed(struct seat *s, const struct sighting *rows, size_t n)
 		t = &told[i];
 		t->listed = listed_digest(t);
 		was = t->key[0] != '\0' ? told_find(s->told, s->ntold, t->key) : NULL;
-		if (was != NULL && was->state == t->state && was->listed == t->listed && has_detail(s, 0))
+		if (was != NULL && was->recalled && !s->recalled && has_detail(s, 0)) {
+			const uint64_t listed = t->listed;
+
+			told_keep(t, was);
+			t->listed = listed;
+		} else if (was != NULL && was->state == t->state && was->listed == t->listed &&
+		    has_detail(s, 0))
 			told_keep(t, was);
 	}
 	seat_forget(s);
 	s->told = told;
 	s->ntold = ntold;
+}
+
+void
+seat_recall(struct seat *s, const struct sighting *rows, size_t n)
+{
+	if (s->answered != 0 || s->ntold > 0 || n == 0)
+		return;
+	s->recalled = true;
+	s->answered = now_mono();
+	seat_listed(s, rows, n);
+	for (size_t i = 0; i < s->ntold; i++)
+		s->told[i].recalled = true;
 }
 
 /* Those that were asked longest ago are asked again, so many that all have their turn in a
@@ -235,6 +253,7 @@ seat_list_done(struct seat *s, const char *text, size_t len)
 	}
 	if (s->cause != NULL)
 		log_info("inventory: %s: well again", seat_name(s));
+	s->recalled = false;
 	free(s->cause);
 	s->cause = NULL;
 	s->failures = 0;
@@ -273,6 +292,7 @@ seat_detail_said(struct seat *s, const struct said *said, uint64_t now)
 	struct told *t = &s->told[s->at];
 
 	t->asked = now;
+	t->recalled = false;
 	if (said->how == RAN_EXITED) {
 		if (said->cause == NULL)
 			seat_detail_done(s, said->text, said->len);

@@ -155,6 +155,13 @@ on_soon(evutil_socket_t fd, short what, void *arg)
 }
 
 void
+inventory_look(struct inventory *inv)
+{
+	if (inv->base != NULL)
+		pass(inv);
+}
+
+void
 inventory_asks(struct inventory *inv, struct asker *asker)
 {
 	inv->asker = asker;

@@ -141,6 +141,8 @@ void			 inventory_on_move(struct inventory *,
 /* Takes what the kernel has said until now: who had an address when something happened
  * is known after it. */
 void			 inventory_listen(struct inventory *);
+/* Looks now, if it runs by itself. */
+void			 inventory_look(struct inventory *);
 /* Has it look soon. */
 void			 inventory_hurry(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);

@@ -426,7 +426,8 @@ setup_step_do(const struct setup_step *s, const struct setup_site *site, struct 
 static void
 state_empty(const char *dir)
 {
-	static const char *const files[] = { "state", "state.new", "pins", "pins.new", "pid",
+	static const char *const files[] = { "state", "state.new", "pins", "pins.new",
+		"managers", "managers.new", "pid",
 		"pf", "pf.new", "setup" };
 	char *path;
 
