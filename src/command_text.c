@@ -203,7 +203,8 @@ frozen_text(const json_t *r, const char *what)
 
 	if (json_is_false(json_object_get(r, "changed")))
 		return all ? xstrdup("no guest was frozen\n") : xasprintf("%s was not frozen\n", name);
-	return xasprintf("%s is %s\n", all ? "every guest" : name, what);
+	return xasprintf("%s is %s%s%s\n", all ? "every guest" : name, what,
+	    str(r, "warning")[0] != '\0' ? "\n  warning: " : "", str(r, "warning"));
 }
 
 char *

@@ -488,6 +488,22 @@ alert_over(struct engine *e, const struct alert *a)
 		event_note(e, EVENT_ALERT, EVENT_NOTICE, "", "over: %s", a->text);
 }
 
+/* What is shown of its guests is old. */
+static void
+manager_alerts(const struct engine *e, struct alert_list *l)
+{
+	struct asker_state st;
+
+	for (size_t i = 0; asker_state(e->asker, i, &st); i++) {
+		if (st.cause == NULL || st.guests == 0)
+			continue;
+		alert_add(l, "manager", "%s%s%s does not answer, so what is shown of its %zu guests is "
+		    "what it said last (STATE with ?): %s", st.manager, st.user[0] != '\0' ? " of " : "",
+		    st.user, st.guests, st.cause);
+		return;
+	}
+}
+
 void
 alerts_update(struct engine *e)
 {
@@ -502,6 +518,7 @@ alerts_update(struct engine *e)
 	unseen_alert(e, &l);
 	if (inventory_trouble(e->inventory) != NULL)
 		alert_add(&l, "inventory", "guests may be missing: %s", inventory_trouble(e->inventory));
+	manager_alerts(e, &l);
 	pinned_alerts(e, &l);
 	if (e->policy.error != NULL)
 		alert_add(&l, "allowlist", "%s", e->policy.error);

@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "firewall/frozen.h"
+#include "inventory/guard.h"
 #include "json_text.h"
 #include "log.h"
 #include "xmalloc.h"
@@ -86,6 +87,17 @@ frozen_add_addr(struct fw_guest *by, const struct addr *a)
 	return true;
 }
 
+/* The port of a guest that has stopped is whoever's has it next. */
+static bool
+frozen_leave_port(struct fw_guest *by, const struct guest *g)
+{
+	if (by->port[0] == '\0' || g->state != GUEST_STOPPED || guest_nic_end(&g->nics[0])[0] != '\0' ||
+	    (!by->has_mac && by->naddrs == 0))
+		return false;
+	memset(by->port, 0, sizeof(by->port));
+	return true;
+}
+
 /* Adds what the guest has now. True if not all of it was there. */
 static bool
 frozen_add(struct fw_guest *by, const struct guest *g)
@@ -145,10 +157,27 @@ frozen_forget(struct engine *e, uint32_t guest)
 
 /* ---- freezing ---- */
 
+/* What no rule of ours holds; NULL: all is held. Caller frees. */
+static char *
+way_out(const struct engine *e, const struct freeze *f)
+{
+	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
+		const struct guest *g = inventory_guest(e->inventory, i);
+
+		if ((!f->all && g->id != f->guest) || g->state != GUEST_RUNNING ||
+		    g->guard < NIC_UNGUARDABLE)
+			continue;
+		return xasprintf("%s is %s: what goes past the rules goes on; \"gatehouse vms\" says "
+		    "by which NIC, and \"gatehouse stop\" ends it", g->name,
+		    nic_guard_name((enum nic_guard)g->guard));
+	}
+	return NULL;
+}
+
 static void
 freeze_end(struct engine *e, struct freeze *f)
 {
-	char who[WHO_SIZE];
+	char who[WHO_SIZE], *warning;
 	json_t *vms;
 
 	if (f->call == NULL) {
@@ -164,7 +193,10 @@ freeze_end(struct engine *e, struct freeze *f)
 			    who_name(f->call->peer.uid, who), f->on ? "froze" : "thawed", f->name);
 		vms = json_array();
 		json_array_append_new(vms, json_guest(f->all ? "*" : f->name));
-		control_reply(f->call, json_pack("{s:o, s:b}", "vms", vms, "changed", !f->idle));
+		warning = f->on ? way_out(e, f) : NULL;
+		control_reply(f->call, json_pack("{s:o, s:b, s:o}", "vms", vms, "changed", !f->idle,
+		    "warning", json_plain_or_null(warning)));
+		free(warning);
 	}
 	free(f->cause);
 	free(f);
@@ -328,9 +360,12 @@ freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_c
 	}
 	frozen_add(&by, g);
 	if (frozen_is_nobody(&by) && frozen_find(e, g->id) == NULL) {
-		control_fail(call, CONTROL_FAILED, xasprintf("no rule can tell %s from others: neither a "
-		    "hardware address nor an address or a port of it is known; freeze every guest "
-		    "(without a name), or stop it", g->name));
+		control_fail(call, CONTROL_FAILED, g->guard == NIC_UNGUARDABLE ?
+		    xasprintf("%s leaves as a process of this host, which no rule of guests holds: "
+		    "stop it, or guard the user it runs as ([guard] uid)", g->name) :
+		    xasprintf("no rule can tell %s from others: neither a hardware address nor an "
+		    "address or a port of it is known; freeze every guest (without a name), or "
+		    "stop it", g->name));
 		return;
 	}
 	if (e->frozen_all && !on) {
@@ -404,13 +439,14 @@ freeze_follow(struct engine *e, const struct guest *g)
 	for (uint32_t i = 1; i < g->nnics; i++) {
 		const char *end = guest_nic_end(&g->nics[i]);
 
-		if (i >= r->nnics || (*end != '\0' && strcmp(r->ends[i], end) != 0)) {
+		if (i >= r->nnics || strcmp(r->ends[i], end) != 0) {
 			freeze_nics(e, g, true, i);
 			break;
 		}
 	}
 	ends_keep(r, g);
 	more = frozen_add(&r->by, g);
+	more = frozen_leave_port(&r->by, g) || more;
 	if (frozen_moved(e, &r->by, g) || more)
 		freeze_ask(e, freeze_new(e, g, true, NULL), &r->by);
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "host.h"
+#include "inventory/guard.h"
 #include "json_text.h"
 #include "methods.h"
 #include "text.h"
@@ -392,6 +393,7 @@ struct overall {
 static struct overall
 check_overall(const struct engine *e, const struct checked *c, const struct allow_answer *answer)
 {
+	const struct guest *g = *c->vm != '\0' ? inventory_by_name(e->inventory, c->vm) : NULL;
 	const char *state = status_firewall(e);
 
 	if (strcmp(state, "open") == 0)
@@ -401,6 +403,10 @@ check_overall(const struct engine *e, const struct checked *c, const struct allo
 	if (strcmp(state, "drift") == 0)
 		return (struct overall){ VERDICT_ALLOW, "drift", "The kernel does not have the rules that "
 		    "were loaded, so that guests may reach anything: gatehouse apply loads them." };
+	if (g != NULL && g->state == GUEST_RUNNING && g->guard >= NIC_UNGUARDABLE)
+		return (struct overall){ VERDICT_ALLOW, nic_guard_name((enum nic_guard)g->guard),
+		    "It has a way out past the rules, whatever is listed: gatehouse vms and the alert "
+		    "say which, and what would help." };
 	if (answer->reason == REASON_FROZEN)
 		return (struct overall){ .reason = NULL };
 	if (strcmp(state, "observing") == 0)

@@ -99,14 +99,15 @@ vm_guard(const struct engine *e, const struct guest *g)
 	/* No rule holds what does not pass by it, frozen or not. */
 	if (g->state == GUEST_RUNNING && g->guard >= NIC_UNGUARDABLE)
 		return nic_guard_name((enum nic_guard)g->guard);
-	if (guest_frozen(e, g))
-		return "frozen";
 	/* What does not run has nothing to be guarded, and where it will be is not known. */
 	if (g->state == GUEST_STOPPED)
-		return "";
+		return guest_frozen(e, g) ? "frozen" : "";
 	/* Nor is it known to hold one of which nothing was heard. */
 	if (g->state == GUEST_RUNNING && g->guard == NIC_UNSEEN)
 		return nic_guard_name(NIC_UNSEEN);
+	/* Nor where the rules are not ours now. */
+	if (guest_frozen(e, g) && strcmp(state, "open") != 0 && strcmp(state, "drift") != 0)
+		return "frozen";
 	if (strcmp(state, "enforcing") == 0)
 		return "full";
 	if (strcmp(state, "observing") == 0)
@@ -231,7 +232,7 @@ vms_json(struct engine *e, const void *row)
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		json_array_append_new(addrs, json_addr(&g->addrs[i]));
 	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I,"
-	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:o, s:o}",
+	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:I, s:o, s:o}",
 	    "id", (json_int_t)g->id, "name", json_guest(g->name),
 	    "kind", guest_kind_name(g->kind), "by", json_guest(g->by),
 	    "state", guest_state_name(g->state), "addresses", addrs,
@@ -242,7 +243,8 @@ vms_json(struct engine *e, const void *row)
 	    "bytes_down", (json_int_t)t->bytes_down, "connections", (json_int_t)t->connections,
 	    "first_seen", json_time(g->first_seen), "last_seen", json_time(g->last_seen),
 	    "nics", nics_json(e, g), "manager", json_plain_or_null(g->manager),
-	    "user", json_plain_or_null(g->user), "stale", g->stale, "softnet", g->softnet,
+	    "user", json_plain_or_null(g->user), "stale", g->stale, "frozen", guest_frozen(e, g),
+	    "softnet", g->softnet,
 	    "can_start", asker_command(g, ACT_START) != COMMAND_NONE,
 	    "can_stop", asker_command(g, ACT_STOP) != COMMAND_NONE, "pid", (json_int_t)g->pid,
 	    "host_ports", host_ports(e, g), "softnet_says", shield_softnet(e, g));

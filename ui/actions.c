@@ -221,7 +221,7 @@ row_guest(const struct view *v, const json_t *row)
 static bool
 is_frozen(const json_t *guest)
 {
-	return strcmp(cell_string(guest, "guard"), "frozen") == 0;
+	return json_is_true(json_object_get(guest, "frozen"));
 }
 
 static void

@@ -25,7 +25,15 @@ by_cell(const json_t *row, double now, char *buf, size_t size)
 static enum ink
 state_cell(const json_t *row, double now, char *buf, size_t size)
 {
-	cell_text(row, "state", buf, size);
+	char state[16];
+
+	cell_text(row, "state", state, sizeof(state));
+	/* As its manager said last, which does not answer now. */
+	if (json_is_true(json_object_get(row, "stale"))) {
+		snprintf(buf, size, "%s?", state);
+		return INK_WARN;
+	}
+	snprintf(buf, size, "%s", state);
 	return strcmp(buf, "running") == 0 ? INK_NORMAL : INK_DIM;
 }
 
@@ -204,7 +212,9 @@ detail(const json_t *row, double now, struct lines *l)
 	    cell_string(row, "user")[0] != '\0' ? " of " : "", cell_string(row, "user"),
 	    json_is_true(json_object_get(row, "stale")) ? ", which does not answer now" : "");
 	lines_field(l, "known by", buf);
-	lines_field(l, "state", cell_string(row, "state"));
+	snprintf(buf, sizeof(buf), "%s%s", cell_string(row, "state"),
+	    json_is_true(json_object_get(row, "frozen")) ? ", frozen" : "");
+	lines_field(l, "state", buf);
 	if (guard[0] != '\0')
 		lines_add(l, guard_cell(row, now, buf, sizeof(buf)), "%-12s %s%s%s", "guard", guard,
 		    explain[0] != '\0' ? ": " : "", explain);
@@ -233,7 +243,7 @@ detail(const json_t *row, double now, struct lines *l)
 static const struct column columns[] = {
 	{ "NAME", "name", 16, 28, 1, false, name_cell, CUT_MIDDLE },
 	{ "BY", "by", 10, 12, 5, false, by_cell },
-	{ "STATE", "state", 7, 9, 3, false, state_cell },
+	{ "STATE", "state", 8, 9, 3, false, state_cell },
 	{ "ADDRESS", "addresses", 15, 39, 4, false, address_cell },
 	{ "GUARD", "guard", 11, 11, 1, false, guard_cell },
 	{ "OK", "allowed", 5, 7, 2, true, cell_allowed },

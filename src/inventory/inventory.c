@@ -504,7 +504,7 @@ inventory_by_name(const struct inventory *inv, const char *name)
 const char *
 guest_nic_end(const struct guest_nic *nic)
 {
-	return nic->link_managed ? nic->link : nic->port;
+	return nic->link_managed ? nic->link : nic->heard ? nic->port : "";
 }
 
 const char *

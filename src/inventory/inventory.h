@@ -171,7 +171,7 @@ const struct guest	*inventory_by_port(const struct inventory *, const char *port
 const struct guest	*inventory_by_uid(const struct inventory *, uint32_t uid);
 const struct guest	*inventory_by_name(const struct inventory *, const char *);
 /* This host's end of it, which stays the guest's whatever it sends: as its VM manager says,
- * else where it was heard; "" not known. */
+ * else where it was heard, as long as it runs; "" not known. */
 const char		*guest_nic_end(const struct guest_nic *);
 const char		*guest_state_name(enum guest_state);
 const char		*guest_kind_name(enum guest_kind);

@@ -126,17 +126,28 @@ static const struct mode_word backends[] = {
 	{ NULL, NIC_UNKNOWN }
 };
 
+/* "user,id=n0", "type=user,id=n0", or an object.  A whole NIC ("-nic model=virtio") is
+ * user-mode if it does not say otherwise. */
+static bool
+backend_type(const char *text, bool whole, char type[ID_SIZE])
+{
+	if (get(text, "type", "type", type, ID_SIZE))
+		return true;
+	if (*text != '{' && text[strcspn(text, ",=")] == '=') {
+		copy_string(type, "user", ID_SIZE);
+		return whole;
+	}
+	return get(text, NULL, "type", type, ID_SIZE);
+}
+
 static void
-backend_take(struct vm *vm, const char *text)
+backend_take(struct vm *vm, const char *text, bool whole)
 {
 	char type[ID_SIZE];
 	struct nic *nic;
 
 	vm->told = true;
-	/* "user,id=n0", "type=user,id=n0", or an object. */
-	if (vm->n == VM_NICS || (!get(text, "type", "type", type, sizeof(type)) &&
-	    !get(text, NULL, "type", type, sizeof(type))) ||
-	    strcmp(type, "none") == 0 || strcmp(type, "nic") == 0 || strcmp(type, "hubport") == 0)
+	if (vm->n == VM_NICS || !backend_type(text, whole, type) || strcmp(type, "none") == 0 || strcmp(type, "nic") == 0 || strcmp(type, "hubport") == 0)
 		return;
 	nic = &vm->nics[vm->n++];
 	nic->mode = guest_row_mode(backends, type);
@@ -203,7 +214,7 @@ net_take(struct vm *vm, const char *text)
 	if (!option_get(text, NULL, type, sizeof(type)))
 		return;
 	if (strcmp(type, "nic") != 0) {
-		backend_take(vm, text);
+		backend_take(vm, text, false);
 		return;
 	}
 	if (vm->ndevices == VM_NICS)
@@ -330,8 +341,10 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 			vm.elsewhere = true;
 		if (strcmp(word, "-name") == 0)
 			name_take(&vm, argv[++i]);
-		else if (strcmp(word, "-nic") == 0 || strcmp(word, "-netdev") == 0)
-			backend_take(&vm, argv[++i]);
+		else if (strcmp(word, "-nic") == 0)
+			backend_take(&vm, argv[++i], true);
+		else if (strcmp(word, "-netdev") == 0)
+			backend_take(&vm, argv[++i], false);
 		else if (strcmp(word, "-net") == 0)
 			net_take(&vm, argv[++i]);
 		else if (strcmp(word, "-device") == 0) {
@@ -341,7 +354,7 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 		}
 	}
 	if (!vm.told && !vm.elsewhere)
-		backend_take(&vm, "user");
+		backend_take(&vm, "user", false);
 	macs_settle(&vm);
 	macs_default(&vm);
 	return vm_put(&vm, list, n, max);

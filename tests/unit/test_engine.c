@@ -1064,6 +1064,58 @@ a_frozen_guest_stays_frozen_at_a_new_address(void **state)
 	json_decref(rig_answer(r));
 }
 
+/* Another guest may have that tap next. */
+static void
+a_frozen_guest_that_stops_leaves_its_port(void **state)
+{
+	struct rig *r = *state;
+	struct sighting s = rig_sighting("agent-1", 0x11, "10.77.0.11");
+	struct rig_frame *f;
+
+	copy_string(s.provider, "virsh", sizeof(s.provider));
+	copy_string(s.key, "agent-1", sizeof(s.key));
+	copy_string(s.port, "tap2", sizeof(s.port));
+	rig_guests(r, &s, 1);
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	f = rig_priv_got(r, FW_FREEZE);
+	assert_string_equal(f->body.fw.guest.port, "tap2");
+	answer_all_freezes(r);
+	json_decref(rig_answer(r));
+	rig_forget(r);
+	s.state = GUEST_STOPPED;
+	s.bridge[0] = s.port[0] = '\0';
+	rig_guests(r, &s, 1);
+	f = rig_priv_got(r, FW_FREEZE);
+	assert_non_null(f);
+	assert_string_equal(f->body.fw.guest.port, "");
+	assert_int_equal(f->body.fw.guest.mac[5], 0x11);
+}
+
+static void
+what_is_past_the_rules_is_not_said_to_be_held(void **state)
+{
+	struct rig *r = *state;
+	struct sighting s = rig_sighting("agent-1", 0x11, "10.77.0.11");
+	json_t *j;
+
+	copy_string(s.provider, "virsh", sizeof(s.provider));
+	copy_string(s.key, "agent-1", sizeof(s.key));
+	s.mode = NIC_LAN;
+	rig_guests(r, &s, 1);
+	check_is(r, "{'host':'evil.example','vm':'agent-1'}", "allow", "leaking");
+	check_is(r, "{'host':'evil.example'}", "deny", "not-listed");
+	rig_ask(r, "freeze", "{'vm':'agent-1'}");
+	answer_all_freezes(r);
+	j = rig_answer(r);
+	assert_non_null(strstr(str(json_object_get(j, "result"), "warning"),
+	    "agent-1 is leaking: what goes past the rules goes on"));
+	json_decref(j);
+	j = rig_call(r, "vms", NULL);
+	assert_string_equal(str(row(j, 0), "guard"), "leaking");
+	assert_true(json_is_true(json_object_get(row(j, 0), "frozen")));
+	json_decref(j);
+}
+
 static void
 an_address_that_moves_on_does_not_freeze_its_next_owner(void **state)
 {
@@ -1500,6 +1552,8 @@ main(void)
 		TEST(requests_that_priv_does_not_answer_end),
 		TEST(a_freeze_reaches_net_at_once_and_is_answered_when_priv_has_done_it),
 		TEST(a_frozen_guest_stays_frozen_at_a_new_address),
+		TEST(a_frozen_guest_that_stops_leaves_its_port),
+		TEST(what_is_past_the_rules_is_not_said_to_be_held),
 		TEST(an_address_that_moves_on_does_not_freeze_its_next_owner),
 		TEST(a_change_during_a_thaw_does_not_freeze_again),
 		TEST(a_freeze_of_nobody_names_who_there_is),

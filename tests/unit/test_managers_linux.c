@@ -175,6 +175,12 @@ qemu_without_a_word_has_a_user_nic(void **state)
 	QEMU("/usr/bin/qemu-system-aarch64", "-m", "1G");
 	assert_int_equal(nrows, 1);
 	assert_int_equal(rows[0].mode, NIC_USER);
+	/* Nor one that says only of what make it is. */
+	QEMU("kvm", "-nic", "model=virtio,mac=52:54:00:0:0:1");
+	assert_int_equal(nrows, 1);
+	assert_int_equal(rows[0].mode, NIC_USER);
+	QEMU("kvm", "-nic", "model=virtio,type=tap,ifname=tap3");
+	assert_int_equal(rows[0].mode, NIC_BRIDGE);
 	QEMU("qemu-kvm", "-nic", "none");
 	assert_int_equal(nrows, 1);
 	assert_int_equal(rows[0].mode, NIC_NONE);
