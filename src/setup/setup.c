@@ -6,9 +6,11 @@
 
 #include "setup/setup.h"
 
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -148,6 +150,20 @@ plan_has(const struct setup_plan *p, const struct setup_done *d)
 	return false;
 }
 
+/* A daemon holds a lock on its pid file in the state directory, the first step's. */
+static bool
+daemon_runs(const struct setup_plan *p, const struct setup_site *site)
+{
+	char *path = xasprintf("%s%s/pid", site->root, p->step[0].name);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const bool held = fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+
+	if (fd != -1)
+		close(fd);
+	free(path);
+	return held;
+}
+
 /* Goes on after what cannot be undone, so that as little as may be stays. */
 char *
 setup_unwalk(const struct setup_plan *p, const struct setup_site *site, bool dry, FILE *f)
@@ -182,6 +198,13 @@ setup_unwalk(const struct setup_plan *p, const struct setup_site *site, bool dry
 		if (dry) {
 			print_undoing(s, f);
 			continue;
+		}
+		/* Its account could not go, and half of the rest would have gone. */
+		if ((s->kind == SETUP_USER || s->kind == SETUP_GROUP) && daemon_runs(p, site)) {
+			free(cause);
+			cause = xstrdup("a daemon runs still, which no service started: \"gatehouse "
+			    "shutdown\" ends it (its rules stay); then run \"gatehouse unsetup\" again");
+			break;
 		}
 		failed = setup_step_undo(s, site, &record, &why);
 		print_step(failed != NULL ? "FAILED" : why != NULL ? "keep" : "undone", s,

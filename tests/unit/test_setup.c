@@ -3,8 +3,10 @@
 
 #include "unit.h"
 
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -553,6 +555,27 @@ test_undoing_goes_on_after_what_fails(void **state)
 	assert_file(r, "/etc/passwd", "");
 }
 
+/* Its account could not be removed, but all that it needs would be. */
+static void
+test_no_account_goes_while_a_daemon_has_it(void **state)
+{
+	struct rig *r = *state;
+	char *cause, *said, *path;
+	int fd;
+
+	walk_well(r, setup_darwin, false);
+	path = xasprintf("%s/var/db/gatehouse/pid", r->root);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd != -1 && flock(fd, LOCK_EX) == 0);
+	free(path);
+	said = walk(r, setup_darwin, true, false, &cause);
+	assert_cause(cause, "\"gatehouse shutdown\" ends it");
+	assert_null(strstr(said, "user _gatehouse"));
+	free(said);
+	close(fd);
+	walk_well(r, setup_darwin, true);
+}
+
 /* ---- fill.c ---- */
 
 static void
@@ -599,6 +622,7 @@ main(void)
 		RIG(test_linux_runs_just_that),
 		RIG(test_darwin_is_set_up_and_back),
 		RIG(test_undoing_goes_on_after_what_fails),
+		RIG(test_no_account_goes_while_a_daemon_has_it),
 		RIG(test_a_template_takes_plain_words_only),
 	};
 
