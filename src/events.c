@@ -341,7 +341,7 @@ bridge_exists(const struct conf_names *bridges)
 	if (all == NULL)
 		return true;
 	for (const struct if_nameindex *i = all; i->if_index != 0 && !found; i++)
-		found = conf_names_fit(bridges, i->if_name);
+		found = fw_means(bridges, i->if_name);
 	if_freenameindex(all);
 	return found;
 }

@@ -22,6 +22,7 @@
 
 #include "addr.h"
 #include "fds.h"
+#include "firewall/firewall.h"
 #include "xmalloc.h"
 
 enum { MESSAGE_SIZE = 2048 };
@@ -140,7 +141,7 @@ own_is_behind(const struct own *o, const struct addr *a, const struct conf_names
 	if (o == NULL || getifaddrs(&all) == -1)
 		return true;
 	for (const struct ifaddrs *i = all; i != NULL && !is; i = i->ifa_next)
-		is = conf_names_fit(interfaces, i->ifa_name) && is_within(a, i);
+		is = fw_means(interfaces, i->ifa_name) && is_within(a, i);
 	freeifaddrs(all);
 	return is || own_has(o, a);
 }

@@ -9,6 +9,12 @@ fw_backend_here(void)
 }
 
 bool
+fw_means(const struct conf_names *bridges, const char *ifname)
+{
+	return pf_means(pf_host_here(), bridges, ifname);
+}
+
+bool
 fw_covers(const struct conf_names *bridges, const char *ifname)
 {
 	return pf_covers(pf_host_here(), bridges, ifname);
@@ -25,5 +31,13 @@ pf_bridge_setting(const char *name, int *value)
 {
 	(void)name;
 	(void)value;
+	return false;
+}
+
+bool
+pf_in_group(const char *ifname, const char *group)
+{
+	(void)ifname;
+	(void)group;
 	return false;
 }

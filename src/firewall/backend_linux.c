@@ -10,6 +10,12 @@ fw_backend_here(void)
 }
 
 bool
+fw_means(const struct conf_names *bridges, const char *ifname)
+{
+	return conf_names_fit(bridges, ifname);
+}
+
+bool
 fw_covers(const struct conf_names *bridges, const char *ifname)
 {
 	return conf_names_fit(bridges, ifname);
@@ -26,5 +32,13 @@ pf_bridge_setting(const char *name, int *value)
 {
 	(void)name;
 	(void)value;
+	return false;
+}
+
+bool
+pf_in_group(const char *ifname, const char *group)
+{
+	(void)ifname;
+	(void)group;
 	return false;
 }

@@ -134,6 +134,9 @@ struct fw_backend {
 const struct fw_backend *fw_backend_find(const char *name);
 /* That of this host. backend_*.c */
 const struct fw_backend *fw_backend_here(void);
+/* Whether an interface is one of those bridges: by its name, or what the system knows of it
+ * beside that. backend_*.c */
+bool	 fw_means(const struct conf_names *bridges, const char *ifname);
 /* Whether its rules hold for an interface of that name, where those bridges are to be
  * guarded: pf's can hold only so many of a kind. backend_*.c */
 bool	 fw_covers(const struct conf_names *bridges, const char *ifname);

@@ -47,6 +47,9 @@ const struct pf_host *pf_host_here(void);
 /* A sysctl(8) of FreeBSD's bridges; false: there is none, as while no bridge ever was.
  * backend_*.c */
 bool	 pf_bridge_setting(const char *name, int *value);
+/* Whether an interface is in a group, which it stays in when it is renamed; false where there
+ * are none. backend_*.c */
+bool	 pf_in_group(const char *ifname, const char *group);
 
 /* ---- pf_names.c ---- */
 enum { PF_BRIDGES_AHEAD = 8, PF_NAMES_MAX = CONF_NAMES_MAX * PF_BRIDGES_AHEAD };
@@ -62,7 +65,10 @@ void	 pf_names_add(struct pf_names *, const char *name);
 bool	 pf_names_have(const struct pf_names *, const char *name);
 /* The ends of guests' NICs that vmnet and others make, by their names. */
 bool	 pf_is_guests_end(const char *name);
-/* Whether the rules hold for the interface of this name. */
+/* Whether an interface of this name should be guarded: by its name, by a pattern that is not
+ * for others' there, or by its group. */
+bool	 pf_means(const struct pf_host *, const struct conf_names *bridges, const char *ifname);
+/* Whether the rules hold for it. */
 bool	 pf_covers(const struct pf_host *, const struct conf_names *bridges, const char *ifname);
 
 /* ---- pf_render.c ---- */

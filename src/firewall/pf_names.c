@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "xmalloc.h"
 
 bool
@@ -44,14 +45,22 @@ pf_names_add(struct pf_names *names, const char *name)
 	copy_string(names->name[names->n++], name, GH_IFNAME_SIZE);
 }
 
+/* "bridge" of "bridge*". */
+static void
+stem_of(const char *pattern, char stem[GH_IFNAME_SIZE])
+{
+	const size_t len = copy_string(stem, pattern, GH_IFNAME_SIZE) - 1;
+
+	stem[len] = '\0';
+}
+
 /* What a pattern stands for. NULL or a cause. */
 static char *
 names_add_pattern(struct pf_names *names, const struct pf_host *host, const char *pattern)
 {
 	char stem[GH_IFNAME_SIZE], name[GH_IFNAME_SIZE + 12];
-	const size_t len = copy_string(stem, pattern, sizeof(stem)) - 1;
 
-	stem[len] = '\0';
+	stem_of(pattern, stem);
 	for (const char *p = stem; *p != '\0'; p++) {
 		if (!isalpha((unsigned char)*p))
 			return xasprintf("bridge = %s: pf knows interfaces by their names or by "
@@ -85,12 +94,44 @@ pf_names_of(struct pf_names *names, const struct pf_host *host, const struct con
 	return cause;
 }
 
+/* macOS has a bridge0 of its own, which "bridge*" does not mean. */
+static bool
+is_anothers(const struct pf_host *host, const char *ifname)
+{
+	static const char kind[] = "bridge";
+	const char *digits = ifname + sizeof(kind) - 1;
+
+	return host->first > 0 && strncmp(ifname, kind, sizeof(kind) - 1) == 0 &&
+	    isdigit((unsigned char)*digits) && strtoul(digits, NULL, 10) < host->first;
+}
+
+bool
+pf_means(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
+{
+	char stem[GH_IFNAME_SIZE];
+
+	for (uint32_t i = 0; i < bridges->n; i++) {
+		const char *name = bridges->name[i];
+
+		if (strcmp(name, ifname) == 0 ||
+		    (text_glob(name, ifname) && !is_anothers(host, ifname)))
+			return true;
+		if (!host->groups || !pf_is_pattern(name))
+			continue;
+		/* One that was renamed is in its group still, which the rules are for. */
+		stem_of(name, stem);
+		if (pf_in_group(ifname, stem))
+			return true;
+	}
+	return false;
+}
+
 bool
 pf_covers(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
 {
 	struct pf_names *names = xmalloc(sizeof(*names));
 	char *cause = pf_names_of(names, host, bridges);
-	bool covered = host->groups && conf_names_fit(bridges, ifname);
+	bool covered = host->groups && pf_means(host, bridges, ifname);
 
 	for (size_t i = 0; i < names->n; i++)
 		covered = covered || strcmp(names->name[i], ifname) == 0;

@@ -13,12 +13,6 @@
 #include "xmalloc.h"
 
 static bool
-is_guarded(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
-{
-	return conf_names_fit(bridges, ifname) || pf_covers(host, bridges, ifname);
-}
-
-static bool
 net_text(const struct ifaddrs *ifa, char *text, size_t size, bool *v6)
 {
 	char base[ADDR_TEXT_SIZE];
@@ -51,7 +45,7 @@ pf_nets_each(const struct pf_host *host, const struct conf_names *bridges,
 	if (getifaddrs(&all) == -1)
 		return;
 	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
-		if (is_guarded(host, bridges, ifa->ifa_name) &&
+		if (pf_means(host, bridges, ifa->ifa_name) &&
 		    net_text(ifa, text, sizeof(text), &v6))
 			cb(text, v6, arg);
 	}
@@ -66,7 +60,7 @@ pf_links_add(const struct pf_host *host, const struct conf_names *bridges, struc
 	if (getifaddrs(&all) == -1)
 		return;
 	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
-		if (is_guarded(host, bridges, ifa->ifa_name))
+		if (pf_means(host, bridges, ifa->ifa_name))
 			pf_names_add(names, ifa->ifa_name);
 	}
 	freeifaddrs(all);
@@ -118,7 +112,7 @@ pf_members_read(const struct pf_host *host, const struct conf_names *bridges,
 	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
 		const size_t before = seen->n;
 
-		if (is_guarded(host, bridges, ifa->ifa_name))
+		if (pf_means(host, bridges, ifa->ifa_name))
 			pf_names_add(seen, ifa->ifa_name);
 		if (seen->n > before)
 			members_of(host, ifa->ifa_name, found);
@@ -174,19 +168,6 @@ pf_self_text(const struct pf_host *host)
 	return text;
 }
 
-/* macOS has a bridge0 of its own, which "bridge*" does not mean. */
-static bool
-is_anothers(const struct pf_host *host, const struct conf_names *bridges, const char *ifname)
-{
-	const char *digits = ifname + strcspn(ifname, "0123456789");
-
-	for (uint32_t i = 0; i < bridges->n; i++) {
-		if (strcmp(bridges->name[i], ifname) == 0)
-			return false;
-	}
-	return host->first > 0 && *digits != '\0' && strtoul(digits, NULL, 10) < host->first;
-}
-
 char *
 pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 {
@@ -196,8 +177,8 @@ pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 	if (getifaddrs(&all) == -1)
 		return NULL;
 	for (const struct ifaddrs *ifa = all; ifa != NULL && cause == NULL; ifa = ifa->ifa_next) {
-		if (is_guarded(host, bridges, ifa->ifa_name) &&
-		    !pf_covers(host, bridges, ifa->ifa_name) && !is_anothers(host, bridges, ifa->ifa_name))
+		if (pf_means(host, bridges, ifa->ifa_name) &&
+		    !pf_covers(host, bridges, ifa->ifa_name))
 			cause = xasprintf("%s is not guarded: pf rules cannot hold every name of "
 			    "that kind ahead; name it in \"bridge\" of section [guard]",
 			    ifa->ifa_name);

@@ -46,19 +46,19 @@ words_cut(char *line, char *words[WORDS_MAX])
 
 /* ---- the hook ---- */
 
+/* An interface, or what a pattern stands for in a rule: "bridge". */
 static bool
-is_guarded(const struct conf_names *bridges, const char *ifname)
+is_guarded(const struct pf_host *host, const struct conf_names *bridges, const char *on)
 {
 	for (uint32_t i = 0; i < bridges->n; i++) {
 		const char *name = bridges->name[i];
 		const size_t len = strlen(name);
 
-		/* "bridge" is what a pattern stands for in a rule. */
-		if (text_glob(name, ifname) || (len > 1 && name[len - 1] == '*' &&
-		    strlen(ifname) == len - 1 && strncmp(name, ifname, len - 1) == 0))
+		if (pf_is_pattern(name) && len > 1 && strlen(on) == len - 1 &&
+		    strncmp(name, on, len - 1) == 0)
 			return true;
 	}
-	return false;
+	return pf_means(host, bridges, on);
 }
 
 /* Whether a rule may be for packets of guests: for every interface, for all but one,
@@ -71,7 +71,7 @@ is_for_guests(const struct pf_host *host, char *const words[], size_t n, const s
 
 		if (strcmp(words[i], "on") != 0)
 			continue;
-		return *on == '!' || is_guarded(&conf->bridges, on) ||
+		return *on == '!' || is_guarded(host, &conf->bridges, on) ||
 		    (host->groups && !isdigit((unsigned char)on[strlen(on) - 1]));
 	}
 	return true;
@@ -278,8 +278,7 @@ pf_skip_check(const struct pf_host *host, const char *interfaces, const struct c
 		if (indented || n < 2 || !has_word(words, n, "(skip)"))
 			continue;
 		/* Guarded users are stopped wherever their packets leave. */
-		if (conf->nuids > 0 || is_guarded(&conf->bridges, words[0]) ||
-		    pf_covers(host, &conf->bridges, words[0]))
+		if (conf->nuids > 0 || is_guarded(host, &conf->bridges, words[0]))
 			return xasprintf("/etc/pf.conf says \"set skip on %s\", so pf looks at no "
 			    "packet there: take that line out and run \"pfctl -f /etc/pf.conf\"",
 			    words[0]);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/firewall.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
@@ -776,7 +777,7 @@ remove_unguarded(const struct node *n, const void *arg)
 
 	/* What a VM manager tells of stays, and is judged. */
 	return n->g.kind == GUEST_VM && n->g.bridge[0] != '\0' && !n->listed &&
-	    !conf_names_fit(bridges, n->g.bridge);
+	    !fw_means(bridges, n->g.bridge);
 }
 
 bool

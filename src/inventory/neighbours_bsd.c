@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "fds.h"
+#include "firewall/firewall.h"
 #include "inventory/bridge.h"
 #include "inventory/provider.h"
 #include "inventory/routes.h"
@@ -147,7 +148,7 @@ bridges_read(struct nl_tables *t, const struct conf_names *names)
 	for (size_t i = 0; i < t->nlinks; i++) {
 		struct walk w = { t, t->links[i].index };
 
-		if (conf_names_fit(names, t->links[i].name))
+		if (fw_means(names, t->links[i].name))
 			bridge_read(fd, t->links[i].name, on_row, &w);
 	}
 	close(fd);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/firewall.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
 
@@ -390,16 +391,16 @@ link_find(const struct nl_tables *t, uint32_t index)
 
 /* The guarded bridge of that index, or NULL. */
 static const struct nl_link *
-bridge_find(const struct nl_tables *t, const struct conf_names *names, uint32_t index)
+bridge_find(const struct nl_tables *t, uint32_t index)
 {
 	const struct nl_link *link = index != 0 ? link_find(t, index) : NULL;
 
-	return link != NULL && conf_names_fit(names, link->name) ? link : NULL;
+	return link != NULL && link->guarded ? link : NULL;
 }
 
 /* Only ports of guarded bridges matter: a busy network elsewhere is no flood. */
 static void
-flood_find(struct nl_tables *t, const struct conf_names *names)
+flood_find(struct nl_tables *t)
 {
 	const struct nl_link *port;
 
@@ -407,15 +408,14 @@ flood_find(struct nl_tables *t, const struct conf_names *names)
 	for (size_t i = 0; i < NETLINK_PORTS; i++) {
 		if (t->ports[i].macs <= PORT_MACS ||
 		    (port = link_find(t, t->ports[i].link)) == NULL ||
-		    bridge_find(t, names, port->master) == NULL)
+		    bridge_find(t, port->master) == NULL)
 			continue;
 		copy_string(t->flooded, port->name, sizeof(t->flooded));
 	}
 }
 
 static void
-neighs_sight(struct nl_tables *t, const struct conf_names *names, struct sighting *list,
-    size_t *n, size_t max)
+neighs_sight(struct nl_tables *t, struct sighting *list, size_t *n, size_t max)
 {
 	const struct nl_link *bridge;
 	struct sighting *s;
@@ -425,7 +425,7 @@ neighs_sight(struct nl_tables *t, const struct conf_names *names, struct sightin
 		/* Set by hand: true, but says nothing about when it was heard. */
 		const bool fixed = (e->state & STATE_PERMANENT) != 0;
 
-		if ((bridge = bridge_find(t, names, e->link)) == NULL ||
+		if ((bridge = bridge_find(t, e->link)) == NULL ||
 		    (s = sighting_add(list, n, max, "neighbours")) == NULL)
 			continue;
 		s->has_mac = true;
@@ -438,30 +438,28 @@ neighs_sight(struct nl_tables *t, const struct conf_names *names, struct sightin
 }
 
 static void
-links_sight(const struct nl_tables *t, const struct conf_names *names, struct sighting *list,
-    size_t *n, size_t max)
+links_sight(const struct nl_tables *t, struct sighting *list, size_t *n, size_t max)
 {
 	const struct nl_link *link, *bridge;
 	struct sighting *s;
 
 	for (size_t i = 0; i < t->nlinks; i++) {
 		link = &t->links[i];
-		bridge = bridge_find(t, names, link->master);
+		bridge = bridge_find(t, link->master);
 		if (bridge != NULL && (link->carrier || link->quiet) &&
 		    (s = sighting_add(list, n, max, "neighbours")) != NULL) {
 			s->state = link->carrier ? GUEST_UNKNOWN : GUEST_STOPPED;
 			copy_string(s->bridge, bridge->name, sizeof(s->bridge));
 			copy_string(s->port, link->name, sizeof(s->port));
 		}
-		if (conf_names_fit(names, link->name) &&
+		if (link->guarded &&
 		    (s = sighting_add(list, n, max, "neighbours")) != NULL)
 			copy_string(s->bridge, link->name, sizeof(s->bridge));
 	}
 }
 
 static void
-fdb_sight(struct nl_tables *t, const struct conf_names *names, struct sighting *list, size_t *n,
-    size_t max)
+fdb_sight(struct nl_tables *t, struct sighting *list, size_t *n, size_t max)
 {
 	const struct nl_link *port, *bridge;
 	struct sighting *s;
@@ -471,7 +469,7 @@ fdb_sight(struct nl_tables *t, const struct conf_names *names, struct sighting *
 		const bool fixed = (e->state & STATE_NOARP) != 0;
 
 		if ((port = link_find(t, e->link)) == NULL ||
-		    (bridge = bridge_find(t, names, port->master)) == NULL ||
+		    (bridge = bridge_find(t, port->master)) == NULL ||
 		    (s = sighting_add(list, n, max, "neighbours")) == NULL)
 			continue;
 		s->has_mac = true;
@@ -489,8 +487,10 @@ netlink_sightings(struct nl_tables *t, const struct conf_names *names, struct si
 {
 	qsort(t->links, t->nlinks, sizeof(*t->links), link_compare);
 	qsort(t->fdb, t->nfdb, sizeof(*t->fdb), fdb_compare);
-	flood_find(t, names);
-	neighs_sight(t, names, list, n, max);
-	links_sight(t, names, list, n, max);
-	fdb_sight(t, names, list, n, max);
+	for (size_t i = 0; i < t->nlinks; i++)
+		t->links[i].guarded = fw_means(names, t->links[i].name);
+	flood_find(t);
+	neighs_sight(t, list, n, max);
+	links_sight(t, list, n, max);
+	fdb_sight(t, list, n, max);
 }

@@ -20,6 +20,7 @@ struct nl_link {
 	bool		carrier;
 	bool		quiet;		/* up and without a carrier, of a pair whose other end a
 					 * container has, and has taken down */
+	bool		guarded;	/* one of the bridges that netlink_sightings() was given */
 	char		name[GH_IFNAME_SIZE];
 };
 
@@ -66,7 +67,7 @@ void			 netlink_news(const uint8_t *, size_t, void (*fn)(const struct nl_neigh *
  * say when it was heard. */
 void			 netlink_add_link(struct nl_tables *, const struct nl_link *);
 void			 netlink_add_neigh(struct nl_tables *, const struct nl_neigh *, bool fixed);
-/* Guests behind interfaces that the names fit. Sorts the tables, sets flooded. */
+/* Guests behind interfaces that the names mean. Sorts the tables, sets flooded. */
 void			 netlink_sightings(struct nl_tables *, const struct conf_names *,
 			    struct sighting *, size_t *n, size_t max);
 

@@ -45,6 +45,21 @@ pf_bridge_setting(const char *name, int *value)
 	return *value != -1;
 }
 
+/* The interface that is in a group of this name. */
+static const char *grouped, *group_of_it;
+
+bool
+pf_in_group(const char *ifname, const char *group)
+{
+	return grouped != NULL && strcmp(ifname, grouped) == 0 && strcmp(group, group_of_it) == 0;
+}
+
+bool
+fw_means(const struct conf_names *bridges, const char *ifname)
+{
+	return pf_means(pf_host_here(), bridges, ifname);
+}
+
 bool
 fw_covers(const struct conf_names *bridges, const char *ifname)
 {
@@ -183,6 +198,7 @@ setup(void **state)
 	host.seconds = 5;
 	host.members = false;
 	pfil_member = pfil_bridge = -1;
+	grouped = NULL;
 	conf_make();
 	return 0;
 }
@@ -543,6 +559,32 @@ a_guarded_bridge_with_a_way_to_the_lan_is_told(void **state)
 	assert_int_equal(status.uncovered, 1);
 	assert_int_equal(status.drift, 0);
 	assert_non_null(strstr(status.cause, "lo has en0 as a member"));
+	gone("lo.members");
+}
+
+/* As vm-bhyve renames bridges: "on bridge" is for it still, and so is all else. */
+static void
+a_renamed_bridge_is_one_of_its_group(void **state)
+{
+	copy_string(conf.bridges.name[0], "bridge*", GH_IFNAME_SIZE);
+	put("interfaces", "em0\n");
+	host.members = true;
+	put("lo.members", "\tmember: tap3 flags=3<LEARNING,DISCOVER>\n");
+	opened();
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k 127.0.0.0/8");
+	grouped = "lo";
+	group_of_it = "bridge";
+	assert_well();
+	assert_call("ifconfig lo env=0\n");
+	assert_non_null(strstr(get("anchors/gatehouse"), "tap3"));
+	gone("calls");
+	applied(PROFILE_LOCKDOWN);
+	assert_call("pfctl -k 127.0.0.0/8 env=0\n");
+	assert_call("pfctl -i lo -k 0.0.0.0/0 env=0\n");
+	put("interfaces", "lo (skip)\n");
+	assert_drift("set skip on lo\"");
 	gone("lo.members");
 }
 
@@ -1223,6 +1265,7 @@ main(void)
 		pf_test(where_self_follows_nothing_this_hosts_addresses_are_listed),
 		pf_test(members_of_a_bridge_are_followed),
 		pf_test(a_guarded_bridge_with_a_way_to_the_lan_is_told),
+		pf_test(a_renamed_bridge_is_one_of_its_group),
 		pf_test(half_a_listing_is_not_taken_for_the_rules),
 		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),

@@ -382,6 +382,14 @@ a_kind_of_interface_covers_what_is_of_it(void **state)
 	assert_true(pf_covers(&pf_host_macos, &names, "bridge107"));
 	assert_false(pf_covers(&pf_host_macos, &names, "bridge108"));
 	assert_false(pf_covers(&pf_host_macos, &names, "bridge0"));
+	/* Nor should they: it is another's, and who is behind it is no guest. */
+	assert_false(pf_means(&pf_host_macos, &names, "bridge0"));
+	assert_true(pf_means(&pf_host_macos, &names, "bridge100"));
+	assert_true(pf_means(&pf_host_macos, &names, "bridge108"));
+	assert_true(pf_means(&pf_host_freebsd, &names, "bridge0"));
+	add_name(&names, "bridge0");
+	assert_true(pf_means(&pf_host_macos, &names, "bridge0"));
+	assert_true(pf_covers(&pf_host_macos, &names, "bridge0"));
 }
 
 static void
