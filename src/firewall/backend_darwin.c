@@ -20,6 +20,13 @@ fw_covers(const struct conf_names *bridges, const char *ifname)
 	return pf_covers(pf_host_here(), bridges, ifname);
 }
 
+char *
+fw_cuts_others(const struct conf_names *bridges)
+{
+	(void)bridges;
+	return NULL;
+}
+
 const struct pf_host *
 pf_host_here(void)
 {

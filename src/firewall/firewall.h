@@ -140,6 +140,9 @@ bool	 fw_means(const struct conf_names *bridges, const char *ifname);
 /* Whether its rules hold for an interface of that name, where those bridges are to be
  * guarded: pf's can hold only so many of a kind. backend_*.c */
 bool	 fw_covers(const struct conf_names *bridges, const char *ifname);
+/* NULL, or why rules for those bridges would cut off more than guests (caller frees).
+ * backend_*.c */
+char	*fw_cuts_others(const struct conf_names *bridges);
 /* Its functions. */
 char	*fw_render(const struct conf *, enum profile, char **cause);
 int	 fw_rules_parse(const char *list, size_t len, struct fw_rule *, int max, char **cause);

@@ -437,6 +437,30 @@ pf_make_text(struct firewall *pf, enum profile profile, struct pf_text *t)
 	return pf_text_make(&pf->conf, profile, &options, t);
 }
 
+/*
+ * NULL, or why this would cut off more than guests: rules that block, on a bridge that leads to
+ * the LAN and has none yet.  After a restart of ours the kernel still has those that held.
+ */
+static char *
+cuts_others(const struct firewall *pf, enum profile profile)
+{
+	char *cause, *rules = NULL, *failed;
+
+	if (!pf->host->members || profile == PROFILE_OBSERVE)
+		return NULL;
+	cause = pf_nets_bridged(pf->host, &pf->conf.bridges, &pf->held);
+	if (cause == NULL || pf->loaded != NULL)
+		return cause;
+	failed = pf_ctl_show(pf->host, pf->host->anchor, "rules", false, &rules);
+	if (failed == NULL && strstr(rules, "gatehouse:default") != NULL) {
+		free(cause);
+		cause = NULL;
+	}
+	free(failed);
+	free(rules);
+	return cause;
+}
+
 /* Loads it all, and looks at it. */
 static char *
 load(struct firewall *pf, const struct pf_text *t)
@@ -494,6 +518,8 @@ firewall_apply(struct firewall *pf, enum profile profile)
 		return firewall_flush(pf);
 	cause = pf_hook_look(pf, &known);
 	if (cause == NULL)
+		cause = cuts_others(pf, profile);
+	if (cause == NULL)
 		cause = pf_make_text(pf, profile, &t);
 	if (cause != NULL)
 		return cause;
@@ -509,6 +535,9 @@ firewall_apply(struct firewall *pf, enum profile profile)
 	t.text = NULL;
 	pf_text_free(&t);
 	pf->profile = profile;
+	pf->held = pf->conf.bridges;
+	if (profile == PROFILE_OBSERVE)
+		pf->held.n = 0;
 	pf->drifted = false;
 	if (changes && profile != PROFILE_OBSERVE) {
 		kill_guests(pf);
@@ -566,6 +595,7 @@ firewall_flush(struct firewall *pf)
 	if (cause != NULL)
 		return cause;
 	pf->profile = PROFILE_NONE;
+	pf->held.n = 0;
 	free(pf->loaded);
 	free(pf->pins_loaded);
 	pf->loaded = pf->pins_loaded = NULL;

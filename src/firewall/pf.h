@@ -63,8 +63,8 @@ bool	 pf_is_pattern(const char *name);
 /* Adds one that is not in it and may be a name, as long as there is room. */
 void	 pf_names_add(struct pf_names *, const char *name);
 bool	 pf_names_have(const struct pf_names *, const char *name);
-/* The ends of guests' NICs that vmnet and others make, by their names. */
-bool	 pf_is_guests_end(const char *name);
+/* The ends of guests' NICs that vmnet and others make, by their names or groups. */
+bool	 pf_is_guests_end(const struct pf_host *, const char *name);
 /* Whether an interface of this name should be guarded: by its name, by a pattern that is not
  * for others' there, or by its group. */
 bool	 pf_means(const struct pf_host *, const struct conf_names *bridges, const char *ifname);
@@ -222,9 +222,15 @@ void	 pf_members_read(const struct pf_host *, const struct conf_names *bridges,
 	    struct pf_names *, char addressed[GH_IFNAME_SIZE]);
 /* NULL, or which interface should be guarded and is not (caller frees). */
 char	*pf_nets_uncovered(const struct pf_host *, const struct conf_names *bridges);
-/* NULL, or which guarded bridge has a member that leads elsewhere, past pf: where the system
- * does not show pf what a bridge passes between its members. Caller frees. */
-char	*pf_nets_bridged(const struct pf_host *, const struct conf_names *bridges);
+/*
+ * NULL, or which guarded bridge has a member that leads elsewhere (caller frees).  Where the
+ * system does not show pf what a bridge passes between its members, guests get out there past
+ * the rules.  Where it does, all that is behind it is guarded as guests are, this host's
+ * operators among them: that is meant where the bridge is named itself, and known where it
+ * is one of those that held before (NULL: none).
+ */
+char	*pf_nets_bridged(const struct pf_host *, const struct conf_names *bridges,
+	    const struct conf_names *held);
 
 /* ---- pf_log.c ---- */
 /* Makes sure that the interface is there and up; *made: it was not there. */
@@ -259,6 +265,7 @@ struct firewall {
 	struct pf_names		 made_members;	/* in the text that was made last, as these two */
 	char			*made_self;
 	bool			 log_to_any;
+	struct conf_names	 held;	/* bridges of the text in force, if that blocks anything */
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */
 	char			*pins_loaded;

@@ -189,6 +189,16 @@ difference(const struct firewall *pf, const char *list, bool *known)
 	    xstrdup("someone changed the frozen guests in our table");
 }
 
+/* On a bridge with a way to the LAN they would be shut to the LAN as well. */
+static char *
+addressed_cause(const struct firewall *pf)
+{
+	return xasprintf("%s, a member of a guarded bridge, has addresses of its own: what guests "
+	    "send to them passes by our rules; %s", pf->addressed,
+	    pf_is_guests_end(pf->host, pf->addressed) ? "give the addresses to the bridge" :
+	    "have the guests on a bridge without it, and route or translate to it");
+}
+
 void
 firewall_check(struct firewall *pf, struct fw_status *status)
 {
@@ -218,13 +228,11 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 		if (cause == NULL)
 			cause = pf_nets_uncovered(pf->host, &pf->conf.bridges);
 		if (cause == NULL)
-			cause = pf_nets_bridged(pf->host, &pf->conf.bridges);
+			cause = pf_nets_bridged(pf->host, &pf->conf.bridges, NULL);
 		/* FreeBSD takes in what a guest sends to it there: neither at the bridge nor at
 		 * the guest's own member. */
 		if (cause == NULL && pf->addressed[0] != '\0')
-			cause = xasprintf("%s, a member of a guarded bridge, has addresses of its own: what "
-			    "guests send to them passes by our rules; give the addresses to the bridge",
-			    pf->addressed);
+			cause = addressed_cause(pf);
 		status->uncovered = status->uncovered && cause != NULL;
 	}
 	copy_string(status->cause, cause != NULL ? cause : "", sizeof(status->cause));

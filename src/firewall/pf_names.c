@@ -141,12 +141,15 @@ pf_covers(const struct pf_host *host, const struct conf_names *bridges, const ch
 }
 
 bool
-pf_is_guests_end(const char *name)
+pf_is_guests_end(const struct pf_host *host, const char *name)
 {
-	static const char *const kinds[] = { "vmenet", "feth", "tap", "vmnet" };
+	/* The last two are jails'; a renamed one is in the group of its kind still. */
+	static const char *const kinds[] = { "vmenet", "feth", "tap", "vmnet", "vnet", "ngeth",
+		"epair" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0 ||
+		    (host->groups && pf_in_group(name, kinds[i])))
 			return true;
 	}
 	return false;

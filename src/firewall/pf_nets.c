@@ -188,39 +188,65 @@ pf_nets_uncovered(const struct pf_host *host, const struct conf_names *bridges)
 }
 
 static char *
-bridged_by(const struct pf_host *host, const char *bridge)
+bridged_cause(const struct pf_host *host, const char *bridge, const char *member)
+{
+	if (!host->members)
+		return xasprintf("%s has %s as a member: what guests behind it send there never "
+		    "comes by pf; use a shared (NAT) network instead of a bridged one", bridge, member);
+	return xasprintf("%s in %s leads to others, whom \"bridge\" of [guard] makes guests, your ssh "
+	    "too: name there the guests' own bridges, or %s itself if that is meant", member, bridge,
+	    bridge);
+}
+
+/* The first member that is no guest's end, or "". */
+static void
+uplink_of(const struct pf_host *host, const char *bridge, char uplink[GH_IFNAME_SIZE])
 {
 	struct pf_names *members = xcalloc(1, sizeof(*members));
-	char *cause = NULL;
 
+	uplink[0] = '\0';
 	members_of(host, bridge, members);
-	for (size_t i = 0; i < members->n && cause == NULL; i++) {
-		if (!pf_is_guests_end(members->name[i]))
-			cause = xasprintf("%s has %s as a member: what guests behind it send there never "
-			    "comes by pf; use a shared (NAT) network instead of a bridged one", bridge,
-			    members->name[i]);
+	for (size_t i = 0; i < members->n && uplink[0] == '\0'; i++) {
+		if (!pf_is_guests_end(host, members->name[i]))
+			copy_string(uplink, members->name[i], GH_IFNAME_SIZE);
 	}
 	free(members);
-	return cause;
+}
+
+static bool
+is_named(const struct conf_names *bridges, const char *ifname)
+{
+	for (uint32_t i = 0; i < bridges->n; i++) {
+		if (strcmp(bridges->name[i], ifname) == 0)
+			return true;
+	}
+	return false;
 }
 
 char *
-pf_nets_bridged(const struct pf_host *host, const struct conf_names *bridges)
+pf_nets_bridged(const struct pf_host *host, const struct conf_names *bridges,
+    const struct conf_names *held)
 {
+	char uplink[GH_IFNAME_SIZE];
 	struct pf_names *seen;
 	struct ifaddrs *all;
 	char *cause = NULL;
 
-	if (host->members || getifaddrs(&all) == -1)
+	if (getifaddrs(&all) == -1)
 		return NULL;
 	seen = xcalloc(1, sizeof(*seen));
 	for (const struct ifaddrs *ifa = all; ifa != NULL && cause == NULL; ifa = ifa->ifa_next) {
+		const char *name = ifa->ifa_name;
 		const size_t before = seen->n;
 
-		if (pf_covers(host, bridges, ifa->ifa_name))
-			pf_names_add(seen, ifa->ifa_name);
-		if (seen->n > before)
-			cause = bridged_by(host, ifa->ifa_name);
+		if (pf_covers(host, bridges, name) && !(host->members && is_named(bridges, name)) &&
+		    (held == NULL || !pf_covers(host, held, name)))
+			pf_names_add(seen, name);
+		if (seen->n == before)
+			continue;
+		uplink_of(host, name, uplink);
+		if (uplink[0] != '\0')
+			cause = bridged_cause(host, name, uplink);
 	}
 	freeifaddrs(all);
 	free(seen);

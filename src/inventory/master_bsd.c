@@ -22,7 +22,7 @@ member_take(const struct bridge_row *r, void *arg)
 {
 	bool *bridged = arg;
 
-	*bridged |= r->mac == NULL && !pf_is_guests_end(r->member);
+	*bridged |= r->mac == NULL && !pf_is_guests_end(pf_host_here(), r->member);
 }
 
 bool

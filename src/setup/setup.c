@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "firewall/firewall.h"
 #include "xmalloc.h"
 
 /* macOS keeps numbers up to 500 for the system's accounts. */
@@ -375,6 +376,10 @@ setup_main(const char *conf_path, int argc, char **argv)
 		    has_systemd(site.root);
 		cause = site_conf(&conf, &site);
 	}
+	/* Before the rules that would do it are so much as hooked. */
+	if (cause == NULL && site.now && site.root[0] == '\0' &&
+	    strcmp(w.system, GATEHOUSE_PLATFORM) == 0)
+		cause = fw_cuts_others(&conf.bridges);
 	if (cause == NULL)
 		cause = system_named(w.system)(&plan, &site);
 	if (cause == NULL)

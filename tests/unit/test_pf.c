@@ -66,6 +66,12 @@ fw_covers(const struct conf_names *bridges, const char *ifname)
 	return pf_covers(pf_host_here(), bridges, ifname);
 }
 
+char *
+fw_cuts_others(const struct conf_names *bridges)
+{
+	return pf_nets_bridged(pf_host_here(), bridges, NULL);
+}
+
 const struct fw_backend *
 fw_backend_here(void)
 {
@@ -588,6 +594,63 @@ a_renamed_bridge_is_one_of_its_group(void **state)
 	gone("lo.members");
 }
 
+/* As on FreeBSD, where rules hold for what is behind an uplink of a bridge too. */
+static void
+a_bridge_with_an_uplink_is_guarded_only_if_it_is_named(void **state)
+{
+	static const char why[] = "em0 in lo leads to others, whom \"bridge\" of [guard] makes guests, "
+	    "your ssh too: name there the guests' own bridges, or lo itself if that is meant";
+	struct fw_status status;
+
+	copy_string(conf.bridges.name[0], "lo*", GH_IFNAME_SIZE);
+	put("interfaces", "em0\n");
+	host.members = true;
+	put("lo.members", "\tmember: tap3 flags=3<LEARNING,DISCOVER>\n"
+	    "\tmember: em0 flags=3<LEARNING,DISCOVER>\n");
+	opened();
+	assert_cause(fw_cuts_others(&conf.bridges), why);
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), why);
+	assert_false(is_there("anchors/gatehouse"));
+	/* What blocks nothing cuts nobody off, but the next profile would. */
+	applied(PROFILE_OBSERVE);
+	firewall_check(fw, &status);
+	assert_int_equal(status.uncovered, 1);
+	assert_string_equal(status.cause, why);
+	assert_cause(firewall_apply(fw, PROFILE_LOCKDOWN), why);
+	/* Named itself it is meant. */
+	copy_string(conf.bridges.name[0], "lo", GH_IFNAME_SIZE);
+	firewall_reconf(fw, &conf);
+	assert_null(fw_cuts_others(&conf.bridges));
+	applied(PROFILE_FILTERED);
+	assert_well();
+	/* What holds already goes on, over a restart of ours too, and is told. */
+	copy_string(conf.bridges.name[0], "lo*", GH_IFNAME_SIZE);
+	firewall_reconf(fw, &conf);
+	applied(PROFILE_LOCKDOWN);
+	firewall_close(fw);
+	opened();
+	applied(PROFILE_LOCKDOWN);
+	firewall_check(fw, &status);
+	assert_string_equal(status.cause, why);
+	gone("lo.members");
+}
+
+static void
+ends_of_guests_are_no_uplink(void **state)
+{
+	static const char *const ends[] = { "tap0", "vmnet1", "epair3a", "vnet0.4", "ngeth0" };
+
+	host.members = true;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		assert_true(pf_is_guests_end(&host, ends[i]));
+	assert_false(pf_is_guests_end(&host, "em0"));
+	assert_false(pf_is_guests_end(&host, "e0a_web"));
+	/* As a jail's, made by jib(8): it was an epair. */
+	grouped = "e0a_web";
+	group_of_it = "epair";
+	assert_true(pf_is_guests_end(&host, "e0a_web"));
+}
+
 /* pfctl says of it on stderr alone that it broke off. */
 static void
 half_a_listing_is_not_taken_for_the_rules(void **state)
@@ -667,6 +730,7 @@ members_of_a_bridge_are_followed(void **state)
 	put("lo.members", "\tmember: lo flags=143<LEARNING>\n");
 	firewall_check(fw, &status);
 	assert_non_null(strstr(status.cause, "lo, a member of a guarded bridge, has addresses of its own"));
+	assert_non_null(strstr(status.cause, "have the guests on a bridge without it"));
 	assert_int_equal(status.uncovered, 1);
 }
 
@@ -1266,6 +1330,8 @@ main(void)
 		pf_test(members_of_a_bridge_are_followed),
 		pf_test(a_guarded_bridge_with_a_way_to_the_lan_is_told),
 		pf_test(a_renamed_bridge_is_one_of_its_group),
+		pf_test(a_bridge_with_an_uplink_is_guarded_only_if_it_is_named),
+		pf_test(ends_of_guests_are_no_uplink),
 		pf_test(half_a_listing_is_not_taken_for_the_rules),
 		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),
