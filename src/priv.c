@@ -321,6 +321,7 @@ static void
 start_failed(struct priv *p, const char *cause)
 {
 	log_warnx("not started: %s", cause);
+	state_failed(&p->conf, cause);
 	answer_parent(p, cause);
 	stop(p, 1);
 }
@@ -346,6 +347,7 @@ on_ready(void *arg)
 	p->serving = true;
 	event_del(p->deadline);
 	log_info("serving, rules in force: %s", profile_name(firewall_profile(p->fw)));
+	state_failed(&p->conf, NULL);
 	answer_parent(p, "");
 }
 
@@ -647,6 +649,9 @@ priv_main(const struct daemon_options *options)
 	cause = start(p);
 	if (cause != NULL) {
 		log_warnx("not started: %s", cause);
+		/* The directory is ours as long as the lock is. */
+		if (p->lock != -1)
+			state_failed(&p->conf, cause);
 		answer_parent(p, cause);
 		free(cause);
 		finish(p);

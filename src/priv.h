@@ -38,6 +38,8 @@ char	*state_prepare(const struct conf *, int *lock);
  */
 char	*state_load(const struct conf *, struct state *);
 char	*state_save(const struct conf *, const struct state *);
+/* For whoever starts it: why it could not, NULL: it did. */
+void	 state_failed(const struct conf *, const char *cause);
 /* The file's text and back; pure. False: not understood. */
 bool	 state_parse(const char *text, struct state *);
 char	*state_format(const struct state *);

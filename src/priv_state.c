@@ -240,6 +240,23 @@ state_save(const struct conf *conf, const struct state *s)
 	return cause;
 }
 
+void
+state_failed(const struct conf *conf, const char *cause)
+{
+	char path[STATE_PATH_SIZE], *text, *failed;
+
+	state_path(conf, "failed", path);
+	if (cause == NULL) {
+		unlink(path);
+		return;
+	}
+	text = xasprintf("%s\n", cause);
+	if ((failed = file_replace(path, text)) != NULL)
+		log_warnx("%s", failed);
+	free(failed);
+	free(text);
+}
+
 /* ---- directories ---- */
 
 /* mkdir -p; *made tells whether the last one is new. */

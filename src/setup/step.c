@@ -427,8 +427,7 @@ static void
 state_empty(const char *dir)
 {
 	static const char *const files[] = { "state", "state.new", "pins", "pins.new",
-		"managers", "managers.new", "pid",
-		"pf", "pf.new", "setup" };
+		"managers", "managers.new", "pid", "pf", "pf.new", "failed", "failed.new", "setup" };
 	char *path;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

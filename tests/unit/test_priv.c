@@ -343,6 +343,22 @@ a_role_that_dies_is_told_about_and_hits_keep_their_numbers_apart(void **state)
 	wait_log("engine", "peer 3", 1);
 }
 
+/* "" where it is not there; valid until the next call. */
+static const char *
+text_of(const char *name)
+{
+	static char text[LOG_MAX];
+	FILE *f = fopen(path_of(name), "r");
+	size_t n = 0;
+
+	if (f != NULL) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return text;
+}
+
 static void
 a_role_that_cannot_start_is_the_cause_that_start_gives(void **state)
 {
@@ -354,6 +370,11 @@ a_role_that_cannot_start_is_the_cause_that_start_gives(void **state)
 	assert_non_null(strstr(answer, "net ended with exit status 3"));
 	assert_int_equal(WEXITSTATUS(priv_end(0)), 1);
 	free(answer);
+	/* And is kept for whoever starts it, until it serves. */
+	assert_non_null(strstr(text_of("state/failed"), "net ended with exit status 3"));
+	put("net.do", "");
+	priv_serves();
+	assert_int_equal(access(path_of("state/failed"), F_OK), -1);
 }
 
 /* ---- the daemon's life ---- */
