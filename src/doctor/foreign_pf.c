@@ -67,7 +67,8 @@ foreign_pf(json_t *rows, const struct pf_host *host, const char *nat, const char
     const struct conf *conf)
 {
 	static const char *const hooks[] = { "rdr-anchor", "anchor" };
-	char *cause = pf_hook_check(host, nat, rules, conf);
+	const struct pf_guarded guarded = { host, conf, NULL };
+	char *cause = pf_hook_check(&guarded, nat, rules);
 	bool first = true;
 
 	if (cause != NULL) {

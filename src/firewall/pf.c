@@ -144,6 +144,7 @@ firewall_reconf(struct firewall *pf, const struct conf *conf)
 char *
 pf_hook_look(const struct firewall *pf, bool *known)
 {
+	const struct pf_guarded guarded = { pf->host, &pf->conf, &pf->made_members };
 	char *nat = NULL, *rules = NULL, *interfaces = NULL;
 	char *cause = pf_ctl_show(pf->host, NULL, "nat", false, &nat);
 
@@ -153,13 +154,13 @@ pf_hook_look(const struct firewall *pf, bool *known)
 		cause = pf_ctl_show(pf->host, NULL, "Interfaces", true, &interfaces);
 	*known = cause == NULL;
 	if (cause == NULL)
-		cause = pf_hook_check(pf->host, nat, rules, &pf->conf);
+		cause = pf_hook_check(&guarded, nat, rules);
 	if (cause == NULL)
-		cause = pf_anchors_check(pf->host, nat, rules, &pf->conf, known);
+		cause = pf_anchors_check(&guarded, nat, rules, known);
 	if (cause == NULL)
 		cause = pf_bridge_check(pf_bridge_setting);
 	if (cause == NULL)
-		cause = pf_skip_check(pf->host, interfaces, &pf->conf);
+		cause = pf_skip_check(&guarded, interfaces);
 	free(nat);
 	free(rules);
 	free(interfaces);
@@ -512,19 +513,21 @@ firewall_apply(struct firewall *pf, enum profile profile)
 {
 	struct pf_text t;
 	char *cause;
-	bool changes, cut, known;
+	bool changes, cut = false, known;
 
 	if (profile == PROFILE_NONE)
 		return firewall_flush(pf);
+	/* First, for it knows the members by which guests come too. */
+	cause = pf_make_text(pf, profile, &t);
+	if (cause != NULL)
+		return cause;
 	cause = pf_hook_look(pf, &known);
 	if (cause == NULL)
 		cause = cuts_others(pf, profile);
-	if (cause == NULL)
-		cause = pf_make_text(pf, profile, &t);
-	if (cause != NULL)
-		return cause;
-	cut = pins_settle(pf->pins);
-	cause = load(pf, &t);
+	if (cause == NULL) {
+		cut = pins_settle(pf->pins);
+		cause = load(pf, &t);
+	}
 	if (cause != NULL) {
 		pf_text_free(&t);
 		return cause;

@@ -132,10 +132,15 @@ size_t	 pf_labels_parse(const char *list, size_t len, struct pf_label *, size_t 
 char	*pf_rules_only(const char *text);
 
 /* ---- pf_read.c ---- */
+/* Whose packets our rules decide about. */
+struct pf_guarded {
+	const struct pf_host	*host;
+	const struct conf	*conf;
+	const struct pf_names	*members;	/* NULL: not known */
+};
 /* What the main ruleset ("pfctl -s nat" or "-s rules") lacks for our anchor to be
  * asked first: NULL, or why not (caller frees). */
-char	*pf_hook_check(const struct pf_host *, const char *nat, const char *rules,
-	    const struct conf *);
+char	*pf_hook_check(const struct pf_guarded *, const char *nat, const char *rules);
 /* The next anchor of others in a ruleset that may be asked for guests' packets, or guarded
  * users', before ours are; of filter rules none behind the hook of ours. */
 enum { PF_ANCHOR_SIZE = 256 };
@@ -143,16 +148,15 @@ struct pf_anchor {
 	char	name[PF_ANCHOR_SIZE];
 	bool	quick;		/* what decides in it is final */
 };
-bool	 pf_anchor_next(const struct pf_host *, const char **text, const struct conf *,
-	    struct pf_anchor *);
+bool	 pf_anchor_next(const struct pf_guarded *, const char **text, struct pf_anchor *);
 /* The first rule of others that lets pass what ours should decide about, NULL: none
  * (caller frees); quick: a pass is final though it does not say so. */
-char	*pf_foreign_check(const struct pf_host *, const char *text, const struct conf *, bool quick);
+char	*pf_foreign_check(const struct pf_guarded *, const char *text, bool quick);
 /* Whether pf is asked for what goes through a bridge at the bridge alone, where our rules
  * are: NULL, or which setting keeps it from that (caller frees). */
 char	*pf_bridge_check(bool (*get)(const char *name, int *value));
 /* "pfctl -vs Interfaces": NULL, or which one of ours pf is told to skip. */
-char	*pf_skip_check(const struct pf_host *, const char *interfaces, const struct conf *);
+char	*pf_skip_check(const struct pf_guarded *, const char *interfaces);
 /* Adds the members that ifconfig says a bridge has, as long as there is room. */
 void	 pf_members_parse(const char *ifconfig, struct pf_names *);
 /* "pfctl -s info". False: it cannot be read. */
@@ -204,8 +208,8 @@ char	*pf_ctl_list(const struct pf_host *, unsigned sections, char **list);
 /* Whether an anchor that is asked before ours, of those in the main rules and below them,
  * lets pass what ours should decide about. NULL or a cause (caller frees); not *known:
  * pfctl did not say. */
-char	*pf_anchors_check(const struct pf_host *, const char *nat, const char *rules,
-	    const struct conf *, bool *known);
+char	*pf_anchors_check(const struct pf_guarded *, const char *nat, const char *rules,
+	    bool *known);
 
 /* ---- pf_nets.c ---- */
 /* Calls back for each network behind a guarded interface: "10.77.0.0/24". */

@@ -16,8 +16,7 @@
 enum { ANCHORS_MAX = 64, DEPTH_MAX = 6 };
 
 struct look {
-	const struct pf_host	*host;
-	const struct conf	*conf;
+	const struct pf_guarded	*guarded;
 	unsigned		 n;
 	bool			*known;
 };
@@ -26,7 +25,7 @@ struct look {
 static char *
 show(struct look *l, const char *anchor, const char *what, char **text)
 {
-	char *cause = pf_ctl_show(l->host, anchor, what, false, text);
+	char *cause = pf_ctl_show(l->guarded->host, anchor, what, false, text);
 
 	if (cause != NULL && pf_ctl_absent(cause)) {
 		free(cause);
@@ -50,8 +49,8 @@ is_wild(const char *name)
 static char *
 look_below(struct look *l, const char *wild, bool quick, unsigned depth)
 {
-	const bool hook = strcmp(wild, l->host->hook) == 0;
-	const size_t ours = strlen(l->host->anchor);
+	const bool hook = strcmp(wild, l->guarded->host->hook) == 0;
+	const size_t ours = strlen(l->guarded->host->anchor);
 	char *parent = xstrndup(wild, strlen(wild) - 2), *list = NULL, *rest, *line, *cause;
 
 	cause = show(l, parent, "Anchors", &list);
@@ -59,10 +58,10 @@ look_below(struct look *l, const char *wild, bool quick, unsigned depth)
 	while (cause == NULL && (line = strsep(&rest, "\n")) != NULL) {
 		const char *name = line + strspn(line, " \t");
 
-		if (*name == '\0' || strcmp(name, parent) == 0 || (strncmp(name, l->host->anchor,
+		if (*name == '\0' || strcmp(name, parent) == 0 || (strncmp(name, l->guarded->host->anchor,
 		    ours) == 0 && (name[ours] == '\0' || name[ours] == '/')))
 			continue;
-		cause = look_into(l, name, !hook || strcmp(name, l->host->anchor) < 0, quick, depth);
+		cause = look_into(l, name, !hook || strcmp(name, l->guarded->host->anchor) < 0, quick, depth);
 	}
 	free(list);
 	free(parent);
@@ -76,7 +75,7 @@ look_asked(struct look *l, const char *in, const char *text, bool quick, unsigne
 	struct pf_anchor a;
 	char *cause = NULL, *name;
 
-	while (cause == NULL && pf_anchor_next(l->host, &text, l->conf, &a)) {
+	while (cause == NULL && pf_anchor_next(l->guarded, &text, &a)) {
 		name = *in == '\0' || a.name[0] == '/' ? xstrdup(a.name + (a.name[0] == '/')) :
 		    xasprintf("%s/%s", in, a.name);
 		cause = is_wild(name) ? look_below(l, name, quick || a.quick, depth) :
@@ -98,7 +97,7 @@ look_into(struct look *l, const char *name, bool filter, bool quick, unsigned de
 		cause = show(l, name, i == 0 ? "nat" : "rules", &text);
 		if (cause != NULL || text == NULL)
 			continue;
-		rule = pf_foreign_check(l->host, text, l->conf, quick);
+		rule = pf_foreign_check(l->guarded, text, quick);
 		if (rule != NULL)
 			cause = xasprintf("the rule \"%s\" in the anchor %s decides before gatehouse does: "
 			    "have whoever loads it leave the guests out, or ask it behind ours", rule, name);
@@ -111,17 +110,16 @@ look_into(struct look *l, const char *name, bool filter, bool quick, unsigned de
 }
 
 char *
-pf_anchors_check(const struct pf_host *host, const char *nat, const char *rules,
-    const struct conf *conf, bool *known)
+pf_anchors_check(const struct pf_guarded *guarded, const char *nat, const char *rules, bool *known)
 {
-	struct look l = { .host = host, .conf = conf, .known = known };
+	struct look l = { .guarded = guarded, .known = known };
 	char *cause;
 
 	*known = true;
 	cause = look_asked(&l, "", nat, false, 0);
 	if (cause == NULL)
 		cause = look_asked(&l, "", rules, false, 0);
-	if (cause == NULL && is_wild(host->hook))
-		cause = look_below(&l, host->hook, false, 0);
+	if (cause == NULL && is_wild(guarded->host->hook))
+		cause = look_below(&l, guarded->host->hook, false, 0);
 	return cause;
 }

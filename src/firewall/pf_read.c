@@ -46,10 +46,18 @@ words_cut(char *line, char *words[WORDS_MAX])
 
 /* ---- the hook ---- */
 
-/* An interface, or what a pattern stands for in a rule: "bridge". */
+/* An interface, or what a pattern stands for in a rule: "bridge". What guests send to a member
+ * itself comes by that one. */
 static bool
-is_guarded(const struct pf_host *host, const struct conf_names *bridges, const char *on)
+is_guarded(const struct pf_guarded *g, const char *on)
 {
+	const struct conf_names *bridges = &g->conf->bridges;
+
+	for (size_t i = 0; g->members != NULL && i < g->members->n; i++) {
+		if (strcmp(g->members->name[i], on) == 0 ||
+		    (g->host->groups && pf_in_group(g->members->name[i], on)))
+			return true;
+	}
 	for (uint32_t i = 0; i < bridges->n; i++) {
 		const char *name = bridges->name[i];
 		const size_t len = strlen(name);
@@ -58,21 +66,21 @@ is_guarded(const struct pf_host *host, const struct conf_names *bridges, const c
 		    strncmp(name, on, len - 1) == 0)
 			return true;
 	}
-	return pf_means(host, bridges, on);
+	return pf_means(g->host, bridges, on);
 }
 
 /* Whether a rule may be for packets of guests: for every interface, for all but one,
  * for one of ours, or for a group, which is a name without a number. */
 static bool
-is_for_guests(const struct pf_host *host, char *const words[], size_t n, const struct conf *conf)
+is_for_guests(const struct pf_guarded *g, char *const words[], size_t n)
 {
 	for (size_t i = 0; i + 1 < n; i++) {
 		const char *on = words[i + 1];
 
 		if (strcmp(words[i], "on") != 0)
 			continue;
-		return *on == '!' || is_guarded(host, &conf->bridges, on) ||
-		    (host->groups && !isdigit((unsigned char)on[strlen(on) - 1]));
+		return *on == '!' || is_guarded(g, on) ||
+		    (g->host->groups && !isdigit((unsigned char)on[strlen(on) - 1]));
 	}
 	return true;
 }
@@ -90,20 +98,20 @@ has_word(char *const words[], size_t n, const char *word)
 /* A rule of the host's that decides about packets of guests, or of guarded users on
  * their way out, before ours can. */
 static bool
-is_ahead(const struct pf_host *host, char *const words[], size_t n, const struct conf *conf)
+is_ahead(const struct pf_guarded *g, char *const words[], size_t n)
 {
 	if (n == 0 || strcmp(words[0], "pass") != 0 || !has_word(words, n, "quick"))
 		return false;
-	return is_for_guests(host, words, n, conf) || (conf->nuids > 0 && !has_word(words, n, "in"));
+	return is_for_guests(g, words, n) || (g->conf->nuids > 0 && !has_word(words, n, "in"));
 }
 
 /* One that lets pass what it translates, and no filter rule sees: wherever it is. */
 static bool
-is_past(const struct pf_host *host, char *const words[], size_t n, const struct conf *conf)
+is_past(const struct pf_guarded *g, char *const words[], size_t n)
 {
 	return n > 1 && strcmp(words[1], "pass") == 0 && (strcmp(words[0], "rdr") == 0 ||
 	    strcmp(words[0], "binat") == 0 || strcmp(words[0], "nat") == 0) &&
-	    (conf->nuids > 0 || is_for_guests(host, words, n, conf));
+	    (g->conf->nuids > 0 || is_for_guests(g, words, n));
 }
 
 /* anchor "NAME" all, and nothing that narrows it down. */
@@ -119,8 +127,7 @@ is_hook(char *const words[], size_t n, const char *kind, const char *name)
 
 /* Looks for the hook of that kind. NULL, or the rule that comes before it. */
 static char *
-hook_find(const struct pf_host *host, const char *text, const char *kind, const struct conf *conf,
-    bool *found)
+hook_find(const struct pf_guarded *g, const char *text, const char *kind, bool *found)
 {
 	char line[LINE_SIZE], whole[LINE_SIZE], *words[WORDS_MAX];
 
@@ -130,11 +137,11 @@ hook_find(const struct pf_host *host, const char *text, const char *kind, const 
 
 		memcpy(whole, line, sizeof(whole));
 		n = words_cut(line, words);
-		if (is_hook(words, n, kind, host->hook)) {
+		if (is_hook(words, n, kind, g->host->hook)) {
 			*found = true;
 			continue;
 		}
-		if ((!*found && is_ahead(host, words, n, conf)) || is_past(host, words, n, conf))
+		if ((!*found && is_ahead(g, words, n)) || is_past(g, words, n))
 			return xasprintf("the host's own rule \"%.90s\" decides before gatehouse "
 			    "does: in /etc/pf.conf, put it behind our anchor, for other "
 			    "interfaces, or without \"pass\"", whole);
@@ -143,8 +150,7 @@ hook_find(const struct pf_host *host, const char *text, const char *kind, const 
 }
 
 char *
-pf_hook_check(const struct pf_host *host, const char *nat, const char *rules,
-    const struct conf *conf)
+pf_hook_check(const struct pf_guarded *g, const char *nat, const char *rules)
 {
 	static const char *const kinds[] = { "nat-anchor", "rdr-anchor", "anchor" };
 	char *cause = NULL, missing[128] = "";
@@ -153,14 +159,14 @@ pf_hook_check(const struct pf_host *host, const char *nat, const char *rules,
 		const size_t len = strlen(missing);
 		bool found;
 
-		cause = hook_find(host, i < 2 ? nat : rules, kinds[i], conf, &found);
-		if (cause == NULL && !found && (i > 0 || conf->egress.n > 0))
+		cause = hook_find(g, i < 2 ? nat : rules, kinds[i], &found);
+		if (cause == NULL && !found && (i > 0 || g->conf->egress.n > 0))
 			snprintf(missing + len, sizeof(missing) - len, "%s%s \"%s\"",
-			    len > 0 ? ", " : "", kinds[i], host->hook);
+			    len > 0 ? ", " : "", kinds[i], g->host->hook);
 	}
 	if (cause == NULL && missing[0] != '\0')
 		cause = xasprintf("pf is not told to ask our anchor; its main rules lack: %s (%s)",
-		    missing, host->advice);
+		    missing, g->host->advice);
 	return cause;
 }
 
@@ -177,8 +183,7 @@ is_anchor(const char *word)
 }
 
 bool
-pf_anchor_next(const struct pf_host *host, const char **text, const struct conf *conf,
-    struct pf_anchor *a)
+pf_anchor_next(const struct pf_guarded *g, const char **text, struct pf_anchor *a)
 {
 	char line[LINE_SIZE], *words[WORDS_MAX], *name;
 
@@ -189,13 +194,13 @@ pf_anchor_next(const struct pf_host *host, const char **text, const struct conf 
 			continue;
 		name = words[1] + 1;
 		name[strcspn(name, "\"")] = '\0';
-		if (strcmp(name, host->hook) == 0) {
+		if (strcmp(name, g->host->hook) == 0) {
 			/* Filter rules behind it come too late. */
 			if (strcmp(words[0], "anchor") == 0)
 				return false;
 			continue;
 		}
-		if (conf->nuids == 0 && !is_for_guests(host, words, n, conf))
+		if (g->conf->nuids == 0 && !is_for_guests(g, words, n))
 			continue;
 		copy_string(a->name, name, sizeof(a->name));
 		a->quick = has_word(words, n, "quick");
@@ -205,7 +210,7 @@ pf_anchor_next(const struct pf_host *host, const char **text, const struct conf 
 }
 
 char *
-pf_foreign_check(const struct pf_host *host, const char *text, const struct conf *conf, bool quick)
+pf_foreign_check(const struct pf_guarded *g, const char *text, bool quick)
 {
 	char line[LINE_SIZE], whole[LINE_SIZE], *words[WORDS_MAX];
 	static char quick_word[] = "quick";
@@ -218,7 +223,7 @@ pf_foreign_check(const struct pf_host *host, const char *text, const struct conf
 		/* An anchor that is quick makes what decides in it final. */
 		if (quick && n > 0 && n < WORDS_MAX)
 			words[n++] = quick_word;
-		if (is_ahead(host, words, n, conf) || is_past(host, words, n, conf))
+		if (is_ahead(g, words, n) || is_past(g, words, n))
 			return xasprintf("%.90s", whole + strspn(whole, " \t"));
 	}
 	return NULL;
@@ -267,7 +272,7 @@ pf_members_parse(const char *ifconfig, struct pf_names *names)
 }
 
 char *
-pf_skip_check(const struct pf_host *host, const char *interfaces, const struct conf *conf)
+pf_skip_check(const struct pf_guarded *g, const char *interfaces)
 {
 	char line[LINE_SIZE], *words[WORDS_MAX];
 
@@ -278,7 +283,7 @@ pf_skip_check(const struct pf_host *host, const char *interfaces, const struct c
 		if (indented || n < 2 || !has_word(words, n, "(skip)"))
 			continue;
 		/* Guarded users are stopped wherever their packets leave. */
-		if (conf->nuids > 0 || is_guarded(host, &conf->bridges, words[0]))
+		if (g->conf->nuids > 0 || is_guarded(g, words[0]))
 			return xasprintf("/etc/pf.conf says \"set skip on %s\", so pf looks at no "
 			    "packet there: take that line out and run \"pfctl -f /etc/pf.conf\"",
 			    words[0]);

@@ -65,6 +65,8 @@ see_text(const char *text)
 {
 	static struct pf_names members;
 	static struct conf conf;
+	static const struct pf_guarded freebsd = { &pf_host_freebsd, &conf, &members },
+	    macos = { &pf_host_macos, &conf, NULL };
 	struct pf_anchor anchor;
 	struct pf_keep keep;
 	bool enabled;
@@ -73,13 +75,13 @@ see_text(const char *text)
 	conf.bridges.n = 1;
 	conf.nuids = 1;
 	copy_string(conf.bridges.name[0], "bridge*", GH_IFNAME_SIZE);
-	free(pf_hook_check(&pf_host_freebsd, text, text, &conf));
-	free(pf_foreign_check(&pf_host_macos, text, &conf, true));
-	for (const char *rest = text; pf_anchor_next(&pf_host_macos, &rest, &conf, &anchor);)
+	free(pf_hook_check(&freebsd, text, text));
+	free(pf_foreign_check(&macos, text, true));
+	for (const char *rest = text; pf_anchor_next(&macos, &rest, &anchor);)
 		continue;
 	members.n = 0;
 	pf_members_parse(text, &members);
-	free(pf_skip_check(&pf_host_macos, text, &conf));
+	free(pf_skip_check(&macos, text));
 	free(pf_rules_only(text));
 	pf_enabled_parse(text, &enabled);
 	pf_token_held(text, pf_token_parse(text));

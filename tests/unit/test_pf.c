@@ -515,6 +515,36 @@ a_skipped_interface_is_told(void **state)
 	assert_drift("set skip on wg0\"");
 }
 
+/* What guests send to a member's own hardware address is asked there, or nowhere. */
+static void
+a_member_that_is_skipped_or_passed_ahead_is_told(void **state)
+{
+	host.members = true;
+	put("interfaces", "em0\n");
+	put("lo.members", "\tmember: tap3 flags=143<LEARNING>\n");
+	opened();
+	put("interfaces", "tap3 (skip)\n");
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "set skip on tap3\"");
+	put("interfaces", "tap4 (skip)\n");
+	applied(PROFILE_FILTERED);
+	assert_well();
+	/* A member that comes later is one, too. */
+	put("lo.members", "\tmember: tap3 flags=143<LEARNING>\n\tmember: tap4 flags=143<LEARNING>\n");
+	assert_drift("set skip on tap4\"");
+	/* By its group. */
+	put("interfaces", "tap (skip)\n");
+	assert_well();
+	grouped = "tap3";
+	group_of_it = "tap";
+	assert_drift("set skip on tap\"");
+	put("interfaces", "em0\n");
+	put("main.rules", "pass in quick on tap4 all\nanchor \"gatehouse\" all\n");
+	assert_drift("\"pass in quick on tap4 all\" decides before gatehouse");
+	put("main.rules", "pass in quick on tap9 all\nanchor \"gatehouse\" all\n");
+	assert_well();
+	gone("lo.members");
+}
+
 static void
 what_is_translated_past_the_filter_is_told(void **state)
 {
@@ -1334,6 +1364,7 @@ main(void)
 		pf_test(ends_of_guests_are_no_uplink),
 		pf_test(half_a_listing_is_not_taken_for_the_rules),
 		pf_test(a_bridge_that_asks_pf_at_its_members_is_told),
+		pf_test(a_member_that_is_skipped_or_passed_ahead_is_told),
 		pf_test(what_is_translated_past_the_filter_is_told),
 		pf_test(a_rule_for_a_group_of_interfaces_may_be_for_a_bridge),
 		pf_test(an_anchor_ahead_of_ours_that_decides_is_told),

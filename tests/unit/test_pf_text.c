@@ -504,7 +504,7 @@ put_hook(FILE *f, const char *nat, const char *rules)
 	char *cause;
 
 	add_name(&c->bridges, "bridge100");
-	cause = pf_hook_check(&pf_host_freebsd, nat, rules, c);
+	cause = pf_hook_check(&(struct pf_guarded){ &pf_host_freebsd, c, NULL }, nat, rules);
 	free(c);
 	fprintf(f, "%s\n", cause != NULL ? cause : "hooked");
 	free(cause);
@@ -532,7 +532,7 @@ put_interfaces(FILE *f, const char *out)
 
 	add_name(&c->bridges, "bridge*");
 	c->nuids = 1;
-	cause = pf_skip_check(&pf_host_freebsd, out, c);
+	cause = pf_skip_check(&(struct pf_guarded){ &pf_host_freebsd, c, NULL }, out);
 	free(c);
 	fprintf(f, "%s\n", cause != NULL ? cause : "none is skipped");
 	free(cause);
