@@ -246,6 +246,10 @@ pf_bridge_check(bool (*get)(const char *, int *))
 		    "members, before our rules" },
 		{ "net.link.bridge.pfil_bridge", 1, "pf does not see what guests of one bridge send each "
 		    "other" },
+		{ "net.link.bridge.pfil_local_phys", 0, "pf is asked at the members about what is for "
+		    "this host, and our rules let nothing in there" },
+		{ "net.link.bridge.pfil_onlyip", 1, "guests of one bridge send each other what is not "
+		    "IP" },
 	};
 	int value;
 

@@ -36,12 +36,26 @@ pf_host_here(void)
 }
 
 /* -1: there is no such setting. */
-static int pfil_member, pfil_bridge;
+static int pfil_member, pfil_bridge, pfil_local_phys, pfil_onlyip;
 
 bool
 pf_bridge_setting(const char *name, int *value)
 {
-	*value = strcmp(name, "net.link.bridge.pfil_member") == 0 ? pfil_member : pfil_bridge;
+	static const struct {
+		const char	*name;
+		const int	*value;
+	} rows[] = {
+		{ "net.link.bridge.pfil_member", &pfil_member },
+		{ "net.link.bridge.pfil_bridge", &pfil_bridge },
+		{ "net.link.bridge.pfil_local_phys", &pfil_local_phys },
+		{ "net.link.bridge.pfil_onlyip", &pfil_onlyip },
+	};
+
+	*value = -1;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(name, rows[i].name) == 0)
+			*value = *rows[i].value;
+	}
 	return *value != -1;
 }
 
@@ -203,7 +217,7 @@ setup(void **state)
 	host.ifconfig = ifconfig;
 	host.seconds = 5;
 	host.members = false;
-	pfil_member = pfil_bridge = -1;
+	pfil_member = pfil_bridge = pfil_local_phys = pfil_onlyip = -1;
 	grouped = NULL;
 	conf_make();
 	return 0;
@@ -709,6 +723,14 @@ a_bridge_that_asks_pf_at_its_members_is_told(void **state)
 	assert_well();
 	pfil_bridge = 0;
 	assert_drift("sysctl net.link.bridge.pfil_bridge=1");
+	pfil_bridge = 1;
+	pfil_local_phys = 1;
+	assert_drift("sysctl net.link.bridge.pfil_local_phys=0");
+	pfil_local_phys = 0;
+	pfil_onlyip = 0;
+	assert_drift("sysctl net.link.bridge.pfil_onlyip=1");
+	pfil_onlyip = 1;
+	assert_well();
 }
 
 /* On macOS the table behind "(self)" stays empty: rules with it would match nothing. */
