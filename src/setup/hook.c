@@ -128,6 +128,22 @@ not_before_filter(enum section s)
 	return s == FILTER || s == UNKNOWN;
 }
 
+/* Whether nothing narrows a hook down: "all" and a remark may stand behind its name. */
+static bool
+is_whole(const char *p)
+{
+	static const char all[] = "all";
+
+	p += *p == '"';
+	while (is_space(*p))
+		p++;
+	if (strncmp(p, all, sizeof(all) - 1) == 0 && !is_word(p[sizeof(all) - 1]))
+		p += sizeof(all) - 1;
+	while (is_space(*p))
+		p++;
+	return *p == '\n' || *p == '#' || *p == '\0';
+}
+
 /* Whether a statement `WORD "ANCHOR"` is there, as a person may have written it. */
 static bool
 has_hook(const char *text, const char *word, const char *anchor)
@@ -145,7 +161,7 @@ has_hook(const char *text, const char *word, const char *anchor)
 		if (!inside && strncmp(p, word, len) == 0 && is_space(p[len])) {
 			for (p += len; is_space(*p) || *p == '"'; p++)
 				;
-			if (strncmp(p, anchor, alen) == 0 && !is_word(p[alen]) && p[alen] != '/')
+			if (strncmp(p, anchor, alen) == 0 && !is_word(p[alen]) && is_whole(p + alen))
 				return true;
 		}
 		inside = goes_on(line, end, &depth);

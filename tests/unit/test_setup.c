@@ -75,6 +75,11 @@ test_hooks_of_a_person_stay(void **state)
 	/* Others' anchors are none. */
 	check_hook("anchor \"gatehouse-old\"\n", RDR FILTER "anchor \"gatehouse-old\"\n");
 	check_hook("anchor \"gatehouse/x\"\n", RDR FILTER "anchor \"gatehouse/x\"\n");
+	check_hook("rdr-anchor \"gatehouse\" # ours\nanchor gatehouse\tall # too\n",
+	    "rdr-anchor \"gatehouse\" # ours\nanchor gatehouse\tall # too\n");
+	/* One that is narrowed down is not asked about everything. */
+	check_hook("rdr-anchor \"gatehouse\" inet\nanchor \"gatehouse\" on bridge0\n",
+	    RDR "rdr-anchor \"gatehouse\" inet\n" FILTER "anchor \"gatehouse\" on bridge0\n");
 	check_hook("#anchor \"gatehouse\"\n", "#anchor \"gatehouse\"\n" RDR FILTER);
 }
 
