@@ -14,6 +14,8 @@
 
 _Static_assert(ASROOT_MAX >= NATLOOK_SIZE_MAX, "there is room for the question");
 
+const char original_device[] = "/dev/pf";
+
 const struct natlook_layout *
 original_layout(void)
 {

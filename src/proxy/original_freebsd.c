@@ -16,6 +16,8 @@ _Static_assert(DIOCNATLOOK == NATLOOK_REQUEST(sizeof(struct pfioc_natlook)), "th
 _Static_assert(sizeof(struct pfioc_natlook) == 76, "natlook_freebsd.c has the same struct");
 _Static_assert(offsetof(struct pfioc_natlook, direction) == 74, "natlook_freebsd.c has the same");
 
+const char original_device[] = "/dev/pf";
+
 const struct natlook_layout *
 original_layout(void)
 {

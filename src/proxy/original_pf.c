@@ -27,13 +27,13 @@ bool
 original_open(char **cause)
 {
 	*cause = NULL;
-	pf = open("/dev/pf", O_RDONLY | O_CLOEXEC);
+	pf = open(original_device, O_RDONLY | O_CLOEXEC);
 	if (pf != -1)
 		pf = original_keep(pf);
 	if (pf == -1) {
-		*cause = xasprintf("/dev/pf: %s: guests' connections are judged by name alone, and "
+		*cause = xasprintf("%s: %s: guests' connections are judged by name alone, and "
 		    "shown without the address they were for; pf must be there (kldload pf), and "
-		    "the daemon be started as root", strerror(errno));
+		    "the daemon be started as root", original_device, strerror(errno));
 		return false;
 	}
 	return true;
@@ -77,8 +77,15 @@ original_destination(int fd, uint8_t family, struct addr *addr, uint16_t *port)
 	    !addr_from_sockaddr(&peer, &peer_port, (const struct sockaddr *)&ss) ||
 	    peer.family != family || local.family != family)
 		return ORIGINAL_NONE;
+	/* From this host itself, by the proxy's own port: pf may have no state of that at all. */
+	if (addr_equal(&peer, &local))
+		return ORIGINAL_NONE;
 	natlook_ask(layout, question, &peer, peer_port, &local, local_port);
-	if ((error = original_ask(pf, question)) != 0) {
+	error = original_ask(pf, question);
+	/* What pf turned has a state as long as it is open. */
+	if (error == ENOENT)
+		return ORIGINAL_NONE;
+	if (error != 0) {
 		tell_once(strerror(error));
 		return ORIGINAL_UNTOLD;
 	}

@@ -5,6 +5,7 @@
 #include "proxy/natlook.h"
 
 const struct natlook_layout	*original_layout(void);
+extern const char		 original_device[];
 /* Leaves a descriptor of /dev/pf good for that one question, if the system can, also once
  * we are not root: takes it over and gives what to ask through, or -1 and errno. */
 int				 original_keep(int fd);

@@ -7,14 +7,19 @@
 
 #include "unit.h"
 
+#include <sys/socket.h>
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/wait.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "addr.h"
 #include "proxy/asroot.h"
 #include "proxy/natlook.h"
+#include "proxy/original.h"
+#include "proxy/original_pf.h"
 
 static void
 freebsds_struct_has_76_bytes(void **state)
@@ -174,6 +179,95 @@ one_that_is_gone_answers_nothing(void **state)
 	assert_true(wait(NULL) > 0);
 }
 
+/* ---- what it is asked for ---- */
+
+/* A system's own file: pf, and what it says. */
+const char original_device[] = "/dev/null";
+static int says, asked;
+
+const struct natlook_layout *
+original_layout(void)
+{
+	return &natlook_freebsd;
+}
+
+int
+original_keep(int fd)
+{
+	return fd;
+}
+
+int
+original_ask(int fd, uint8_t question[NATLOOK_SIZE_MAX])
+{
+	const struct natlook_layout *l = original_layout();
+
+	(void)fd;
+	asked++;
+	memset(question + l->rdaddr, 8, 4);
+	question[l->rdport] = 0;
+	question[l->rdport + 1] = 80;
+	return says;
+}
+
+/* Our end of a connection to 127.0.0.1 from that address. */
+static int
+connection_from(const char *text, int *client)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	const struct addr a = addr(text);
+	socklen_t len = sizeof(sin);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+
+	memcpy(&from.sin_addr, a.bytes, 4);
+	*client = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(bind(*client, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(*client, (struct sockaddr *)&sin, len), 0);
+	fd = accept(listener, NULL, NULL);
+	close(listener);
+	return fd;
+}
+
+static enum original
+destination_from(const char *text, uint16_t *port)
+{
+	struct addr a;
+	int client, fd = connection_from(text, &client);
+	const enum original o = original_destination(fd, 4, &a, port);
+
+	close(fd);
+	close(client);
+	return o;
+}
+
+static void
+what_pf_never_turned_has_no_other_destination(void **state)
+{
+	char *cause;
+	uint16_t port;
+
+	assert_true(original_open(&cause));
+	says = 0;
+	assert_int_equal(destination_from("127.0.0.2", &port), ORIGINAL_KNOWN);
+	assert_int_equal(port, 80);
+	/* There is no state of it. */
+	says = ENOENT;
+	assert_int_equal(destination_from("127.0.0.2", &port), ORIGINAL_NONE);
+	/* This host's own way to the proxy's port is not even asked for. */
+	says = 0;
+	asked = 0;
+	assert_int_equal(destination_from("127.0.0.1", &port), ORIGINAL_NONE);
+	assert_int_equal(asked, 0);
+	says = EPERM;
+	assert_int_equal(destination_from("127.0.0.2", &port), ORIGINAL_UNTOLD);
+	original_close();
+	assert_int_equal(destination_from("127.0.0.2", &port), ORIGINAL_UNTOLD);
+}
+
 int
 main(void)
 {
@@ -185,6 +279,7 @@ main(void)
 		cmocka_unit_test(an_answer_without_sense_is_none),
 		cmocka_unit_test(another_process_asks),
 		cmocka_unit_test(one_that_is_gone_answers_nothing),
+		cmocka_unit_test(what_pf_never_turned_has_no_other_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
