@@ -248,6 +248,7 @@ struct pf_keep {
 	uint64_t	token;		/* 0: none */
 	bool		made_log;	/* we made the interface */
 	unsigned	log;		/* of this number */
+	uint64_t	booted;		/* and the host was started then, in seconds since the epoch */
 };
 /* The file's text and back; pure. False: not understood. */
 bool	 pf_keep_parse(const char *text, struct pf_keep *);

@@ -4,8 +4,11 @@
  *
  *	gatehouse-pf 1
  *	token 15453987012345
- *	log 7
+ *	log 7 1790000000
  *	end
+ *
+ * where behind the log interface is when this host was started: it does not outlive that, so
+ * one of its name that is there after another start is somebody else's.
  */
 #include "config.h"
 
@@ -23,9 +26,19 @@
 #include "text.h"
 #include "xmalloc.h"
 
-enum { KEEP_MAX = 256, LOG_MAX = 15 };
+enum {
+	KEEP_MAX = 256,
+	LOG_MAX = 15,
+	BOOT_SLACK = 60,	/* seconds: the clock is set while the host runs */
+};
 
 static const char first_line[] = "gatehouse-pf 1";
+
+static uint64_t
+booted(void)
+{
+	return (now_wall() - now_mono()) / 1000000;
+}
 
 static char *
 keep_format(const struct pf_keep *k)
@@ -38,7 +51,7 @@ keep_format(const struct pf_keep *k)
 	if (k->token != 0)
 		fprintf(f, "token %" PRIu64 "\n", k->token);
 	if (k->made_log)
-		fprintf(f, "log %u\n", k->log);
+		fprintf(f, "log %u %" PRIu64 "\n", k->log, booted());
 	fprintf(f, "end\n");
 	fclose(f);
 	return text;
@@ -48,6 +61,7 @@ static bool
 line_parse(struct pf_keep *k, char *line, bool *end)
 {
 	const char *key = strsep(&line, " "), *why;
+	char *boot = NULL;
 	uint64_t number;
 
 	if (*end)
@@ -58,7 +72,12 @@ line_parse(struct pf_keep *k, char *line, bool *end)
 	}
 	if (strcmp(key, "token") == 0)
 		return text_number(line, 1, UINT64_MAX, &k->token, &why);
-	if (strcmp(key, "log") != 0 || !text_number(line, 0, LOG_MAX, &number, &why))
+	if (strcmp(key, "log") != 0)
+		return false;
+	boot = line;
+	line = strsep(&boot, " ");
+	if (!text_number(line, 0, LOG_MAX, &number, &why) ||
+	    (boot != NULL && !text_number(boot, 0, UINT64_MAX, &k->booted, &why)))
 		return false;
 	k->made_log = true;
 	k->log = (unsigned)number;
@@ -107,6 +126,7 @@ pf_keep_load(const struct conf *conf, struct pf_keep *k)
 	text[n > 0 ? n : 0] = '\0';
 	if (!pf_keep_parse(text, k))
 		log_warnx("%s: is damaged; pf may stay enabled when the rules are flushed", path);
+	k->made_log &= k->booted + BOOT_SLACK >= booted() && booted() + BOOT_SLACK >= k->booted;
 }
 
 char *

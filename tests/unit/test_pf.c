@@ -299,6 +299,17 @@ guest(const char *a, const char *b)
 	return g;
 }
 
+/* What is remembered to be given back; log -1: no interface. */
+static void
+assert_kept(uint64_t token, int log)
+{
+	struct pf_keep k;
+
+	assert_true(pf_keep_parse(get("pf"), &k));
+	assert_true(k.token == token);
+	assert_int_equal(k.made_log ? (int)k.log : -1, log);
+}
+
 /* ---- what it is called with ---- */
 
 static void
@@ -310,11 +321,11 @@ it_opens_the_log_interface_it_needs(void **state)
 	    "ifconfig pflog7 create env=0\n"
 	    "ifconfig pflog7 up env=0\n"
 	    "pfctl -a gatehouse -nvf - env=0\n");
-	assert_string_equal(get("pf"), "gatehouse-pf 1\nlog 7\nend\n");
+	assert_kept(0, 7);
 	firewall_close(fw);
 	fw = NULL;
 	assert_calls("ifconfig pflog7 destroy env=0\n");
-	assert_string_equal(get("pf"), "gatehouse-pf 1\nend\n");
+	assert_kept(0, -1);
 }
 
 static void
@@ -342,6 +353,22 @@ what_rules_in_force_log_to_stays(void **state)
 	firewall_close(fw);
 	fw = NULL;
 	assert_false(is_there("pflog7"));
+}
+
+static void
+an_interface_that_we_made_before_the_host_was_started_anew_is_another(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	firewall_close(fw);
+	fw = NULL;
+	/* It is there again, and not by us: these rules are gone with ours. */
+	put("pf", "gatehouse-pf 1\nlog 7 1000\nend\n");
+	opened();
+	firewall_close(fw);
+	fw = NULL;
+	assert_no_call("pflog7 destroy");
+	assert_true(is_there("pflog7"));
 }
 
 static void
@@ -444,7 +471,7 @@ a_token_is_taken_once_and_given_back(void **state)
 	applied(PROFILE_FILTERED);
 	assert_call("pfctl -a com.apple/gatehouse -f - env=0\n");
 	assert_call("pfctl -E env=0\n");
-	assert_string_equal(get("pf"), "gatehouse-pf 1\ntoken 15453987012345\nlog 7\nend\n");
+	assert_kept(15453987012345, 7);
 	assert_well();
 	/* Over a restart it is the same, */
 	firewall_close(fw);
@@ -459,7 +486,7 @@ a_token_is_taken_once_and_given_back(void **state)
 	assert_null(firewall_flush(fw));
 	assert_call("pfctl -X 15453987012345 env=0\n");
 	assert_no_call("pfctl -d");
-	assert_string_equal(get("pf"), "gatehouse-pf 1\nlog 7\nend\n");
+	assert_kept(0, 7);
 }
 
 /* ---- nothing is claimed ---- */
@@ -1369,6 +1396,7 @@ main(void)
 		pf_test(it_opens_the_log_interface_it_needs),
 		pf_test(an_interface_of_somebody_elses_stays),
 		pf_test(what_rules_in_force_log_to_stays),
+		pf_test(an_interface_that_we_made_before_the_host_was_started_anew_is_another),
 		pf_test(a_load_is_one_run_for_each_anchor),
 		pf_test(what_is_loaded_is_what_is_shown_as_text),
 		pf_test(only_what_changes_something_cuts),

@@ -726,6 +726,7 @@ what_is_kept_is_read_back_or_not_at_all(void **state)
 	static const char *const bad[] = { "", "gatehouse-pf 1\n", "gatehouse-pf 2\nend\n",
 		"gatehouse-pf 1\ntoken\nend\n", "gatehouse-pf 1\ntoken 0\nend\n",
 		"gatehouse-pf 1\nlog 16\nend\n", "gatehouse-pf 1\nend\nlog 7\n",
+		"gatehouse-pf 1\nlog 7 x\nend\n", "gatehouse-pf 1\nlog 7 1 1\nend\n",
 		"gatehouse-pf 1\nlog 7\n\nend\n", "gatehouse-pf 1\nhello 7\nend\n" };
 	struct pf_keep k;
 
