@@ -98,6 +98,9 @@ check(struct priv *p)
 	firewall_check(p->fw, &status);
 	priv_pins_checked(p->pins);
 	send_status(p, &status);
+	/* It opens the log while it is root still. */
+	if (p->serving && firewall_log_is_new(p->fw))
+		roles_restart(p->roles, ROLE_NET, "started again to read the log that was made anew");
 	if (!status.drift || !p->conf.repair || status.profile == PROFILE_NONE)
 		return;
 	log_warnx("%s: loading %s again", status.cause, profile_name(status.profile));

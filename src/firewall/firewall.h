@@ -186,6 +186,9 @@ char		*firewall_links(struct firewall *);
  * look; -1 if it never will.  _seen() makes it wait for the next change. */
 int		 firewall_changes_fd(const struct firewall *);
 void		 firewall_changes_seen(struct firewall *);
+/* Whether what rules log to was made anew by a check since the last time this was asked: who
+ * reads it has to open it again. */
+bool		 firewall_log_is_new(struct firewall *);
 /* The rules that log, by the numbers that the log has for them; 0 where it has their
  * labels itself. At most max; returns how many. */
 size_t		 firewall_log_rules(struct firewall *, struct pflog_rule *, size_t max);

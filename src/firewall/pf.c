@@ -44,8 +44,8 @@ log_up(struct firewall *pf, unsigned number)
 }
 
 /* The log interface, or pflog0, which rules log to that name none. */
-static void
-log_open(struct firewall *pf)
+void
+pf_log_open(struct firewall *pf)
 {
 	char *cause = log_up(pf, pf->conf.pflog), *trouble;
 
@@ -56,6 +56,7 @@ log_open(struct firewall *pf)
 		free(cause);
 		cause = log_up(pf, 0);
 	}
+	pf->log_is_up = cause == NULL;
 	if (cause != NULL)
 		log_warnx("%s: no blocked packet shows", cause);
 	if ((trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL)
@@ -83,7 +84,7 @@ firewall_open(const struct conf *conf, char **cause)
 		return NULL;
 	}
 	pf_keep_load(conf, &pf->keep);
-	log_open(pf);
+	pf_log_open(pf);
 	return pf;
 }
 
@@ -131,7 +132,7 @@ firewall_reconf(struct firewall *pf, const struct conf *conf)
 	free(cause);
 	pf->conf = *conf;
 	if (log)
-		log_open(pf);
+		pf_log_open(pf);
 	for (size_t i = 0; firewall_pins(pf, i, &p); i++) {
 		if (!reach_allows(&pf->reach, &p.dst))
 			firewall_unpin(pf, &p);
@@ -484,6 +485,7 @@ load(struct firewall *pf, const struct pf_text *t)
 	if (cause == NULL) {
 		free(pf->self);
 		pf->self = xstrdup(pf->made_self);
+		pf->log_loaded = pf->log_to_any;
 		pf->members = pf->made_members;
 	}
 	return cause;
@@ -561,7 +563,8 @@ pf_follow_members(struct firewall *pf)
 	now = xcalloc(1, sizeof(*now));
 	pf_members_read(pf->host, &pf->conf.bridges, now, pf->addressed);
 	self = pf_self_text(pf->host);
-	same = pf->self != NULL && strcmp(self, pf->self) == 0 && now->n == pf->members.n &&
+	same = pf->self != NULL && strcmp(self, pf->self) == 0 &&
+	    pf->log_to_any == pf->log_loaded && now->n == pf->members.n &&
 	    memcmp(now->name, pf->members.name, now->n * sizeof(now->name[0])) == 0;
 	free(self);
 	free(now);
@@ -668,6 +671,15 @@ firewall_changes_fd(const struct firewall *pf)
 void
 firewall_changes_seen(struct firewall *pf)
 {
+}
+
+bool
+firewall_log_is_new(struct firewall *pf)
+{
+	const bool is = pf->log_is_new;
+
+	pf->log_is_new = false;
+	return is;
 }
 
 /* Rules of pins log nothing. */

@@ -240,6 +240,7 @@ char	*pf_nets_bridged(const struct pf_host *, const struct conf_names *bridges,
 /* Makes sure that the interface is there and up; *made: it was not there. */
 char	*pf_log_up(const struct pf_host *, unsigned number, bool *made);
 char	*pf_log_destroy(const struct pf_host *, unsigned number);
+bool	 pf_log_is_there(const struct pf_host *, unsigned number);
 /* Whether pf takes "log (to pflog7)"; true where that cannot be found out. */
 bool	 pf_log_to_any(const struct pf_host *, unsigned number);
 
@@ -269,7 +270,8 @@ struct firewall {
 	char			*self;		/* in the text in force too; NULL before */
 	struct pf_names		 made_members;	/* in the text that was made last, as these two */
 	char			*made_self;
-	bool			 log_to_any;
+	bool			 log_to_any, log_loaded;	/* the latter in the text in force */
+	bool			 log_is_up, log_is_new;
 	struct conf_names	 held;	/* bridges of the text in force, if that blocks anything */
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */
@@ -278,9 +280,10 @@ struct firewall {
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };
-/* What pf_look.c needs of pf.c: the same rules for other members; the text of a profile; pins as they should be now;
+/* What pf_look.c needs of pf.c: the same rules for other members; the log interface brought up; the text of a profile; pins as they should be now;
  * and whether the main rules ask ours (not *known: pfctl did not say). NULL or a cause. */
 char	*pf_follow_members(struct firewall *);
+void	 pf_log_open(struct firewall *);
 char	*pf_make_text(struct firewall *, enum profile, struct pf_text *);
 char	*pf_load_pins(struct firewall *, bool anyway);
 char	*pf_hook_look(const struct firewall *, bool *known);

@@ -6,6 +6,7 @@
 
 #include "firewall/pf.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,19 @@ char *
 pf_log_destroy(const struct pf_host *host, unsigned number)
 {
 	return ifconfig(host, number, "destroy");
+}
+
+bool
+pf_log_is_there(const struct pf_host *host, unsigned number)
+{
+	char name[NAME_SIZE], *cause;
+
+	snprintf(name, sizeof(name), "pflog%u", number);
+	if (if_nametoindex(name) != 0)
+		return true;
+	cause = ifconfig(host, number, NULL);
+	free(cause);
+	return cause == NULL;
 }
 
 bool

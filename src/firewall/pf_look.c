@@ -189,6 +189,17 @@ difference(const struct firewall *pf, const char *list, bool *known)
 	    xstrdup("someone changed the frozen guests in our table");
 }
 
+/* pf logs into nothing where the interface is gone, and says nothing of it. */
+static void
+look_at_log(struct firewall *pf)
+{
+	if (!pf->log_is_up || pf_log_is_there(pf->host, pf->keep.log))
+		return;
+	log_warnx("pflog%u was taken away: it is made again", pf->keep.log);
+	pf_log_open(pf);
+	pf->log_is_new = pf->log_is_up;
+}
+
 /* On a bridge with a way to the LAN they would be shut to the LAN as well. */
 static char *
 addressed_cause(const struct firewall *pf)
@@ -213,6 +224,7 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 	status->frozen = pf->frozen.n;
 	status->hash = pf->hash[PF_RULES];
 	expire_pins(pf);
+	look_at_log(pf);
 	if ((cause = pf_follow_members(pf)) != NULL)
 		log_warnx("members of bridges: %s", cause);
 	free(cause);

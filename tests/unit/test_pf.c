@@ -356,6 +356,32 @@ what_rules_in_force_log_to_stays(void **state)
 }
 
 static void
+a_log_interface_that_is_taken_away_is_made_again(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	assert_well();
+	assert_false(firewall_log_is_new(fw));
+	gone("pflog7");
+	gone("calls");
+	assert_well();
+	assert_call("ifconfig pflog7 create env=0\nifconfig pflog7 up env=0\n");
+	assert_kept(0, 7);
+	/* The rules log to it by its name, and whoever reads it is told once. */
+	assert_no_call("-f -");
+	assert_true(firewall_log_is_new(fw));
+	assert_false(firewall_log_is_new(fw));
+	/* Where that cannot be done, rules log to the one that there is, as net then reads. */
+	put("pflog0", "");
+	gone("pflog7");
+	put("no-pflog", "");
+	assert_well();
+	assert_non_null(strstr(get("anchors/gatehouse"), "\nblock return in log quick"));
+	assert_true(firewall_log_is_new(fw));
+	gone("no-pflog");
+}
+
+static void
 an_interface_that_we_made_before_the_host_was_started_anew_is_another(void **state)
 {
 	opened();
@@ -1397,6 +1423,7 @@ main(void)
 		pf_test(an_interface_of_somebody_elses_stays),
 		pf_test(what_rules_in_force_log_to_stays),
 		pf_test(an_interface_that_we_made_before_the_host_was_started_anew_is_another),
+		pf_test(a_log_interface_that_is_taken_away_is_made_again),
 		pf_test(a_load_is_one_run_for_each_anchor),
 		pf_test(what_is_loaded_is_what_is_shown_as_text),
 		pf_test(only_what_changes_something_cuts),
