@@ -13,6 +13,7 @@
 
 #define LABEL		"com.gatehouse.daemon"
 #define PLIST_PATH	"/Library/LaunchDaemons/" LABEL ".plist"
+#define LOG_PATH	"/var/log/gatehouse.log"	/* as the property list has it */
 
 static const char dscl[] = "/usr/bin/dscl", launchctl[] = "/bin/launchctl";
 
@@ -50,6 +51,24 @@ user(struct setup_plan *p, const char *name, uint32_t number)
 	free(path);
 }
 
+/*
+ * A daemon that launchd starts again every two seconds must not fill the disk with why it
+ * ended.  No signal: one that runs goes on in the file that it has, for launchd opens it.
+ */
+static void
+log_kept_small(struct setup_plan *p)
+{
+	struct setup_step *s = setup_plan_add(p, SETUP_FILE, "/etc/newsyslog.d/gatehouse.conf");
+
+	s->mode = 0644;
+	s->group = "wheel";
+	s->text = xstrdup("# file\t\t\tmode count size when flags\n" LOG_PATH "\t640  3     1000 *    N\n");
+	s = setup_plan_add(p, SETUP_RUN, "log");
+	s->text = xstrdup("have its log go with the service");
+	setup_words(&s->drop[0], "/bin/rm", "-f", LOG_PATH, LOG_PATH ".0", LOG_PATH ".1", LOG_PATH ".2",
+	    NULL);
+}
+
 char *
 setup_darwin(struct setup_plan *p, const struct setup_site *site)
 {
@@ -69,6 +88,7 @@ setup_darwin(struct setup_plan *p, const struct setup_site *site)
 	s->text = site->undo ? NULL : setup_template(site, LABEL ".plist", &cause);
 	if (cause != NULL)
 		return cause;
+	log_kept_small(p);
 	s = setup_plan_add(p, SETUP_RUN, "stopped");
 	s->text = xstrdup("have launchd let go of the service when it is taken away");
 	setup_words(&s->still, launchctl, "print", "system/" LABEL, NULL);

@@ -225,10 +225,10 @@ rig_setup(void **state)
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->root, sizeof(r->root), "%s/root", r->dir);
 	snprintf(r->tools, sizeof(r->tools), "%s/tools", r->dir);
-	shell("mkdir -p $a/etc $a/Library/LaunchDaemons $a" PKGDATADIR "/setup $b; touch $a/etc/passwd "
+	shell("mkdir -p $a/etc/newsyslog.d $a/Library/LaunchDaemons $a" PKGDATADIR "/setup $b; touch $a/etc/passwd "
 	    "$a/etc/group $a/etc/rc.conf; cd $s/conf; cp allowlist gatehouse.service gatehouse.rc "
 	    "com.gatehouse.daemon.plist $a" PKGDATADIR "/setup; for t in pw sysrc service pfctl kldload "
-	    "dscl launchctl groupadd useradd groupdel userdel systemctl; do cp $s/tests/setup/fake-tool "
+	    "dscl launchctl rm groupadd useradd groupdel userdel systemctl; do cp $s/tests/setup/fake-tool "
 	    "$b/$t; done; touch $b/log", r->root, r->tools);
 	conf_defaults(&r->conf);
 	strcpy(r->conf.user, "_gatehouse");
@@ -531,9 +531,13 @@ test_darwin_is_set_up_and_back(void **state)
 	    "dscl . -create /Users/_gatehouse RealName gatehouse\n"
 	    "dscl . -create /Users/_gatehouse IsHidden 1\n"
 	    "launchctl bootstrap system /Library/LaunchDaemons/com.gatehouse.daemon.plist\n");
+	assert_file(r, "/etc/newsyslog.d/gatehouse.conf", "# file\t\t\tmode count size when flags\n"
+	    "/var/log/gatehouse.log\t640  3     1000 *    N\n");
 	walk_well(r, setup_darwin, true);
 	assert_ran(r, "launchctl print system/com.gatehouse.daemon\n"
 	    "launchctl bootout system/com.gatehouse.daemon\n"
+	    "rm -f /var/log/gatehouse.log /var/log/gatehouse.log.0 /var/log/gatehouse.log.1 "
+	    "/var/log/gatehouse.log.2\n"
 	    "dscl . -delete /Users/_gatehouse\ndscl . -delete /Groups/_gatehouse\n"
 	    "dscl . -delete /Groups/gatehouse\n");
 	after = snapshot(r);
