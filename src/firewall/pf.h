@@ -249,7 +249,7 @@ struct pf_keep {
 	uint64_t	token;		/* 0: none */
 	bool		made_log;	/* we made the interface */
 	unsigned	log;		/* of this number */
-	uint64_t	booted;		/* and the host was started then, in seconds since the epoch */
+	uint64_t	booted;		/* when the host was started then, since the epoch */
 };
 /* The file's text and back; pure. False: not understood. */
 bool	 pf_keep_parse(const char *text, struct pf_keep *);
@@ -272,7 +272,7 @@ struct firewall {
 	char			*made_self;
 	bool			 log_to_any, log_loaded;	/* the latter in the text in force */
 	bool			 log_is_up, log_is_new;
-	struct conf_names	 held;	/* bridges of the text in force, if that blocks anything */
+	struct conf_names	 held;	/* bridges whose rules block, of the text in force */
 	bool			 drifted;	/* at the latest check */
 	char			*loaded;	/* text in force, NULL: none of ours */
 	char			*pins_loaded;
@@ -280,8 +280,9 @@ struct firewall {
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };
-/* What pf_look.c needs of pf.c: the same rules for other members; the log interface brought up; the text of a profile; pins as they should be now;
- * and whether the main rules ask ours (not *known: pfctl did not say). NULL or a cause. */
+/* What pf_look.c needs of pf.c: the same rules for other members; the log interface brought
+ * up; the text of a profile; pins as they should be now; and whether the main rules ask ours
+ * (not *known: pfctl did not say). NULL or a cause. */
 char	*pf_follow_members(struct firewall *);
 void	 pf_log_open(struct firewall *);
 char	*pf_make_text(struct firewall *, enum profile, struct pf_text *);

@@ -50,7 +50,8 @@ static char *
 look_below(struct look *l, const char *wild, bool quick, unsigned depth)
 {
 	const bool hook = strcmp(wild, l->guarded->host->hook) == 0;
-	const size_t ours = strlen(l->guarded->host->anchor);
+	const char *anchor = l->guarded->host->anchor;
+	const size_t ours = strlen(anchor);
 	char *parent = xstrndup(wild, strlen(wild) - 2), *list = NULL, *rest, *line, *cause;
 
 	cause = show(l, parent, "Anchors", &list);
@@ -58,10 +59,10 @@ look_below(struct look *l, const char *wild, bool quick, unsigned depth)
 	while (cause == NULL && (line = strsep(&rest, "\n")) != NULL) {
 		const char *name = line + strspn(line, " \t");
 
-		if (*name == '\0' || strcmp(name, parent) == 0 || (strncmp(name, l->guarded->host->anchor,
-		    ours) == 0 && (name[ours] == '\0' || name[ours] == '/')))
+		if (*name == '\0' || strcmp(name, parent) == 0 || (strncmp(name, anchor, ours) == 0 &&
+		    (name[ours] == '\0' || name[ours] == '/')))
 			continue;
-		cause = look_into(l, name, !hook || strcmp(name, l->guarded->host->anchor) < 0, quick, depth);
+		cause = look_into(l, name, !hook || strcmp(name, anchor) < 0, quick, depth);
 	}
 	free(list);
 	free(parent);

@@ -62,7 +62,8 @@ log_kept_small(struct setup_plan *p)
 
 	s->mode = 0644;
 	s->group = "wheel";
-	s->text = xstrdup("# file\t\t\tmode count size when flags\n" LOG_PATH "\t640  3     1000 *    N\n");
+	s->text = xstrdup("# file\t\t\tmode count size when flags\n"
+	    LOG_PATH "\t640  3     1000 *    N\n");
 	s = setup_plan_add(p, SETUP_RUN, "log");
 	s->text = xstrdup("have its log go with the service");
 	setup_words(&s->drop[0], "/bin/rm", "-f", LOG_PATH, LOG_PATH ".0", LOG_PATH ".1", LOG_PATH ".2",

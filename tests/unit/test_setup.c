@@ -225,8 +225,8 @@ rig_setup(void **state)
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->root, sizeof(r->root), "%s/root", r->dir);
 	snprintf(r->tools, sizeof(r->tools), "%s/tools", r->dir);
-	shell("mkdir -p $a/etc/newsyslog.d $a/Library/LaunchDaemons $a" PKGDATADIR "/setup $b; touch $a/etc/passwd "
-	    "$a/etc/group $a/etc/rc.conf; cd $s/conf; cp allowlist gatehouse.service gatehouse.rc "
+	shell("mkdir -p $a/etc/newsyslog.d $a/Library/LaunchDaemons $a" PKGDATADIR "/setup $b; "
+	    "touch $a/etc/passwd $a/etc/group $a/etc/rc.conf; cd $s/conf; cp allowlist gatehouse.service gatehouse.rc "
 	    "com.gatehouse.daemon.plist $a" PKGDATADIR "/setup; for t in pw sysrc service pfctl kldload "
 	    "dscl launchctl rm groupadd useradd groupdel userdel systemctl; do cp $s/tests/setup/fake-tool "
 	    "$b/$t; done; touch $b/log", r->root, r->tools);
