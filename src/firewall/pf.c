@@ -555,19 +555,16 @@ firewall_apply(struct firewall *pf, enum profile profile)
 char *
 pf_follow_members(struct firewall *pf)
 {
-	struct pf_names *now, *before;
+	struct pf_names *before;
 	struct pf_text t;
 	char *cause = NULL, *self;
 	bool same;
 
-	now = xcalloc(1, sizeof(*now));
-	pf_members_read(pf->host, &pf->conf.bridges, now, pf->addressed);
+	pf_members_read(pf->host, &pf->conf.bridges, &pf->made_members, pf->addressed);
 	self = pf_self_text(pf->host);
 	same = pf->self != NULL && strcmp(self, pf->self) == 0 &&
-	    pf->log_to_any == pf->log_loaded && now->n == pf->members.n &&
-	    memcmp(now->name, pf->members.name, now->n * sizeof(now->name[0])) == 0;
+	    pf->log_to_any == pf->log_loaded && pf_names_same(&pf->made_members, &pf->members);
 	free(self);
-	free(now);
 	if (same || pf->profile == PROFILE_NONE || pf->loaded == NULL)
 		return NULL;
 	cause = pf_make_text(pf, pf->profile, &t);

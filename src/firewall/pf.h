@@ -63,6 +63,8 @@ bool	 pf_is_pattern(const char *name);
 /* Adds one that is not in it and may be a name, as long as there is room. */
 void	 pf_names_add(struct pf_names *, const char *name);
 bool	 pf_names_have(const struct pf_names *, const char *name);
+/* The same, in the same order. */
+bool	 pf_names_same(const struct pf_names *, const struct pf_names *);
 /* The ends of guests' NICs that vmnet and others make, by their names or groups. */
 bool	 pf_is_guests_end(const struct pf_host *, const char *name);
 /* Whether an interface of this name should be guarded: by its name, by a pattern that is not
@@ -268,8 +270,8 @@ struct firewall {
 	struct pf_names		 members;	/* in the text in force */
 	char			 addressed[GH_IFNAME_SIZE];	/* a member with addresses, or "" */
 	char			*self;		/* in the text in force too; NULL before */
-	struct pf_names		 made_members;	/* in the text that was made last, as these two */
-	char			*made_self;
+	struct pf_names		 made_members;	/* when they were looked at last */
+	char			*made_self;	/* in the text that was made last */
 	bool			 log_to_any, log_loaded;	/* the latter in the text in force */
 	bool			 log_is_up, log_is_new;
 	struct conf_names	 held;	/* bridges whose rules block, of the text in force */

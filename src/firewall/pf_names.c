@@ -32,6 +32,16 @@ pf_names_have(const struct pf_names *names, const char *name)
 	return false;
 }
 
+bool
+pf_names_same(const struct pf_names *a, const struct pf_names *b)
+{
+	size_t i;
+
+	for (i = 0; i < a->n && i < b->n && strcmp(a->name[i], b->name[i]) == 0; i++)
+		continue;
+	return i == a->n && i == b->n;
+}
+
 void
 pf_names_add(struct pf_names *names, const char *name)
 {

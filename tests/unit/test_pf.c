@@ -598,6 +598,15 @@ a_member_that_is_skipped_or_passed_ahead_is_told(void **state)
 	/* A member that comes later is one, too. */
 	put("lo.members", "\tmember: tap3 flags=143<LEARNING>\n\tmember: tap4 flags=143<LEARNING>\n");
 	assert_drift("set skip on tap4\"");
+	/* Also after a load that was looked at with other bridges, and failed. */
+	conf.bridges.n = 0;
+	put("mode", "-f refuse");
+	firewall_reconf(fw, &conf);
+	assert_cause(firewall_apply(fw, PROFILE_FILTERED), "Operation not permitted");
+	gone("mode");
+	conf.bridges.n = 1;
+	firewall_reconf(fw, &conf);
+	assert_drift("set skip on tap4\"");
 	/* By its group. */
 	put("interfaces", "tap (skip)\n");
 	assert_well();
