@@ -17,6 +17,7 @@
 enum {
 	SETTLE_SECONDS = 10,	/* two lists of a slow VM manager's */
 	STOP_AGAIN_US = 60000000,	/* and twice that, up to eight minutes */
+	STANDS_US = 1500000,		/* before a guest is stopped */
 	STOP_DOUBLES = 3,
 };
 static const struct timeval settle_interval = { 0, 100000 };
@@ -162,7 +163,14 @@ act_unguarded(struct engine *e, const struct guest *g, struct stopping *s)
 		*s = (struct stopping){ 0 };
 		return;
 	}
-	if (s->times > 0 && now < s->next)
+	/* What a process said of a guest stands until the next look, where its manager has its
+	 * say. */
+	if (s->since == 0) {
+		s->since = now;
+		s->next = now + STANDS_US;
+		inventory_hurry(e->inventory);
+	}
+	if (now < s->next)
 		return;
 	/* Some only ask the guest, which may not listen. */
 	act_guest(e, g, s->times > 0 && asker_command(g, ACT_OFF) != COMMAND_NONE ? ACT_OFF : ACT_STOP,

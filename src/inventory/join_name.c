@@ -35,6 +35,12 @@ name_is_guests(const struct node *n)
 	return false;
 }
 
+static bool
+is_process_name(const struct node *n)
+{
+	return strcmp(n->wanted_by, "qemu") == 0 || strcmp(n->wanted_by, "ps") == 0;
+}
+
 void
 name_claim(struct node *n, const struct sighting *s)
 {
@@ -147,6 +153,9 @@ claim_compare(const void *a, const void *b)
 		return (*x)->g.kind == GUEST_UID ? -1 : 1;
 	if (name_is_guests(*x) != name_is_guests(*y))
 		return name_is_guests(*x) ? 1 : -1;
+	/* Anybody may run a process of any name. */
+	if (is_process_name(*x) != is_process_name(*y))
+		return is_process_name(*x) ? 1 : -1;
 	if (has != keeps_name(*y))
 		return has ? -1 : 1;
 	if ((*x)->g.state != (*y)->g.state)
