@@ -28,6 +28,8 @@ enum { GUEST_EVENTS_MAX = 60 };	/* of one guest, a minute */
 
 /* What needs some time after a start or a change before it is wrong. */
 static const uint64_t grace = 4 * 1000000ull;
+/* A manager may be busy once. */
+static const uint64_t manager_grace = 30 * 1000000ull;
 /* How long a kind of drop is no news after it was. */
 static const uint64_t news_every = 600 * 1000000ull;
 /* How long a limit that refused someone is said to. */
@@ -495,7 +497,9 @@ manager_alerts(const struct engine *e, struct alert_list *l)
 	struct asker_state st;
 
 	for (size_t i = 0; asker_state(e->asker, i, &st); i++) {
-		if (st.cause == NULL || st.guests == 0)
+		const uint64_t heard = st.time != 0 ? st.time : e->started;
+
+		if (st.cause == NULL || st.guests == 0 || now_wall() < heard + manager_grace)
 			continue;
 		alert_add(l, "manager", "%s%s%s does not answer, so what is shown of its %zu guests is "
 		    "what it said last (STATE with ?): %s", st.manager, st.user[0] != '\0' ? " of " : "",

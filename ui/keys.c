@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "console.h"
@@ -213,6 +214,25 @@ keys_run(struct console *c, int key)
 	return false;
 }
 
+/* The demo's daemon and guests go with its console. */
+static bool
+ends_demo(const struct key_row *row)
+{
+	return row->run == detach && getenv("GATEHOUSE_DEMO") != NULL;
+}
+
+static const char *
+row_command(const struct key_row *row)
+{
+	return ends_demo(row) ? "end demo" : row->command;
+}
+
+static const char *
+row_help(const struct key_row *row)
+{
+	return ends_demo(row) ? "leave, which ends the demo and its guests" : row->help;
+}
+
 /* Columns the rows up to a rank take in the bottom bar. */
 static int
 bar_width(int rank)
@@ -221,7 +241,7 @@ bar_width(int rank)
 
 	for (const struct key_row *row = key_table; row->shown != NULL; row++)
 		if (row->bar > 0 && row->bar <= rank)
-			width += (int)(strlen(row->shown) + strlen(row->command)) + 3;
+			width += (int)(strlen(row->shown) + strlen(row_command(row))) + 3;
 	return width - 2;
 }
 
@@ -237,7 +257,7 @@ keys_bar(struct canvas *c, int y)
 		if (row->bar == 0 || row->bar > rank)
 			continue;
 		x += draw_text(c, y, x, c->cols - x, INK_BAR_KEY, row->shown) + 1;
-		x += draw_text(c, y, x, c->cols - x, INK_BAR, row->command) + 2;
+		x += draw_text(c, y, x, c->cols - x, INK_BAR, row_command(row)) + 2;
 	}
 }
 
@@ -248,9 +268,10 @@ keys_help(struct lines *l, int cols)
 
 	for (const struct key_row *row = key_table; row->shown != NULL; row++) {
 		if (cols < HELP_WIDE)
-			lines_add(l, INK_NORMAL, "%-12s %s", row->shown, row->help);
+			lines_add(l, INK_NORMAL, "%-12s %s", row->shown, row_help(row));
 		else
-			lines_add(l, INK_NORMAL, "%-15s %-10s %s", row->shown, row->command, row->help);
+			lines_add(l, INK_NORMAL, "%-15s %-10s %s", row->shown, row_command(row),
+			    row_help(row));
 	}
 	if (cols < HELP_WIDE)
 		lines_add(l, INK_NORMAL, "%-12s %s", "mouse", mouse);

@@ -235,14 +235,15 @@ pins_set_senders(struct pins *s, const struct fw_sender *senders, size_t n)
 	struct fw_sender *next = xcalloc(n + 1, sizeof(*next));
 	size_t kept = 0;
 
-	memcpy(next, senders, n * sizeof(*next));
+	if (n > 0)
+		memcpy(next, senders, n * sizeof(*next));
 	qsort(next, n, sizeof(*next), sender_compare);
 	for (size_t i = 0; i < n; i++) {
 		if (kept == 0 || sender_compare(&next[kept - 1], &next[i]) != 0)
 			next[kept++] = next[i];
 	}
 	s->senders_staged |= kept != s->nsenders ||
-	    memcmp(next, s->senders, kept * sizeof(*next)) != 0;
+	    (kept > 0 && memcmp(next, s->senders, kept * sizeof(*next)) != 0);
 	free(s->senders);
 	s->senders = next;
 	s->nsenders = kept;
