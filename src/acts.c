@@ -165,8 +165,7 @@ act_unguarded(struct engine *e, const struct guest *g, struct stopping *s)
 	}
 	/* What a process said of a guest stands until the next look, where its manager has its
 	 * say. */
-	if (s->since == 0) {
-		s->since = now;
+	if (s->next == 0) {
 		s->next = now + STANDS_US;
 		inventory_hurry(e->inventory);
 	}

@@ -386,7 +386,7 @@ void	 acts_free(struct engine *);
 /* How often one was told to stop for not being guarded, and when (mono) it is again. */
 struct stopping {
 	unsigned	times;
-	uint64_t	since, next;	/* mono; since when it is not guarded, 0: it is */
+	uint64_t	next;		/* mono, 0: it is guarded */
 };
 /* Stops one that runs and is not guarded, if that is wanted and its time. */
 void	 act_unguarded(struct engine *, const struct guest *, struct stopping *);

@@ -50,7 +50,7 @@ enum frame {
 	FRAME_FW_REQUEST,		/* struct msg_fw_request */
 	FRAME_FW_PIN,		/* struct msg_fw_pin */
 	FRAME_FW_RANGES,	/* struct msg_fw_ranges: a piece of the list of all */
-	FRAME_FW_SENDERS,	/* struct msg_fw_senders: the same of theirs */
+	FRAME_FW_SENDERS,	/* struct msg_fw_senders: a piece of that list of all */
 	FRAME_KEEP,		/* struct msg_kept + fd: for the engine after this one */
 	FRAME_RELOAD,		/* struct msg_empty */
 	FRAME_SHUTDOWN,		/* struct msg_empty */

@@ -413,17 +413,24 @@ follow_guests(struct engine *e)
 	}
 }
 
-void
-pinned_judge(struct engine *e)
+/* Those of one address, or of all. */
+static void
+pins_judge(struct engine *e, const struct addr *src)
 {
 	struct pinned *o = pinned_get(e);
 
 	for (size_t i = 0; i < o->n;) {
-		if (pin_passes(e, &o->all[i]))
+		if ((src != NULL && !addr_equal(&o->all[i].p.src, src)) || pin_passes(e, &o->all[i]))
 			i++;
 		else
 			take_away(e, &o->all[i].p);
 	}
+}
+
+void
+pinned_judge(struct engine *e)
+{
+	pins_judge(e, NULL);
 	follow_guests(e);
 	addresses_judge(e);
 	senders_judge(e);
@@ -432,14 +439,7 @@ pinned_judge(struct engine *e)
 void
 pinned_moved(struct engine *e, const struct addr *a)
 {
-	struct pinned *o = pinned_get(e);
-
-	for (size_t i = 0; i < o->n;) {
-		if (!addr_equal(&o->all[i].p.src, a) || pin_passes(e, &o->all[i]))
-			i++;
-		else
-			take_away(e, &o->all[i].p);
-	}
+	pins_judge(e, a);
 	if (addresses_open_to(e, a))
 		addresses_judge(e);
 }

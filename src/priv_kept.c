@@ -9,10 +9,8 @@
 
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "allow/memfile.h"
@@ -26,29 +24,14 @@ kept_path(const struct conf *conf, char path[PATH_SIZE])
 	snprintf(path, PATH_SIZE, "%s/managers", conf->state);
 }
 
-static bool
-write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		const ssize_t n = write(fd, bytes, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 void
 priv_kept_save(const struct conf *conf, const struct msg_kept *m, int from)
 {
 	const char *why = "no memory came with it";
 	const void *map = from != -1 ? memfile_map(from, (size_t)m->size, &why) : NULL;
 	char path[PATH_SIZE], temp[PATH_SIZE + 4];
-	bool written;
+	bool written = false;
+	FILE *f;
 	int fd;
 
 	if (map == NULL) {
@@ -58,9 +41,11 @@ priv_kept_save(const struct conf *conf, const struct msg_kept *m, int from)
 	kept_path(conf, path);
 	snprintf(temp, sizeof(temp), "%s.new", path);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	written = fd != -1 && write_all(fd, map, (size_t)m->size);
-	if (fd != -1 && close(fd) == -1)
-		written = false;
+	if (fd != -1 && (f = fdopen(fd, "w")) != NULL) {
+		written = fwrite(map, (size_t)m->size, 1, f) == 1;
+		written = fclose(f) == 0 && written;
+	} else if (fd != -1)
+		close(fd);
 	if (!written || rename(temp, path) == -1)
 		log_warn("%s: cannot be saved", path);
 	memfile_unmap(map, (size_t)m->size);

@@ -170,12 +170,13 @@ on_frame(enum frame type, const void *body, int fd, void *arg)
 {
 	struct child *c = arg;
 	struct roles *r = c->roles;
+	const bool is_ready = type == FRAME_READY && frame_check(type, body) == NULL;
 
-	if (type != FRAME_READY || frame_check(type, body) != NULL)
+	if (!is_ready)
 		r->events.frame(c->role, type, body, fd, r->events.arg);
 	if (fd != -1)
 		close(fd);
-	if (type != FRAME_READY || frame_check(type, body) != NULL)
+	if (!is_ready)
 		return;
 	if (!c->ready)
 		log_info("%s is ready", role_name(c->role));

@@ -47,8 +47,7 @@ void			 dns_server_set_allow(struct dns_server *, const struct allow_image *);
 void			 dns_server_pinned(struct dns_server *, uint32_t serial);
 /* As the proxy's functions of the same names. */
 void			 dns_server_set_guest(struct dns_server *, const struct addr *,
-			    uint32_t guest_id, const char *name, bool frozen,
-		    const uint8_t mac[6]);
+			    uint32_t guest_id, const char *name, bool frozen, const uint8_t mac[6]);
 void			 dns_server_guests_begin(struct dns_server *);
 void			 dns_server_guests_end(struct dns_server *);
 

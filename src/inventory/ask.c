@@ -351,9 +351,8 @@ asker_state(const struct asker *a, size_t i, struct asker_state *st)
 
 		if (!s->known || s->absent || i-- > 0)
 			continue;
-		*st = (struct asker_state){ seat_name(s), seat_user(s), s->answered != 0 && !s->recalled, s->cause,
-			s->time,
-			s->ntold };
+		*st = (struct asker_state){ seat_name(s), seat_user(s),
+			s->answered != 0 && !s->recalled, s->cause, s->time, s->ntold };
 		return true;
 	}
 	return false;

@@ -127,6 +127,8 @@ bool		 node_has_mac(const struct node *);
 /* The guest's NIC of the row's hardware address, a new one if need be; NULL where another
  * guest has that, or there is no more room. */
 struct guest_nic *nic_claim(struct join *, struct node *, const struct sighting *, uint64_t now);
+/* What is known of a NIC from one pass to the next goes to another place. */
+void		 nic_copy(struct node *to, uint32_t at, const struct node *from, uint32_t i);
 /* Takes it from the guest that has it, if no VM manager says so. */
 void		 nic_release(struct join *, const uint8_t mac[6]);
 /* The guest that has it, or NULL. */

@@ -168,12 +168,7 @@ node_merge(struct join *j, struct node *a, struct node *b)
 	for (uint32_t i = 0; i < lose->g.nnics && keep->g.nnics < GUEST_NICS; i++) {
 		if (lose->g.nics[i].has_mac && node_nic(keep, lose->g.nics[i].mac) != NULL)
 			continue;
-		keep->nic_seen[keep->g.nnics] = lose->nic_seen[i];
-		keep->nic_since[keep->g.nnics] = lose->nic_since[i];
-		keep->nic_said[keep->g.nnics] = lose->nic_said[i];
-		keep->nic_listed[keep->g.nnics] = lose->nic_listed[i];
-		keep->nic_managed[keep->g.nnics] = lose->nic_managed[i];
-		keep->g.nics[keep->g.nnics++] = lose->g.nics[i];
+		nic_copy(keep, keep->g.nnics++, lose, i);
 	}
 	for (uint32_t i = 0; i < lose->g.naddrs && keep->g.naddrs < GUEST_ADDRS; i++) {
 		keep->addr_seen[keep->g.naddrs] = lose->addr_seen[i];

@@ -35,12 +35,6 @@ name_is_guests(const struct node *n)
 	return false;
 }
 
-static bool
-is_process_name(const struct node *n)
-{
-	return strcmp(n->wanted_by, "qemu") == 0 || strcmp(n->wanted_by, "ps") == 0;
-}
-
 void
 name_claim(struct node *n, const struct sighting *s)
 {
@@ -154,8 +148,8 @@ claim_compare(const void *a, const void *b)
 	if (name_is_guests(*x) != name_is_guests(*y))
 		return name_is_guests(*x) ? 1 : -1;
 	/* Anybody may run a process of any name. */
-	if (is_process_name(*x) != is_process_name(*y))
-		return is_process_name(*x) ? 1 : -1;
+	if (provider_is_manager((*x)->wanted_by) != provider_is_manager((*y)->wanted_by))
+		return provider_is_manager((*x)->wanted_by) ? -1 : 1;
 	if (has != keeps_name(*y))
 		return has ? -1 : 1;
 	if ((*x)->g.state != (*y)->g.state)

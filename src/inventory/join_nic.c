@@ -99,6 +99,17 @@ mac_holder(const struct join *j, const uint8_t mac[6])
 }
 
 void
+nic_copy(struct node *to, uint32_t at, const struct node *from, uint32_t i)
+{
+	to->g.nics[at] = from->g.nics[i];
+	to->nic_seen[at] = from->nic_seen[i];
+	to->nic_since[at] = from->nic_since[i];
+	to->nic_said[at] = from->nic_said[i];
+	to->nic_listed[at] = from->nic_listed[i];
+	to->nic_managed[at] = from->nic_managed[i];
+}
+
+void
 nic_release(struct join *j, const uint8_t mac[6])
 {
 	struct node *n = mac_holder(j, mac);
@@ -106,14 +117,8 @@ nic_release(struct join *j, const uint8_t mac[6])
 
 	if (n == NULL || n->nic_managed[i])
 		return;
-	for (n->g.nnics--; i < n->g.nnics; i++) {
-		n->g.nics[i] = n->g.nics[i + 1];
-		n->nic_seen[i] = n->nic_seen[i + 1];
-		n->nic_since[i] = n->nic_since[i + 1];
-		n->nic_said[i] = n->nic_said[i + 1];
-		n->nic_listed[i] = n->nic_listed[i + 1];
-		n->nic_managed[i] = n->nic_managed[i + 1];
-	}
+	for (n->g.nnics--; i < n->g.nnics; i++)
+		nic_copy(n, i, n, i + 1);
 	memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));
 	index_macs(j);
 }
@@ -155,12 +160,7 @@ nics_forget(struct node *n, uint64_t now)
 
 		if (old || taken_out || orphan || (!n->g.nics[i].has_mac && (n->listed || n->nic_said[i].now)))
 			continue;
-		n->g.nics[kept] = n->g.nics[i];
-		n->nic_since[kept] = n->nic_since[i];
-		n->nic_said[kept] = n->nic_said[i];
-		n->nic_listed[kept] = n->nic_listed[i];
-		n->nic_managed[kept] = n->nic_managed[i];
-		n->nic_seen[kept++] = n->nic_seen[i];
+		nic_copy(n, kept++, n, i);
 	}
 	for (uint32_t i = kept; i < n->g.nnics; i++)
 		memset(&n->g.nics[i], 0, sizeof(n->g.nics[i]));

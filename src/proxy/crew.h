@@ -41,8 +41,7 @@ bool		 crew_running(const struct crew *);
 /* Takes the image over: the former one is closed before this returns. */
 void		 crew_set_allow(struct crew *, struct allow_image *);
 void		 crew_set_guest(struct crew *, const struct addr *, uint32_t guest_id,
-		    const char *name, bool frozen,
-		    const uint8_t mac[6]);
+		    const char *name, bool frozen, const uint8_t mac[6]);
 void		 crew_guests_begin(struct crew *);
 void		 crew_guests_end(struct crew *);
 /* hits_lost: decisions that nobody took in time. */

@@ -75,8 +75,7 @@ void		 proxy_set_allow(struct proxy *, const struct allow_image *);
  * of this host (source_uid()); guest_id 0 forgets it. Frozen: its sessions are cut and
  * new ones refused. mac is the guest's, or NULL. */
 void		 proxy_set_guest(struct proxy *, const struct addr *, uint32_t guest_id,
-		    const char *name, bool frozen,
-		    const uint8_t mac[6]);
+		    const char *name, bool frozen, const uint8_t mac[6]);
 /* What tells users of this host apart; stays the caller's. */
 struct owner;
 void		 proxy_set_owner(struct proxy *, const struct owner *);
