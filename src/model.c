@@ -28,6 +28,17 @@ static const uint64_t run_gap = 60 * 1000000ull;
 /* A client that was refused a look-up has tried an address of its own by then. */
 static const uint64_t attempt_gap = 10 * 1000000ull;
 
+/* Refused look-ups that are remembered so long, a power of two.  Two that fall in one
+ * place cost the earlier one its memory, and what it asked for is two lines. */
+enum { REFUSALS = 4096 };
+
+/* A refused look-up, by which its connection is known. */
+struct refusal {
+	uint64_t	who_and_what;	/* hash of guest and name, 0: none */
+	uint64_t	time;
+	uint8_t		reason;
+};
+
 const struct model_limits model_limits_default = {
 	.domains = 100000, .hits = 16384, .drops = 8192, .events = 8192, .guests = 4096,
 	.entries = 1 << 20,
@@ -53,6 +64,7 @@ struct model {
 	struct index		 learner_index;
 	uint32_t		 nlearners, nlearner_addrs;
 	struct tallies		 guests, entries;
+	struct refusal		 refusals[REFUSALS];
 	uint64_t		 version[VIEW_COUNT];
 };
 
@@ -315,15 +327,31 @@ is_lookup(const struct hit *hit)
 	return hit->via == VIA_DNS && hit->verdict == VERDICT_ALLOW;
 }
 
-/* Who was told that there is no such name goes to an address it knows.  What is over a
- * limit is each for itself, and what has no name stands for many. */
+/* Who was told that there is no such name goes to an address it knows: one attempt, by
+ * whomever else the name is asked for meanwhile.  What is over a limit is each for itself,
+ * and what has no name stands for many. */
 static bool
-follows_lookup(const struct domain *d, const struct hit *hit, const char *guest_name)
+follows_lookup(struct model *m, const struct hit *hit, const char *guest_name)
 {
-	return hit->name[0] != '\0' && hit->reason != REASON_LIMIT && hit->folded == 0 &&
-	    d->last_lookup && d->last_verdict == VERDICT_DENY && hit->via != VIA_DNS &&
-	    hit->verdict == VERDICT_DENY && hit->reason == d->last_reason &&
-	    hit->time < d->last + attempt_gap && strcmp(d->last_guest, guest_name) == 0;
+	char who_and_what[GH_GUEST_SIZE + GH_NAME_SIZE];
+	struct refusal *r, asked = { .time = hit->time, .reason = hit->reason };
+	bool follows;
+
+	if (hit->verdict == VERDICT_ALLOW || hit->name[0] == '\0' ||
+	    hit->reason == REASON_LIMIT || hit->folded != 0)
+		return false;
+	snprintf(who_and_what, sizeof(who_and_what), "%s|%s", guest_name, hit->name);
+	asked.who_and_what = hash_bytes(&m->key, who_and_what, strlen(who_and_what));
+	r = &m->refusals[asked.who_and_what & (REFUSALS - 1)];
+	if (hit->via == VIA_DNS) {
+		*r = asked;
+		return false;
+	}
+	follows = r->who_and_what == asked.who_and_what && r->reason == hit->reason &&
+	    hit->time < r->time + attempt_gap;
+	if (r->who_and_what == asked.who_and_what)
+		r->who_and_what = 0;
+	return follows;
 }
 
 static unsigned
@@ -334,7 +362,7 @@ domain_count(struct model *m, struct domain *d, const struct hit *hit, bool know
 
 	if (is_lookup(hit))
 		return d->first == 0 ? MODEL_FIRST_LOOKUP : 0;
-	if (follows_lookup(d, hit, guest_name))
+	if (follows_lookup(m, hit, guest_name))
 		return MODEL_FOLLOWS;
 	if (hit->verdict != VERDICT_ALLOW) {
 		d->denied += 1 + hit->folded;
@@ -358,7 +386,6 @@ domain_hit(struct model *m, const struct hit *hit, uint32_t guest, const char *g
 	d->last = hit->time;
 	d->last_id = hit->id;
 	d->last_verdict = hit->verdict;
-	d->last_lookup = hit->via == VIA_DNS;
 	d->lookup_learned |= is_lookup(hit) && hit->reason == REASON_LEARNED;
 	d->last_reason = hit->reason;
 	d->last_port = hit->port;

@@ -60,7 +60,6 @@ struct domain {
 	uint64_t	first, last;
 	uint64_t	last_id;
 	uint8_t		last_verdict, last_reason;
-	bool		last_lookup;	/* it was one by DNS */
 	bool		lookup_learned;	/* that was answered because of learning alone */
 	uint16_t	last_port;
 	uint32_t	newer, older;	/* by last, for eviction */

@@ -122,6 +122,24 @@ learned_names_that_are_forgotten_are_counted(void **state)
 	assert_int_equal(model_learned_evicted(m), 1);
 }
 
+static void
+two_guests_that_ask_at_once_are_counted_once_each(void **state)
+{
+	struct model *m = *state;
+	struct hit lookup = hit_of(1, "refused.example", VERDICT_DENY), h = lookup;
+
+	lookup.via = VIA_DNS;
+	h.via = VIA_TLS;
+	h.time += 1000;
+	model_hit(m, &lookup, 1, "agent-1");
+	model_hit(m, &lookup, 2, "agent-2");
+	assert_int_equal(model_hit(m, &h, 1, "agent-1"), MODEL_FOLLOWS);
+	assert_int_equal(model_hit(m, &h, 2, "agent-2"), MODEL_FOLLOWS);
+	assert_int_equal(model_find_domain(m, "refused.example")->denied, 2);
+	assert_int_equal(model_guest(m, 1)->denied, 1);
+	assert_int_equal(model_guest(m, 2)->denied, 1);
+}
+
 /* The one attempt that both are is counted once. */
 static void
 a_refused_connection_after_its_refused_look_up_is_the_same_attempt(void **state)
@@ -538,6 +556,7 @@ main(void)
 		TEST(what_was_learned_is_told_with_the_guests_that_asked),
 		TEST(learned_names_that_are_forgotten_are_counted),
 		TEST(a_refused_connection_after_its_refused_look_up_is_the_same_attempt),
+		TEST(two_guests_that_ask_at_once_are_counted_once_each),
 		TEST(names_of_one_guest_do_not_push_out_anothers),
 		TEST(decisions_of_one_guest_do_not_push_out_anothers),
 		TEST(a_look_up_that_was_answered_is_a_row_but_counts_as_nothing),
