@@ -179,6 +179,29 @@ wake_if_resting(struct priv *p)
 	free(cause);
 }
 
+/* Remembered without effect would be a promise not kept: what somebody else made of the
+ * rules is put right first, also where that is not repaired by itself. */
+static char *
+freeze(struct priv *p, const struct fw_guest *guest)
+{
+	struct fw_status status;
+	char *cause = p->resting != PROFILE_NONE ? wake(p) : NULL;
+
+	if (cause != NULL)
+		return cause;
+	if (firewall_profile(p->fw) == PROFILE_NONE)
+		return xstrdup("the rules are flushed, so no guest can be frozen; apply a profile "
+		    "first (gatehouse apply)");
+	firewall_check(p->fw, &status);
+	if (status.drift) {
+		send_status(p, &status);
+		log_warnx("%s: loading %s again, for the freeze", status.cause,
+		    profile_name(status.profile));
+		cause = firewall_apply(p->fw, firewall_profile(p->fw));
+	}
+	return cause != NULL ? cause : firewall_freeze(p->fw, guest, true);
+}
+
 /* The verbs. What changes rules is remembered and told. */
 static void
 verb_run(struct priv *p, const struct msg_fw_request *r)
@@ -201,13 +224,7 @@ verb_run(struct priv *p, const struct msg_fw_request *r)
 		cause = rest(p);
 		break;
 	case FW_FREEZE:
-		if (p->resting != PROFILE_NONE && (cause = wake(p)) != NULL)
-			break;
-		/* Remembered without effect would be a promise not kept. */
-		cause = firewall_profile(p->fw) == PROFILE_NONE ?
-		    xstrdup("the rules are flushed, so no guest can be frozen; apply a profile "
-		    "first (gatehouse apply)") :
-		    firewall_freeze(p->fw, r->everyone ? NULL : &r->guest, true);
+		cause = freeze(p, r->everyone ? NULL : &r->guest);
 		break;
 	case FW_THAW:
 		cause = firewall_freeze(p->fw, r->everyone ? NULL : &r->guest, false);
