@@ -81,6 +81,7 @@ struct rule_row {
 /* Something that is wrong now; key says what kind, and finds it again. */
 struct alert {
 	const char	*key;
+	char		 guest[GH_GUEST_SIZE];	/* whom its text is about, "" nobody */
 	uint64_t	 since;
 	char		 text[ALERT_TEXT_SIZE];
 };

@@ -239,6 +239,7 @@ alert_add(struct alert_list *l, const char *key, const char *fmt, ...)
 		return;
 	a = &l->rows[l->n++];
 	a->key = key;
+	a->guest[0] = '\0';
 	va_start(ap, fmt);
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
@@ -393,6 +394,17 @@ may_tell_leak(struct engine *e)
 	return e->leaks_told < LEAKS_A_MINUTE && ++e->leaks_told > 0;
 }
 
+/* Where its text comes to be about another guest, the alert is as old as that. */
+static void
+alert_about(struct alert_list *l, const char *key, const char *guest)
+{
+	struct alert *a = &l->rows[l->n - 1];
+
+	/* Not there where there are too many. */
+	if (strcmp(a->key, key) == 0)
+		copy_string(a->guest, guest, sizeof(a->guest));
+}
+
 /* The guests of which that is the worst: how many, and what is wrong with the first.
  * Where some were told of already, each that joins them is told of by itself. */
 static void
@@ -419,6 +431,7 @@ guard_alert(struct engine *e, struct alert_list *l, const char *key, enum nic_gu
 		    first->name, text);
 	else
 		alert_add(l, key, "%s has a way out past the rules: %s", first->name, text);
+	alert_about(l, key, first->name);
 	free(text);
 	n = 0;
 	while ((next = guest_leak_news(e, guard)) != NULL) {
@@ -463,6 +476,7 @@ unseen_alert(struct engine *e, struct alert_list *l)
 		    "%s: %s", n, first->name, text);
 	else
 		alert_add(l, "unseen", "nobody knows whether %s is guarded: %s", first->name, text);
+	alert_about(l, "unseen", first->name);
 	free(text);
 }
 
@@ -521,7 +535,9 @@ alerts_update(struct engine *e)
 	guard_alert(e, &l, "unguardable", NIC_UNGUARDABLE);
 	unseen_alert(e, &l);
 	if (inventory_trouble(e->inventory) != NULL)
-		alert_add(&l, "inventory", "guests may be missing: %s", inventory_trouble(e->inventory));
+		alert_add(&l, "inventory", "guests may be missing: %s; it is tried again every %u s, and "
+		    "\"gatehouse doctor\" says what else is wrong here", inventory_trouble(e->inventory),
+		    e->conf.inventory_seconds);
 	manager_alerts(e, &l);
 	pinned_alerts(e, &l);
 	if (e->policy.error != NULL)
@@ -537,7 +553,8 @@ alerts_update(struct engine *e)
 	for (size_t i = 0; i < l.n; i++) {
 		const struct alert *was = alert_find(e->alerts, e->nalerts, l.rows[i].key);
 
-		l.rows[i].since = was != NULL ? was->since : now_wall();
+		l.rows[i].since = was != NULL && strcmp(was->guest, l.rows[i].guest) == 0 ? was->since :
+		    now_wall();
 		if (was != NULL)
 			continue;
 		event_note(e, EVENT_ALERT, EVENT_ALERTING, "", "%s", l.rows[i].text);

@@ -225,8 +225,10 @@ is_frozen(const json_t *guest)
 }
 
 static void
-freeze_or_thaw(struct console *c, const char *name, bool frozen, bool ask)
+freeze_or_thaw(struct console *c, const char *name, const json_t *guest, bool ask)
 {
+	const char *guard = cell_string(guest, "guard");
+	const bool frozen = is_frozen(guest);
 	char what[PANE_CELL_SIZE], *question;
 	json_t *params = json_pack("{s:s}", "vm", name);
 
@@ -236,8 +238,12 @@ freeze_or_thaw(struct console *c, const char *name, bool frozen, bool ask)
 		request_make(c, what, frozen ? "thaw" : "freeze", params);
 		return;
 	}
-	question = xasprintf(frozen ? "Thaw %s: what the rules let through passes again."
-	    : "Freeze %s: nothing of it passes, what is open ends.", name);
+	if (!frozen && (strcmp(guard, "leaking") == 0 || strcmp(guard, "unguardable") == 0))
+		question = xasprintf("Freeze %s, which is %s: what goes past the rules goes on.",
+		    name, guard);
+	else
+		question = xasprintf(frozen ? "Thaw %s: what the rules let through passes again."
+		    : "Freeze %s: nothing of it passes, what is open ends.", name);
 	prompt_ask(c, false, question, frozen ? "thaw" : "freeze", params, what);
 	free(question);
 }
@@ -257,7 +263,7 @@ freeze_answered(const json_t *result, const char *error, void *arg)
 	json_array_foreach(rows, i, row) {
 		if (strcmp(cell_string(row, "name"), f->name) != 0)
 			continue;
-		freeze_or_thaw(f->console, f->name, is_frozen(row), true);
+		freeze_or_thaw(f->console, f->name, row, true);
 		goto out;
 	}
 	console_error(f->console, "there is no guest %s now: nothing was done", f->name);
@@ -288,7 +294,7 @@ action_freeze(struct console *c)
 		return;
 	name = row_guest(v, row);
 	if (v->pane == &pane_vms && chosen && !c->paused) {
-		freeze_or_thaw(c, name, is_frozen(row), false);
+		freeze_or_thaw(c, name, row, false);
 		return;
 	}
 	f = xcalloc(1, sizeof(*f));

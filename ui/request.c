@@ -62,10 +62,13 @@ request_done(const json_t *result, const char *error, void *arg)
 	struct waiting *w = arg;
 	struct console *c = w->console;
 	const char *undone = json_string_value(json_object_get(result, "undone"));
+	const char *warning = cell_string(result, "warning");
 	char *text = NULL;
 
 	if (error != NULL)
 		console_error(c, "%s", error);
+	else if (warning[0] != '\0' && json_object_get(result, "vms") != NULL)
+		console_error(c, "frozen, but %s", warning);	/* an entry's was asked about */
 	else if (w->command != NULL && w->command->to_text != NULL &&
 	    (text = w->command->to_text(result)) != NULL && text[0] != '\0')
 		result_show(c, w->what, text);
