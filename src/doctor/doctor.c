@@ -47,11 +47,29 @@ ask_daemon(const struct conf *conf, enum exit_code *code, char **cause)
 	return result;
 }
 
+/* The name of who asks, if the rules guard him; NULL. */
+static const char *
+guarded_user(const struct conf *conf)
+{
+	for (uint32_t i = 0; i < conf->nuids; i++)
+		if (conf->uids[i].uid == (uint32_t)geteuid())
+			return conf->uids[i].user;
+	return NULL;
+}
+
 /* What the roles say, and what shows only where they run. */
 static void
 daemon_rows(json_t *rows, const struct conf *conf, const json_t *result)
 {
+	const char *guarded = guarded_user(conf);
+
 	json_array_extend(rows, json_object_get(result, "checks"));
+	if (guarded != NULL) {
+		doctor_add(rows, "ports", DOCTOR_SKIP, xasprintf("ports, resolver and canary cannot be told by "
+		    "%s: the rules guard that user's own packets ([guard] uid)", guarded),
+		    "run it as another user");
+		return;
+	}
 	doctor_ports(rows, conf);
 	if (json_is_true(json_object_get(result, "canary")))
 		doctor_canary(rows, conf, str(result, "backend"));
