@@ -103,6 +103,18 @@ text_age(char dst[TEXT_SHORT_SIZE], uint64_t s)
 	return dst;
 }
 
+int
+text_hex_value(int c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 bool
 text_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, const char **why)
 {

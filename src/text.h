@@ -27,6 +27,8 @@ char	*text_count(char dst[TEXT_SHORT_SIZE], uint64_t);
 /* A duration in seconds as "7s", "4m", "4h12m", "3d4h".  Returns dst. */
 char	*text_age(char dst[TEXT_SHORT_SIZE], uint64_t seconds);
 
+/* 0 to 15; -1: it is no hexadecimal digit. */
+int	 text_hex_value(int c);
 /*
  * Decimal digits only, no sign, no space, within [min, max].  False leaves
  * *out alone and sets *why to a static phrase ("not a number", "must be

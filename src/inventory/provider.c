@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "text.h"
 #include "xmalloc.h"
 
 enum { FILES_MAX = 64, FILE_MAX = 1 << 20 };
@@ -53,18 +54,6 @@ sighting_name(char dst[GH_GUEST_SIZE], const char *s, size_t len)
 		dst[0] = '\0';
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool
 mac_parse(const char *s, size_t len, uint8_t mac[6])
 {
@@ -74,9 +63,9 @@ mac_parse(const char *s, size_t len, uint8_t mac[6])
 	for (int k = 0; k < 6; k++) {
 		if (k > 0 && (i == len || s[i++] != ':'))
 			return false;
-		if (i == len || (octet = hex_value(s[i++])) == -1)
+		if (i == len || (octet = text_hex_value(s[i++])) == -1)
 			return false;
-		if (i < len && (digit = hex_value(s[i])) != -1) {
+		if (i < len && (digit = text_hex_value(s[i])) != -1) {
 			octet = octet << 4 | digit;
 			i++;
 		}

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "text.h"
+
 enum chunk_state {
 	CHUNK_SIZE,		/* hexadecimal digits */
 	CHUNK_EXTENSION,
@@ -31,18 +33,6 @@ enum {
 	TRAILERS_MAX = 16 << 10,
 };
 
-static int
-hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 is_control(uint8_t c)
 {
@@ -52,7 +42,7 @@ is_control(uint8_t c)
 static const char *
 chunk_size_byte(struct http_body *body, uint8_t c)
 {
-	int digit = hex_value(c);
+	int digit = text_hex_value(c);
 
 	if (digit != -1) {
 		if (++body->digits > SIZE_DIGITS)
