@@ -6,6 +6,7 @@
 
 #include "doctor/doctor.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -18,7 +19,9 @@
 #include <unistd.h>
 
 #include "allow/allow.h"
+#include "fds.h"
 #include "proxy/chain.h"
+#include "proxy/tcp.h"
 #include "userns.h"
 #include "xmalloc.h"
 
@@ -220,6 +223,35 @@ lint(json_t *rows, const struct allowlist *list)
 	return found;
 }
 
+/* Does the kernel keep who sent the first packet of a connection? */
+static bool
+senders_are_kept(void)
+{
+	const int fd = fds_socket(AF_INET, SOCK_STREAM, 0);
+	bool kept = fd != -1 && tcp_keep_sender(fd);
+
+	if (fd != -1)
+		close(fd);
+	return kept;
+}
+
+static void
+senders_row(json_t *rows, const struct allowlist *list)
+{
+	struct allow_entry e;
+
+	for (size_t i = 0; i < ENTRIES_LOOKED && allowlist_entry(list, i, &e); i++) {
+		if (e.vm[0] == '\0' || e.state == ALLOW_OFF)
+			continue;
+		if (!senders_are_kept())
+			doctor_add(rows, "senders", DOCTOR_WARN, xasprintf("line %u has vm=, and this kernel "
+			    "tells the proxy a guest by its address alone: who takes a guest's address has its "
+			    "entries", e.line), "nothing else than Linux 5.10 or later tells more; "
+			    "give such guests a bridge of their own");
+		return;
+	}
+}
+
 static void
 entries_rows(json_t *rows, const struct conf *conf)
 {
@@ -245,6 +277,7 @@ entries_rows(json_t *rows, const struct conf *conf)
 		else if (found == 0)
 			doctor_add(rows, "entries", DOCTOR_OK, xasprintf("%zu, none with a warning",
 			    allowlist_count(list)), NULL);
+		senders_row(rows, list);
 	}
 	allowlist_free(list);
 	presets_free(presets);

@@ -3,6 +3,15 @@
 
 #include "unit.h"
 
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "doctor/doctor.h"
 #include "firewall/pf.h"
 #include "xmalloc.h"
@@ -192,6 +201,56 @@ test_a_row_is_a_line(void **state)
 	json_decref(result);
 }
 
+#ifdef TCP_SAVE_SYN
+static bool old_kernel;
+
+/* In front of libc's: Linux before 5.10 keeps no hardware address. */
+int
+setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	if (old_kernel && level == IPPROTO_TCP && option == TCP_SAVE_SYN) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, option, value, len);
+}
+
+/* Whether the doctor warns that who takes a guest's address has its entries. */
+static bool
+warns_of_senders(const char *list)
+{
+	char path[] = "/tmp/test_doctor.XXXXXX";
+	const int fd = mkstemp(path);
+	json_t *rows = json_array(), *row;
+	struct conf conf;
+	bool warns = false;
+	size_t i;
+
+	assert_true(fd != -1);
+	assert_int_equal(write(fd, list, strlen(list)), strlen(list));
+	close(fd);
+	conf_defaults(&conf);
+	copy_string(conf.allowlist, path, sizeof(conf.allowlist));
+	doctor_files(rows, &conf, "/nonexistent/gatehouse.conf");
+	json_array_foreach(rows, i, row)
+		warns = warns ||
+		    strcmp(json_string_value(json_object_get(row, "check")), "senders") == 0;
+	json_decref(rows);
+	unlink(path);
+	return warns;
+}
+
+static void
+test_a_kernel_that_keeps_no_senders_is_told_where_it_matters(void **state)
+{
+	old_kernel = true;
+	assert_true(warns_of_senders(".a.example\n.b.example vm=agent-1\n"));
+	assert_false(warns_of_senders(".a.example\n#off .b.example vm=agent-1\n"));
+	old_kernel = false;
+	assert_false(warns_of_senders(".b.example vm=agent-1\n"));
+}
+#endif
+
 int
 main(void)
 {
@@ -202,6 +261,9 @@ main(void)
 		cmocka_unit_test(test_nft_takes_anything),
 		cmocka_unit_test(test_pf_main_rules),
 		cmocka_unit_test(test_a_row_is_a_line),
+#ifdef TCP_SAVE_SYN
+		cmocka_unit_test(test_a_kernel_that_keeps_no_senders_is_told_where_it_matters),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
