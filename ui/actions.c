@@ -88,7 +88,7 @@ action_toggle(struct console *c)
 		entry_switch(c, id, cell_string(row, "entry"), cell_string(row, "entry_state"),
 		    cell_string(row, "name"), chosen);
 	else
-		offer_entries(c, cell_string(row, "name"));
+		offer_entries(c, cell_string(row, "name"), cell_string(row, "last_guest"));
 }
 
 /* ---- other keys ---- */

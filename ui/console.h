@@ -210,7 +210,7 @@ void		 request_line(struct console *, const char *line);
 
 /* ---- offer.c ---- */
 /* A menu of the entries that would allow a name. */
-void		 offer_entries(struct console *, const char *name);
+void		 offer_entries(struct console *, const char *name, const char *guest);
 
 /* ---- actions.c: what keys do to the guard ---- */
 void		 action_toggle(struct console *);

@@ -8,7 +8,7 @@
 #include "console.h"
 #include "xmalloc.h"
 
-enum { CANDIDATES_MAX = 3 };
+enum { CANDIDATES_MAX = 4 };
 
 /* An item of the offer that waits to be explained. */
 struct explain {
@@ -19,9 +19,21 @@ struct explain {
 	char		*text;		/* the candidate */
 };
 
-/* What can be added for a name: itself, its parent, its last two labels. */
+/* A guest's name that an entry can name and that fits that guest alone. */
+static bool
+can_be_named(const char *guest)
+{
+	size_t len = 0;
+
+	while (guest[len] > ' ' && guest[len] <= '~' && guest[len] != '*' && guest[len] != '?')
+		len++;
+	return len > 0 && len < GH_GUEST_SIZE && guest[len] == '\0';
+}
+
+/* What can be added for a name: itself, its parent, its last two labels, and itself for
+ * the guest that asked. */
 static size_t
-candidates(const char *name, char out[CANDIDATES_MAX][PANE_CELL_SIZE])
+candidates(const char *name, const char *guest, char out[CANDIDATES_MAX][PANE_CELL_SIZE])
 {
 	const char *parent = strchr(name, '.'), *suffix = name + strlen(name);
 	size_t n = 0, dots = 0;
@@ -38,15 +50,20 @@ candidates(const char *name, char out[CANDIDATES_MAX][PANE_CELL_SIZE])
 		snprintf(out[n++], PANE_CELL_SIZE, ".%s", name);
 	if (strcmp(suffix, out[n - 1] + 1) != 0 && strcmp(suffix, name) != 0)
 		snprintf(out[n++], PANE_CELL_SIZE, ".%s", suffix);
+	if (can_be_named(guest))
+		snprintf(out[n++], PANE_CELL_SIZE, "%s vm=%s", name, guest);
 	return n;
 }
 
+/* about: the name and the guest, a space between them. */
 static void
-entry_add(struct console *c, const char *name, size_t item, int key)
+entry_add(struct console *c, const char *about, size_t item, int key)
 {
-	char choice[CANDIDATES_MAX][PANE_CELL_SIZE], what[PANE_CELL_SIZE + 16];
+	char choice[CANDIDATES_MAX][PANE_CELL_SIZE], what[PANE_CELL_SIZE + 16], name[PANE_CELL_SIZE];
+	const size_t len = strcspn(about, " ");
 
-	if (item >= candidates(name, choice) || key == 'd')
+	snprintf(name, sizeof(name), "%.*s", (int)len, about);
+	if (item >= candidates(name, about + len + 1, choice) || key == 'd')
 		return;
 	snprintf(what, sizeof(what), "added %s", choice[item]);
 	request_make(c, what, "entry.add", json_pack("{s:s}", "text", choice[item]));
@@ -58,11 +75,13 @@ offer_explained(const json_t *result, const char *error, void *arg)
 {
 	struct explain *x = arg;
 	struct popup *p = &x->console->popup;
+	const char *means = strchr(x->text, ' ') != NULL ? "that name, for this guest alone"
+	    : cell_string(result, "explain");
 	char clean[PANE_CELL_SIZE], *text;
 
 	if (p->open && p->serial == x->popup && x->item < p->items) {
 		text = xasprintf("%zu  %-*s  %s", x->item + 1, x->width, x->text,
-		    error != NULL ? error : cell_string(result, "explain"));
+		    error != NULL ? error : means);
 		free(p->lines.line[x->item].text);
 		p->lines.line[x->item].text = xstrdup(draw_clean(clean, sizeof(clean), text));
 		free(text);
@@ -75,21 +94,24 @@ offer_explained(const json_t *result, const char *error, void *arg)
 }
 
 void
-offer_entries(struct console *c, const char *name)
+offer_entries(struct console *c, const char *name, const char *guest)
 {
-	char choice[CANDIDATES_MAX][PANE_CELL_SIZE], title[PANE_CELL_SIZE + 16];
-	size_t n = candidates(name, choice);
+	char choice[CANDIDATES_MAX][PANE_CELL_SIZE], title[PANE_CELL_SIZE + 16], *about;
+	size_t n = candidates(name, guest, choice);
 	struct lines lines = { 0 };
 	struct explain *x;
 	int width = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		lines_add(&lines, INK_NORMAL, "%zu  %s", i + 1, choice[i]);
-		if ((int)strlen(choice[i]) > width)
+		/* That of one guest stands out: what all mean is to be read too. */
+		if (strchr(choice[i], ' ') == NULL && (int)strlen(choice[i]) > width)
 			width = (int)strlen(choice[i]);
 	}
 	snprintf(title, sizeof(title), "Allow %s", name);
-	popup_menu(c, title, &lines, n, name, entry_add);
+	about = xasprintf("%s %s", name, guest);
+	popup_menu(c, title, &lines, n, about, entry_add);
+	free(about);
 	for (size_t i = 0; i < n; i++) {
 		x = xcalloc(1, sizeof(*x));
 		*x = (struct explain) { c, c->popup.serial, i, width, xstrdup(choice[i]) };
