@@ -14,9 +14,6 @@
 
 enum { RANGES_TRIED = 4 * FW_RANGES_MAX };
 
-/* Who the guests are is known by then. */
-static const uint64_t settled = 2000000;
-
 /* A range as it was sent: seconds count down, the end does not. */
 struct sent_range {
 	struct fw_range	r;
@@ -113,10 +110,6 @@ addresses_judge(struct engine *e)
 	struct addresses *o = e->addresses;
 	struct collected c = { .n = 0 };
 
-	/* A new engine does not close what was open because it knows no guest yet. */
-	if (o == NULL && inventory_count(e->inventory) == 0 &&
-	    now_mono() - e->started_mono < settled)
-		return;
 	c.ranges = xcalloc(FW_RANGES_MAX, sizeof(*c.ranges));
 	c.tried = xcalloc(RANGES_TRIED, sizeof(*c.tried));
 	for (size_t i = 0; i < inventory_count(e->inventory); i++)

@@ -546,6 +546,7 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 		/* Who the guests are is known before net is told of them. */
 		inventory_look(e->inventory);
 		proxy_saved(e, body);
+		pinned_judge(e);
 		break;
 	default:
 		break;

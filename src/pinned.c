@@ -36,6 +36,8 @@ enum {
 
 static const uint64_t second = 1000000;
 static const uint64_t waiting_limit = 30 * second, told_again = 60 * second;
+/* Who the guests are is known by then. */
+static const uint64_t settled = 2 * second;
 
 struct open_pin {
 	struct fw_pin	p;
@@ -427,9 +429,20 @@ pins_judge(struct engine *e, const struct addr *src)
 	}
 }
 
+/* A new engine that knows no guest yet, or has not heard what the one before it knew and
+ * takes a guest for another, would cut what is open. */
+static bool
+knows_guests(const struct engine *e)
+{
+	return (e->proxy_known && (e->addresses != NULL || inventory_count(e->inventory) > 0)) ||
+	    now_mono() - e->started_mono >= settled;
+}
+
 void
 pinned_judge(struct engine *e)
 {
+	if (!knows_guests(e))
+		return;
 	pins_judge(e, NULL);
 	follow_guests(e);
 	addresses_judge(e);
@@ -439,6 +452,8 @@ pinned_judge(struct engine *e)
 void
 pinned_moved(struct engine *e, const struct addr *a)
 {
+	if (!knows_guests(e))
+		return;
 	pins_judge(e, a);
 	if (addresses_open_to(e, a))
 		addresses_judge(e);

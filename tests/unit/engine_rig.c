@@ -243,6 +243,15 @@ rig_free(struct rig *r)
 }
 
 void
+rig_saved(struct rig *r)
+{
+	const struct msg_proxy saved = { .run = 1 };
+
+	assert_true(msg_send(r->priv, FRAME_PROXY_SAVED, &saved, -1));
+	rig_turn(r);
+}
+
+void
 rig_net(struct rig *r, uint32_t generation)
 {
 	struct msg_peer m = { .generation = generation };

@@ -57,6 +57,8 @@ void		 rig_release(struct rig *);
 
 /* Brings a new net, which gets whatever the engine sends it. */
 void		 rig_net(struct rig *, uint32_t generation);
+/* priv has told all that it kept for a new engine. */
+void		 rig_saved(struct rig *);
 /* The newest frame of a type that net or priv got; NULL if none. */
 struct rig_frame *rig_net_got(struct rig *, enum frame);
 struct rig_frame *rig_priv_got(struct rig *, enum fw_verb);

@@ -147,14 +147,12 @@ static void
 a_new_net_is_told_everything(void **state)
 {
 	struct rig *r = *state;
-	struct msg_proxy saved = { .run = 1 };
 	struct rig_frame *f;
 
 	rig_guest(r, "agent-1", 0x11, "10.77.0.11");
 	rig_net(r, 1);
 	assert_null(rig_net_got(r, FRAME_PROXY));
-	assert_true(msg_send(r->priv, FRAME_PROXY_SAVED, &saved, -1));
-	rig_turn(r);
+	rig_saved(r);
 	for (uint32_t generation = 2; generation < 5; generation++) {
 		rig_forget(r);
 		rig_net(r, generation);

@@ -20,12 +20,10 @@ setup(void **state)
 		rig_sighting("agent-1", 0x11, "10.77.0.11"),
 		rig_sighting("agent-2", 0x12, "10.77.0.12"),
 	};
-	struct msg_proxy saved = { .run = 1 };
 
 	rig_guests(r, guests, 2);
 	rig_net(r, 1);
-	assert_true(msg_send(r->priv, FRAME_PROXY_SAVED, &saved, -1));
-	rig_turn(r);
+	rig_saved(r);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ setup(void **state)
 
 	rig_guests(r, guests, 3);
 	rig_net(r, 1);
+	rig_saved(r);
 	rig_forget(r);
 	*state = r;
 	return 0;
@@ -286,7 +287,8 @@ a_new_engine_takes_up_what_priv_has(void **state)
 	struct rig *r = *state;
 	struct msg_fw_pinned m = { .pin = { .seconds = 50, .port = 22, .proto = IPPROTO_TCP,
 		.guest = "agent-1", .name = "git.example.org" } };
-	const struct sighting guests[] = { rig_sighting("agent-1", 1, "10.77.0.11") };
+	const struct sighting heard[] = { rig_sighting("other", 1, "10.77.0.11") },
+	    guests[] = { rig_sighting("agent-1", 1, "10.77.0.11") };
 
 	rig_restart(r);
 	assert_true(addr_parse("10.77.0.11", &m.pin.src) && addr_parse("8.8.8.8", &m.pin.dst));
@@ -295,8 +297,12 @@ a_new_engine_takes_up_what_priv_has(void **state)
 	assert_true(addr_parse("9.9.9.9", &m.pin.dst));
 	assert_true(msg_send(r->priv, FRAME_FW_PINNED, &m, -1));
 	rig_turn(r);
-	/* Judged as soon as the guests are known. */
+	/* Not judged before priv has told who the guests were, but then. */
+	rig_guests(r, heard, 1);
+	assert_asked(r, "");
 	rig_guests(r, guests, 1);
+	assert_asked(r, "");
+	rig_saved(r);
 	assert_asked(r, "-10.77.0.11 9.9.9.9 tcp 22\n");
 	rig_net(r, 2);
 	gives_out(r, 1, "10.77.0.11", "git.example.org", "8.8.8.8");
