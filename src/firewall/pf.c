@@ -1,7 +1,7 @@
 /*
  * The pf backend: what should be in force (a profile, who is frozen, what is
- * pinned), and the hashes of what the kernel showed right after it was loaded,
- * with which later listings are compared.
+ * pinned), and the hashes and tables of what the kernel showed right after it was
+ * loaded, with which later listings are compared.
  *
  * All of it is done by pfctl, in an anchor of our own.  A load of an anchor is
  * one transaction, with the frozen in the same text; between loads only the
@@ -317,12 +317,22 @@ kill_cut(struct firewall *pf)
 
 /* ---- pins ---- */
 
-enum { RULES_OF_PINS = 1 << PF_PINS_NAT | 1 << PF_PINS_RULES,
-	RULES_OF_OURS = 1 << PF_NAT | 1 << PF_RULES };
+enum { RULES_OF_PINS = 1 << PF_PINS_NAT | 1 << PF_PINS_RULES | 1 << PF_PINS_TABLES,
+	RULES_OF_OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES };
+
+/* NULL, or what cannot be read. */
+static char *
+take_tables(struct pf_tables *tables, const char *list, enum pf_section section)
+{
+	size_t n;
+	const char *text = pf_list_section(list, strlen(list), section, &n);
+
+	return pf_tables_parse(text, n, tables);
+}
 
 /* Remembers what the kernel shows of these sections. */
 static char *
-take_hashes(struct firewall *pf, unsigned sections)
+take_shown(struct firewall *pf, unsigned sections)
 {
 	char *list, *cause = pf_ctl_list(pf->host, sections, &list);
 
@@ -337,8 +347,12 @@ take_hashes(struct firewall *pf, unsigned sections)
 	if ((sections & 1u << PF_RULES) != 0 && pf->nlabels == PF_LABELS_MAX)
 		log_warnx("more than %d rules log: some blocked packets show without a label; name "
 		    "fewer bridges", PF_LABELS_MAX);
+	if ((sections & 1u << PF_TABLES) != 0)
+		cause = take_tables(&pf->tables, list, PF_TABLES);
+	if ((sections & 1u << PF_PINS_TABLES) != 0)
+		cause = take_tables(&pf->pins_tables, list, PF_PINS_TABLES);
 	free(list);
-	return NULL;
+	return cause;
 }
 
 /* Makes the kernel's rules of pins what they should be now. */
@@ -350,7 +364,7 @@ pf_load_pins(struct firewall *pf, bool anyway)
 	if (anyway || pf->pins_loaded == NULL || strcmp(text, pf->pins_loaded) != 0) {
 		cause = pf_ctl_load(pf->host, pf->host->pins, text);
 		if (cause == NULL)
-			cause = take_hashes(pf, RULES_OF_PINS);
+			cause = take_shown(pf, RULES_OF_PINS);
 		free(pf->pins_loaded);
 		pf->pins_loaded = cause == NULL ? text : NULL;
 	}
@@ -473,7 +487,7 @@ load(struct firewall *pf, const struct pf_text *t)
 	if (cause == NULL && (cause = pf_ctl_load(pf->host, pf->host->anchor, t->text)) != NULL)
 		cause = pf_text_locate(t, cause);
 	if (cause == NULL)
-		cause = take_hashes(pf, RULES_OF_OURS);
+		cause = take_shown(pf, RULES_OF_OURS);
 	if (cause == NULL && pf->hash[PF_RULES] == 0)
 		cause = xstrdup("the rules were loaded, but pf does not show them");
 	if (cause == NULL)

@@ -6,6 +6,7 @@
  *   pf_render.c   conf and rule file to pf text
  *   pf_pins.c     pins and ranges to the rules of an anchor of their own
  *   pf_list.c     what pfctl lists to rules, labels, and a hash
+ *   pf_tables.c   the tables that it lists
  *   pf_read.c     what else pfctl prints: the hook, states, tables, tokens
  *   pf_ctl.c      which runs there are
  *   pf_anchors.c  what others have loaded ahead of ours
@@ -105,12 +106,15 @@ char	*pf_pins_text(const struct pins *, uint64_t now);
 /* ---- pf_list.c ---- */
 /*
  * A listing is what pfctl prints of rules ("-vvs rules"), translation ("-vvs
- * nat") and the same of pins, and the addresses of the frozen, each behind a
- * line of its own that begins with PF_SECTION.
+ * nat") and the same of pins, of both the tables ("-vvs Tables"), and the addresses of
+ * the frozen, each behind a line of its own that begins with PF_SECTION.
  */
 #define PF_SECTION "# "
-enum pf_section { PF_NAT, PF_RULES, PF_PINS_NAT, PF_PINS_RULES, PF_FROZEN, PF_SECTIONS };
+enum pf_section { PF_NAT, PF_RULES, PF_PINS_NAT, PF_PINS_RULES, PF_TABLES, PF_PINS_TABLES,
+	PF_FROZEN, PF_SECTIONS };
 const char *pf_section_name(enum pf_section);
+/* What stands in one, "" if it is not there. */
+const char *pf_list_section(const char *list, size_t len, enum pf_section, size_t *n);
 /* Of struct fw_backend; rules that one line of a file became are one, with their
  * counters summed. */
 int	 pf_rules_parse(const char *list, size_t len, struct fw_rule *, int max, char **cause);
@@ -132,6 +136,23 @@ size_t	 pf_labels_parse(const char *list, size_t len, struct pf_label *, size_t 
 /* The rules of "pfctl -nvf", without the macros and tables that it echoes;
  * caller frees. */
 char	*pf_rules_only(const char *text);
+
+/* ---- pf_tables.c ---- */
+enum { PF_TABLES_MAX = 512, PF_TABLE_NAME_SIZE = 32 };
+struct pf_table {
+	char		name[PF_TABLE_NAME_SIZE];
+	bool		is_const, persists;
+	uint64_t	addresses;
+};
+struct pf_tables {
+	size_t		n;
+	struct pf_table	table[PF_TABLES_MAX];
+};
+/* "pfctl -vvs Tables", as many as there is room for. NULL, or what cannot be read. */
+char	*pf_tables_parse(const char *text, size_t len, struct pf_tables *);
+/* NULL, or how the tables that were loaded are not those that there are now, but for how many
+ * addresses are frozen. */
+char	*pf_tables_differ(const struct pf_tables *loaded, const struct pf_tables *now);
 
 /* ---- pf_read.c ---- */
 /* Whose packets our rules decide about. */
@@ -279,6 +300,7 @@ struct firewall {
 	char			*loaded;	/* text in force, NULL: none of ours */
 	char			*pins_loaded;
 	uint64_t		 hash[PF_SECTIONS];	/* after loading */
+	struct pf_tables	 tables, pins_tables;	/* likewise */
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };

@@ -353,6 +353,10 @@ section_text(const struct pf_host *host, enum pf_section s, char **text)
 		return pf_ctl_show(host, host->pins, "nat", true, text);
 	case PF_PINS_RULES:
 		return pf_ctl_show(host, host->pins, "rules", true, text);
+	case PF_TABLES:
+		return pf_ctl_show(host, host->anchor, "Tables", true, text);
+	case PF_PINS_TABLES:
+		return pf_ctl_show(host, host->pins, "Tables", true, text);
 	case PF_FROZEN:
 	case PF_SECTIONS:
 		break;

@@ -26,7 +26,7 @@
 enum { LINE_SIZE = 1024 };
 
 static const char *const section_names[PF_SECTIONS] = { "nat", "rules", "pins nat", "pins rules",
-	"frozen" };
+	"tables", "pins tables", "frozen" };
 
 const char *
 pf_section_name(enum pf_section s)
@@ -78,6 +78,24 @@ line_next(struct reading *r, struct line *l)
 			return true;
 	}
 	return false;
+}
+
+const char *
+pf_list_section(const char *list, size_t len, enum pf_section section, size_t *n)
+{
+	struct reading r = { list, list + len, PF_SECTIONS };
+	const char *first = "", *last = first;
+	struct line l;
+
+	while (line_next(&r, &l)) {
+		if (r.section != section)
+			continue;
+		if (last == first)
+			first = l.at;
+		last = r.at;
+	}
+	*n = (size_t)(last - first);
+	return first;
 }
 
 static void
@@ -362,7 +380,7 @@ pf_rules_parse(const char *list, size_t len, struct fw_rule *rules, int max, cha
 	*cause = NULL;
 	while (line_next(&r, &l)) {
 		sections = sections || r.section != PF_SECTIONS;
-		if (r.section == PF_SECTIONS || r.section == PF_FROZEN)
+		if (r.section > PF_PINS_RULES)
 			continue;
 		if (!is_rule(&l))
 			gather_counters(&g, &l);

@@ -163,6 +163,23 @@ frozen_match(const struct firewall *pf, const char *list)
 	return same;
 }
 
+/* NULL, or how the tables of a section differ. Not *known: they cannot be read. */
+static char *
+tables_difference(const struct pf_tables *loaded, const char *list, enum pf_section section,
+    bool *known)
+{
+	struct pf_tables *now = xmalloc(sizeof(*now));
+	size_t n;
+	const char *text = pf_list_section(list, strlen(list), section, &n);
+	char *cause = pf_tables_parse(text, n, now);
+
+	*known = cause == NULL;
+	if (cause == NULL)
+		cause = pf_tables_differ(loaded, now);
+	free(now);
+	return cause;
+}
+
 /* NULL, or how the listing differs from what should be there. Caller frees. */
 static char *
 difference(const struct firewall *pf, const char *list, bool *known)
@@ -185,8 +202,11 @@ difference(const struct firewall *pf, const char *list, bool *known)
 	if (hash[PF_PINS_RULES] != pf->hash[PF_PINS_RULES] ||
 	    hash[PF_PINS_NAT] != pf->hash[PF_PINS_NAT])
 		return xstrdup("someone changed the rules of pinned addresses in our anchor");
-	return frozen_match(pf, list) ? NULL :
-	    xstrdup("someone changed the frozen guests in our table");
+	if (!frozen_match(pf, list))
+		return xstrdup("someone changed the frozen guests in our table");
+	cause = tables_difference(&pf->tables, list, PF_TABLES, known);
+	return cause != NULL ? cause :
+	    tables_difference(&pf->pins_tables, list, PF_PINS_TABLES, known);
 }
 
 /* pf logs into nothing where the interface is gone, and says nothing of it. */

@@ -35,6 +35,23 @@ see_rules(const char *text, size_t len)
 		pf_list_hash(text, len, s);
 }
 
+/* A table that is read has a name, and is the same as itself. */
+static void
+see_tables(const char *text, size_t len)
+{
+	static struct pf_tables tables;
+	char *cause = pf_tables_parse(text, len, &tables);
+
+	if (tables.n > PF_TABLES_MAX)
+		abort();
+	for (size_t i = 0; i < tables.n; i++)
+		printable(tables.table[i].name, sizeof(tables.table[i].name));
+	if (cause == NULL && tables.n > 0 && tables.table[0].name[0] == '\0')
+		abort();
+	free(cause);
+	pf_list_section(text, len, PF_TABLES, &len);
+}
+
 static void
 see_frozen(const char *text, size_t len)
 {
@@ -98,6 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *text = xstrndup((const char *)data, len);
 
 	see_rules((const char *)data, len);
+	see_tables((const char *)data, len);
 	see_frozen((const char *)data, len);
 	see_text(text);
 	free(text);

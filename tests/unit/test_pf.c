@@ -409,9 +409,11 @@ a_load_is_one_run_for_each_anchor(void **state)
 	    "pfctl -a gatehouse/pins -f - env=0\n"
 	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
 	    "pfctl -a gatehouse/pins -vvs rules env=0\n"
+	    "pfctl -a gatehouse/pins -vvs Tables env=0\n"
 	    "pfctl -a gatehouse -f - env=0\n"
 	    "pfctl -a gatehouse -vvs nat env=0\n"
 	    "pfctl -a gatehouse -vvs rules env=0\n"
+	    "pfctl -a gatehouse -vvs Tables env=0\n"
 	    "pfctl -s info env=0\n"
 	    "pfctl -k 127.0.0.0/8 env=0\n"
 	    "pfctl -vvs states env=0\n"
@@ -945,6 +947,9 @@ a_pfctl_that_misbehaves_is_believed_nothing(void **state)
 		{ "rules flood", "printed more than" },
 		{ "nat die", "ended by signal 9" },
 		{ "Interfaces hang", "took too long" },
+		{ "Tables hang", "took too long" },
+		{ "Tables die", "ended by signal 9" },
+		{ "Tables flood", "printed more than" },
 	};
 
 	host.seconds = 1;
@@ -976,7 +981,8 @@ one_that_cannot_be_asked_is_no_drift(void **state)
 static void
 one_question_that_gets_no_answer_is_no_drift(void **state)
 {
-	static const char *const modes[] = { "info die", "Interfaces refuse", "nat die" };
+	static const char *const modes[] = { "info die", "Interfaces refuse", "nat die", "Tables half",
+		"Tables refuse" };
 	struct fw_status s;
 
 	opened();
@@ -1046,6 +1052,17 @@ changes_in_the_kernel_are_seen(void **state)
 	put("tables/gatehouse.gh_frozen", "10.0.0.1\n");
 	assert_drift("someone changed the frozen guests");
 	put("tables/gatehouse.gh_frozen", "");
+	assert_well();
+	/* A table that is emptied, filled, taken away or put there changes what rules are for. */
+	put("tables/gatehouse.gh_private", "");
+	assert_drift("someone changed the table gh_private in our anchor: it has 0 addresses and not 10");
+	gone("tables/gatehouse.gh_private");
+	assert_drift("someone took the table gh_private out");
+	applied(PROFILE_FILTERED);
+	assert_well();
+	put("tables/gatehouse+pins.mine", "9.9.9.9\n");
+	assert_drift("someone put a table mine into our anchor");
+	gone("tables/gatehouse+pins.mine");
 	assert_well();
 	gone("anchors/gatehouse");
 	assert_drift("our rules are gone");
@@ -1205,7 +1222,8 @@ pins_are_rules_of_their_own(void **state)
 	assert_null(firewall_commit(fw));
 	assert_calls("pfctl -a gatehouse/pins -f - env=0\n"
 	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
-	    "pfctl -a gatehouse/pins -vvs rules env=0\n");
+	    "pfctl -a gatehouse/pins -vvs rules env=0\n"
+	    "pfctl -a gatehouse/pins -vvs Tables env=0\n");
 	assert_string_equal(get("anchors/gatehouse+pins"),
 	    "pass in quick inet proto tcp from 10.77.0.11 to 8.8.8.8 port 22 flags S/SA keep state "
 	    "label \"gatehouse:pinned\"\n"
@@ -1233,6 +1251,7 @@ what_lived_by_a_pin_that_goes_is_cut(void **state)
 	assert_calls("pfctl -a gatehouse/pins -f - env=0\n"
 	    "pfctl -a gatehouse/pins -vvs nat env=0\n"
 	    "pfctl -a gatehouse/pins -vvs rules env=0\n"
+	    "pfctl -a gatehouse/pins -vvs Tables env=0\n"
 	    "pfctl -k 10.77.0.11 -k 8.8.8.8 env=0\n"
 	    "pfctl -k 8.8.8.8 -k 10.77.0.11 env=0\n"
 	    "pfctl -s states env=0\n");

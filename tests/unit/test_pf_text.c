@@ -525,6 +525,20 @@ put_table(FILE *f, const char *out)
 }
 
 static void
+put_tables(FILE *f, const char *out)
+{
+	struct pf_tables *t = xcalloc(1, sizeof(*t));
+	char *cause = pf_tables_parse(out, strlen(out), t);
+
+	for (size_t i = 0; i < t->n; i++)
+		fprintf(f, "%s %" PRIu64 "%s%s\n", t->table[i].name, t->table[i].addresses,
+		    t->table[i].is_const ? " const" : "", t->table[i].persists ? " persist" : "");
+	fprintf(f, "%s\n", cause != NULL ? cause : "all");
+	free(cause);
+	free(t);
+}
+
+static void
 put_interfaces(FILE *f, const char *out)
 {
 	struct conf *c = xcalloc(1, sizeof(*c));
@@ -576,6 +590,8 @@ put_model(FILE *f, const char *command, const char *out)
 		fprintf(f, "%s\n", pf_states_parse(out, put_flow, f) ? "all" : "not all");
 	else if (ends(command, "T show"))
 		put_table(f, out);
+	else if (ends(command, "s Tables"))
+		put_tables(f, out);
 	else if (ends(command, "s Interfaces"))
 		put_interfaces(f, out);
 	else if (ends(command, " -E"))
@@ -720,6 +736,79 @@ shown_and_wanted_addresses_are_compared_whole(void **state)
 	assert_true(pf_frozen_shown("# frozen\n", 9, ""));
 }
 
+static char *
+tables_parsed(const char *text, struct pf_tables *t)
+{
+	return pf_tables_parse(text, strlen(text), t);
+}
+
+static void
+a_list_of_tables_is_read_whole_or_not_at_all(void **state)
+{
+	static const char *const bad[] = {
+		"\tAddresses:   1\n", "x\n", "-pa-r--\n", "-pa-r--\t\tgatehouse\n\tAddresses: 1\n",
+		"-pa-r---\tt\tg\n\tAddresses: 1\n", "-pa-r\tt\tg\n\tAddresses: 1\n",
+		"p-a-r--\tt\tg\n\tAddresses: 1\n", "-pa-r--\ta b\tg\n\tAddresses: 1\n",
+		"-pa-r--\tt\tg\n", "-pa-r--\tt\tg\n\tCleared: now\n",
+		"-pa-r--\tt\tg\n\tAddresses: \n", "-pa-r--\tt\tg\n\tAddresses: 1x\n",
+		"-pa-r--\tt\tg\n\tAddresses: 4294967296\n",
+		"-pa-r--\tt\tg\n\tAddresses: 1\n\tAddresses: 1\n",
+		"-pa-r--\tabcdefghijabcdefghijabcdefghijab\tg\n\tAddresses: 1\n",
+		"-pa-r--\tt\tg\n\tAddresses: 1\n-pa-r",
+	};
+	struct pf_tables *t = xcalloc(1, sizeof(*t));
+
+	assert_null(tables_parsed("", t));
+	assert_int_equal(t->n, 0);
+	/* Without an anchor, as in the main rules; without a last newline. */
+	assert_null(tables_parsed("--a----\tt\n\tAddresses: 3", t));
+	assert_true(t->n == 1 && t->table[0].addresses == 3);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char *cause = tables_parsed(bad[i], t);
+
+		if (cause == NULL)
+			fail_msg("read: %s", bad[i]);
+		free(cause);
+	}
+	assert_cause(tables_parsed("-pa-r--\tt\tg\n\tAddresses: 1\n\033[2J\n", t),
+	    "line 3 of \"pfctl -vvs Tables\" cannot be read: \"\\x1b[2J\"");
+	free(t);
+}
+
+static void
+tables_differ_by_name_number_and_kind(void **state)
+{
+	static const char base[] = "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n"
+	    "c-a-r--\tgh_private\tg\n\tAddresses: 10\n";
+	static const struct {
+		const char	*now, *why;
+	} rows[] = {
+		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n", "took the table gh_private out" },
+		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\nc-a-r--\tgh_private\tg\n\tAddresses: 0\n",
+		    "the table gh_private in our anchor: it has 0 addresses and not 10" },
+		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n--a-r--\tgh_private\tg\n\tAddresses: 10\n",
+		    "the table gh_private in our anchor: it was loaded const" },
+		{ "--a-r--\tgh_frozen\tg\n\tAddresses: 1\nc-a-r--\tgh_private\tg\n\tAddresses: 10\n",
+		    "it was loaded persist" },
+	};
+	struct pf_tables *a = xcalloc(1, sizeof(*a)), *b = xcalloc(1, sizeof(*b));
+
+	assert_null(tables_parsed(base, a));
+	/* Who is frozen is another's matter, and references come and go with rules. */
+	assert_null(tables_parsed("-pa----\tgh_frozen\tg\n\tAddresses: 5\n"
+	    "c-a----\tgh_private\tg\n\tAddresses: 10\n", b));
+	assert_null(pf_tables_differ(a, b));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_null(tables_parsed(rows[i].now, b));
+		assert_cause(pf_tables_differ(a, b), rows[i].why);
+	}
+	assert_null(tables_parsed(base, b));
+	a->n = 1;
+	assert_cause(pf_tables_differ(a, b), "put a table gh_private into our anchor");
+	free(a);
+	free(b);
+}
+
 static void
 what_is_kept_is_read_back_or_not_at_all(void **state)
 {
@@ -758,6 +847,8 @@ main(void)
 		cmocka_unit_test(more_rules_than_fit_are_left_out),
 		cmocka_unit_test(the_hash_is_of_rules_alone),
 		cmocka_unit_test(shown_and_wanted_addresses_are_compared_whole),
+		cmocka_unit_test(a_list_of_tables_is_read_whole_or_not_at_all),
+		cmocka_unit_test(tables_differ_by_name_number_and_kind),
 		cmocka_unit_test(what_is_kept_is_read_back_or_not_at_all),
 	};
 
