@@ -191,22 +191,27 @@ kill_link(const struct firewall *pf, const char *name)
 	free(cause);
 }
 
+/* By those interfaces (NULL: all) and the members. */
+static void
+kill_links(struct firewall *pf, const struct conf_names *bridges)
+{
+	struct pf_names *links = xmalloc(sizeof(*links));
+
+	*links = pf->members;
+	pf_links_add(pf->host, bridges, links);
+	for (size_t i = 0; i < links->n; i++)
+		kill_link(pf, links->name[i]);
+	free(links);
+}
+
 /* By the networks of the bridges; and where pf can, by the bridges and their members, for
  * guests may have had other addresses. */
 static void
 kill_guests(struct firewall *pf)
 {
-	struct pf_names *links;
-
 	pf_nets_each(pf->host, &pf->conf.bridges, kill_net, pf);
-	if (!pf->host->members)
-		return;
-	links = xmalloc(sizeof(*links));
-	*links = pf->members;
-	pf_links_add(pf->host, &pf->conf.bridges, links);
-	for (size_t i = 0; i < links->n; i++)
-		kill_link(pf, links->name[i]);
-	free(links);
+	if (pf->host->members || pf->host->binds)
+		kill_links(pf, &pf->conf.bridges);
 }
 
 /* Of guarded users, whose states have addresses of this host like all others'. */
@@ -217,9 +222,9 @@ kill_users(struct firewall *pf)
 
 	if (pf->conf.nuids == 0)
 		return;
-	if (!pf->host->kills_labels)
-		log_warnx("what guarded users had open goes on: this pf ends no connections by the rule "
-		    "that let them through; end the processes of those users");
+	/* Only states of our rules are bound. */
+	if (pf->host->binds)
+		kill_links(pf, NULL);
 	for (size_t i = 0; pf->host->kills_labels && i < sizeof(labels) / sizeof(labels[0]); i++) {
 		char *cause = pf_ctl_kill_label(pf->host, labels[i]);
 

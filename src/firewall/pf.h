@@ -37,6 +37,7 @@ struct pf_host {
 	unsigned	 first;			/* else: number of the first bridge with guests */
 	bool		 tokens;		/* pfctl -E and -X */
 	bool		 kills_labels;		/* pfctl -k label -k LABEL, -k id -k ID */
+	bool		 binds;			/* else: "pfctl -i IF" ends states bound to it */
 	bool		 members;		/* what is for the host itself may come by those of a
 						 * bridge, past the bridge */
 	bool		 self_follows;		/* "(self)" is this host's addresses, whatever they are */
@@ -238,7 +239,7 @@ char	*pf_anchors_check(const struct pf_guarded *, const char *nat, const char *r
 /* Calls back for each network behind a guarded interface: "10.77.0.0/24". */
 void	 pf_nets_each(const struct pf_host *, const struct conf_names *bridges,
 	    void (*cb)(const char *net, bool v6, void *), void *arg);
-/* Adds the guarded interfaces that there are. */
+/* Adds the guarded interfaces that there are; with NULL all that there are. */
 void	 pf_links_add(const struct pf_host *, const struct conf_names *bridges, struct pf_names *);
 /* This host's addresses as pf has words for them; caller frees. Where "(self)" does not
  * follow them they are listed, but for link-local ones, which are on every interface. */

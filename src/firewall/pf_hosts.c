@@ -34,6 +34,7 @@ const struct pf_host pf_host_macos = {
 	.advice = "they are in the system's own /etc/pf.conf: put them back there and run "
 	    "\"pfctl -f /etc/pf.conf\"",
 	.first = 100,
+	.binds = true,
 	.tokens = true,
 	.seconds = RUN_SECONDS,
 };

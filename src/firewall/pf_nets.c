@@ -60,7 +60,7 @@ pf_links_add(const struct pf_host *host, const struct conf_names *bridges, struc
 	if (getifaddrs(&all) == -1)
 		return;
 	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next) {
-		if (pf_means(host, bridges, ifa->ifa_name))
+		if (bridges == NULL || pf_means(host, bridges, ifa->ifa_name))
 			pf_names_add(names, ifa->ifa_name);
 	}
 	freeifaddrs(all);

@@ -30,7 +30,7 @@
 enum macro {
 	MACRO_BRIDGES, MACRO_GUESTS, MACRO_PROXY_PORT, MACRO_DNS_PORT,
 	MACRO_EXPLICIT_PORT, MACRO_BLOCK_TCP, MACRO_BLOCK_UDP, MACRO_UIDS, MACRO_MEMBERS, MACRO_THIS_HOST,
-	MACRO_USERLESS,
+	MACRO_USERLESS, MACRO_BOUND,
 	MACRO_DEFINED,
 	/* One for each line that they make, so they are put in and not defined. */
 	MACRO_UID = MACRO_DEFINED, MACRO_UID_PORTS, MACRO_EGRESS, MACRO_BRIDGE,
@@ -38,8 +38,8 @@ enum macro {
 };
 static const char *const macro_names[MACRO_COUNT] = { "bridges", "guests",
 	"proxy_port", "dns_port", "explicit_port", "block_tcp", "block_udp", "uids", "members", "this_host",
-	"userless", "uid",
-	"uid_ports", "egress", "bridge" };
+	"userless", "bound",
+	"uid", "uid_ports", "egress", "bridge" };
 
 struct rendering {
 	const struct conf	*conf;
@@ -113,6 +113,7 @@ values_make(struct rendering *r)
 	    names_text(r->options->members, "", "") : xstrdup("");
 	/* SCTP and UDP-Lite. */
 	r->value[MACRO_USERLESS] = xstrdup(conf->nuids > 0 ? "132 136" : "");
+	r->value[MACRO_BOUND] = xstrdup(r->options->host->binds ? "(if-bound)" : "(floating)");
 	r->value[MACRO_THIS_HOST] = xstrdup(r->options->self != NULL ? r->options->self : "(self)");
 }
 

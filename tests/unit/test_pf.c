@@ -1122,11 +1122,37 @@ what_guarded_users_had_open_ends_with_the_rules_that_let_it_out(void **state)
 	gone("calls");
 	applied(PROFILE_LOCKDOWN);
 	assert_call("pfctl -k label -k gatehouse:uid-port env=0");
-	/* A pf that has no words for it is asked for nothing else. */
+	/* A pf that has no words for it holds them by interface, and whichever that is. */
 	host.kills_labels = false;
+	host.binds = true;
 	gone("calls");
+	applied(PROFILE_OBSERVE);
+	assert_non_null(strstr(get("anchors/gatehouse"), "\nbound = \"(if-bound)\"\n"));
+	assert_no_call("-k ");
+	conf.bridges.n = 0;
+	firewall_reconf(fw, &conf);
 	applied(PROFILE_FILTERED);
 	assert_no_call("-k label");
+	assert_call("pfctl -i lo -k 0.0.0.0/0 env=0");
+	assert_call("pfctl -i lo -k ::/0 env=0");
+	assert_no_call("pfctl -k ");
+}
+
+/* Of a guest that had taken an address outside its bridge's networks, too. */
+static void
+what_was_let_through_by_a_bridge_ends_by_the_bridge(void **state)
+{
+	host.kills_labels = false;
+	host.binds = true;
+	opened();
+	applied(PROFILE_OBSERVE);
+	assert_no_call("-k ");
+	applied(PROFILE_FILTERED);
+	assert_call("pfctl -k 127.0.0.0/8 env=0");
+	assert_call("pfctl -i lo -k 0.0.0.0/0 env=0\npfctl -i lo -k ::/0 env=0\n");
+	gone("calls");
+	applied(PROFILE_FILTERED);
+	assert_no_call("-k ");
 }
 
 static void
@@ -1487,6 +1513,7 @@ main(void)
 		pf_test(freezing_replaces_a_table_and_cuts),
 		pf_test(freezing_one_cuts_nobody_else_at_the_next_load),
 		pf_test(what_guarded_users_had_open_ends_with_the_rules_that_let_it_out),
+		pf_test(what_was_let_through_by_a_bridge_ends_by_the_bridge),
 		pf_test(who_is_frozen_is_so_from_the_load_on),
 		pf_test(a_guest_without_an_address_cannot_be_frozen),
 		pf_test(a_freeze_that_fails_is_not_remembered),
