@@ -12,7 +12,7 @@
 #include "proxy/asroot.h"
 #include "proxy/original_pf.h"
 
-_Static_assert(ASROOT_MAX >= NATLOOK_SIZE_MAX, "there is room for the question");
+_Static_assert(ASROOT_MAX >= (int)NATLOOK_SIZE_MAX, "there is room for the question");
 
 const char original_device[] = "/dev/pf";
 
