@@ -380,51 +380,13 @@ follow(const struct conf *conf, const struct command *c, json_t *params, const s
 
 /* ---- what needs no daemon ---- */
 
-/* What follows "rules --text": [PROFILE] [--backend nft|pf]. */
-static enum exit_code
-rules_text_print(const struct conf *conf, int argc, char **argv)
-{
-	enum profile profile = (enum profile)conf->profile;
-	const struct fw_backend *backend = fw_backend_here();
-	const char *name = NULL, *filter = backend->name;
-	char *cause = NULL, *text;
-
-	for (int i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "--backend") == 0 && i + 1 < argc)
-			filter = argv[++i];
-		else if (name == NULL && argv[i][0] != '-')
-			name = argv[i];
-		else
-			return cli_fail(EXIT_USAGE, xasprintf("rules: one word too many: %s", argv[i]));
-	}
-	if ((backend = fw_backend_find(filter)) == NULL)
-		return cli_fail(EXIT_USAGE, xasprintf("there is no backend %s; there is: nft, pf",
-		    filter));
-
-	/* What would be loaded is nothing, unless there is nothing yet to load it by. */
-	if (conf->unread && access(conf->path, F_OK) == -1 && errno == ENOENT)
-		fprintf(stderr, "gatehouse: there is no %s: these are the rules of what is set without "
-		    "one\n", conf->path);
-	else if (conf->partial)
-		return cli_fail(EXIT_NO, xstrdup("no rules are shown until the configuration is mended"));
-	if (name != NULL && (!profile_parse(name, &profile) || profile == PROFILE_NONE))
-		return cli_fail(EXIT_USAGE, xasprintf("there is no profile %s; there is: filtered, lockdown, "
-		    "observe", name));
-	if ((text = backend->render(conf, profile != PROFILE_NONE ? profile : PROFILE_FILTERED,
-	    &cause)) == NULL)
-		return cli_fail(EXIT_NO, cause);
-	fputs(text, stdout);
-	free(text);
-	return EXIT_DONE;
-}
-
 /* True if it was one of these: then *code is set. */
 static bool
 without_daemon(const struct conf *conf, int argc, char **argv, const struct options *o,
     enum exit_code *code)
 {
 	if (argc >= 2 && strcmp(argv[0], "rules") == 0 && strcmp(argv[1], "--text") == 0) {
-		*code = rules_text_print(conf, argc - 2, argv + 2);
+		*code = cli_rules_text(conf, argc - 2, argv + 2);
 		return true;
 	}
 	if (strcmp(argv[0], "doctor") == 0) {

@@ -17,4 +17,8 @@ void		 cli_print_json(const json_t *);
 bool		 cli_drops(const struct conf *, int argc, char **argv, bool json,
 		    enum exit_code *);
 
+/* ---- cli_rules.c ---- */
+/* What follows "rules --text": [PROFILE] [--backend nft|pf]. */
+enum exit_code	 cli_rules_text(const struct conf *, int argc, char **argv);
+
 #endif

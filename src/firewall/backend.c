@@ -7,8 +7,8 @@
 #include "firewall/pf.h"
 
 static const struct fw_backend backends[] = {
-	{ "nft", nft_render, nft_rules_parse, nft_frozen_parse },
-	{ "pf", pf_render, pf_rules_parse, pf_frozen_parse },
+	{ "nft", nft_render, nft_opened, nft_rules_parse, nft_frozen_parse },
+	{ "pf", pf_render, pf_opened, pf_rules_parse, pf_frozen_parse },
 };
 
 const struct fw_backend *

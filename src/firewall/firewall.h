@@ -68,6 +68,10 @@ struct fw_range {
 	uint8_t		pad;
 };
 
+/* "198.51.100.7", "198.51.100.0/24" or "198.51.100.7 - 198.51.100.9". Returns text. */
+enum { FW_TARGET_SIZE = 2 * ADDR_TEXT_SIZE + 8 };
+char	*fw_range_target(const struct fw_range *, char text[FW_TARGET_SIZE]);
+
 /* A hardware address that an address is used with, by the guest whose it is: from others
  * pins and ranges of the address let nothing pass, where the packet filter knows them. An
  * address of none is used with any. */
@@ -104,6 +108,13 @@ struct fw_rule {
 	uint64_t	packets, bytes;
 };
 
+/* What an allowlist opens beside the web, for text that is shown. */
+struct fw_opened {
+	const struct fw_range	*ranges;	/* to whoever is a guest: src is not set */
+	size_t			 n;
+	const char		*notes;		/* what is not known without a daemon: lines of "# ..." */
+};
+
 /* One of the two packet filters, as far as it is text. */
 struct fw_backend {
 	const char	*name;		/* "nft", "pf" */
@@ -114,6 +125,8 @@ struct fw_backend {
 	 * Caller frees the text.
 	 */
 	char	*(*render)(const struct conf *, enum profile, char **cause);
+	/* The same text with that in it, which the daemon puts there by itself; takes it over. */
+	char	*(*opened)(char *text, const struct fw_opened *);
 	/*
 	 * A listing of firewall_list() to rules: what is not understood is kept
 	 * with what could be read of it.  Returns the number of rules (at most

@@ -44,6 +44,7 @@ struct nft_runtime {
 
 /* ---- of struct fw_backend: render.c, nft_list.c ---- */
 char	*nft_render(const struct conf *, enum profile, char **cause);
+char	*nft_opened(char *text, const struct fw_opened *);
 int	 nft_rules_parse(const char *json, size_t len, struct fw_rule *, int max, char **cause);
 int	 nft_frozen_parse(const char *json, size_t len, struct fw_guest *, int max, bool *all);
 

@@ -104,6 +104,9 @@ char	*pf_frozen_text(const struct frozen_set *);
  * guests' packets alone; caller frees. */
 char	*pf_pins_text(const struct pins *, uint64_t now);
 
+/* Of struct fw_backend: the text of a profile, where it calls that anchor. */
+char	*pf_opened(char *text, const struct fw_opened *);
+
 /* ---- pf_list.c ---- */
 /*
  * A listing is what pfctl prints of rules ("-vvs rules"), translation ("-vvs

@@ -10,102 +10,143 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "addr.h"
 #include "xmalloc.h"
 
-enum { TARGET_SIZE = 2 * ADDR_TEXT_SIZE + 8 };
-
-/* Nothing is set behind the first bits. */
-static bool
-is_network(const struct addr *a, unsigned bits)
-{
-	const unsigned whole = a->family == 4 ? 32 : 128;
-
-	for (unsigned i = bits; i < whole; i++) {
-		if ((a->bytes[i / 8] & 0x80 >> i % 8) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* "198.51.100.7", "198.51.100.0/24" or "198.51.100.7 - 198.51.100.9". */
+/* src: an address, or pf's words for those it is for. */
 static void
-target_text(const struct addr *first, const struct addr *last, char text[TARGET_SIZE])
+put_match(FILE *f, const char *what, const char *src, const struct fw_range *r)
 {
-	const unsigned whole = first->family == 4 ? 32 : 128;
-	char a[ADDR_TEXT_SIZE], z[ADDR_TEXT_SIZE];
-	struct addr end;
-
-	addr_format(first, a);
-	addr_format(last, z);
-	if (addr_equal(first, last)) {
-		snprintf(text, TARGET_SIZE, "%s", a);
-		return;
-	}
-	for (unsigned bits = 0; bits < whole; bits++) {
-		addr_last(first, bits, &end);
-		if (is_network(first, bits) && addr_equal(&end, last)) {
-			snprintf(text, TARGET_SIZE, "%s/%u", a, bits);
-			return;
-		}
-	}
-	snprintf(text, TARGET_SIZE, "%s - %s", a, z);
-}
-
-static void
-put_match(FILE *f, const char *what, const struct addr *src, const char *target, uint8_t proto,
-    uint16_t port)
-{
-	char text[ADDR_TEXT_SIZE];
+	char target[FW_TARGET_SIZE];
 
 	fprintf(f, "%s %s proto %s from %s to %s port %u", what,
-	    src->family == 4 ? "inet" : "inet6", proto == IPPROTO_TCP ? "tcp" : "udp",
-	    addr_format(src, text), target, port);
+	    r->first.family == 4 ? "inet" : "inet6", r->proto == IPPROTO_TCP ? "tcp" : "udp", src,
+	    fw_range_target(r, target), r->port);
 }
 
 static void
-put_pass(FILE *f, const struct addr *src, const char *target, uint8_t proto, uint16_t port,
-    const char *label)
+put_pass(FILE *f, const char *src, const struct fw_range *r, const char *label)
 {
-	put_match(f, "pass in quick", src, target, proto, port);
+	put_match(f, "pass in quick", src, r);
 	fprintf(f, "%s keep state label \"gatehouse:%s\"\n",
-	    proto == IPPROTO_TCP ? " flags S/SA" : "", label);
+	    r->proto == IPPROTO_TCP ? " flags S/SA" : "", label);
 }
 
 /* What would else be redirected. */
 static bool
-is_redirected(uint8_t proto, uint16_t port)
+is_redirected(const struct fw_range *r)
 {
-	return port == 53 || (proto == IPPROTO_TCP && (port == 80 || port == 443));
+	return r->port == 53 || (r->proto == IPPROTO_TCP && (r->port == 80 || r->port == 443));
 }
 
 char *
 pf_pins_text(const struct pins *pins, uint64_t now)
 {
-	char target[TARGET_SIZE], *text;
+	char src[ADDR_TEXT_SIZE], *text;
 	struct fw_range r;
 	struct fw_pin p;
 	size_t size;
 	FILE *f = xmemstream(&text, &size);
 
 	for (size_t i = 0; pins_range(pins, i, now, &r); i++) {
-		if (!is_redirected(r.proto, r.port))
+		if (!is_redirected(&r))
 			continue;
-		target_text(&r.first, &r.last, target);
-		put_match(f, "no rdr", &r.src, target, r.proto, r.port);
+		put_match(f, "no rdr", addr_format(&r.src, src), &r);
 		fputc('\n', f);
 	}
 	for (size_t i = 0; pins_get(pins, i, now, &p); i++) {
 		if (p.seconds == 0)
 			continue;
-		target_text(&p.dst, &p.dst, target);
-		put_pass(f, &p.src, target, p.proto, p.port, "pinned");
+		r = (struct fw_range){ .first = p.dst, .last = p.dst, .port = p.port, .proto = p.proto };
+		put_pass(f, addr_format(&p.src, src), &r, "pinned");
 	}
-	for (size_t i = 0; pins_range(pins, i, now, &r); i++) {
-		target_text(&r.first, &r.last, target);
-		put_pass(f, &r.src, target, r.proto, r.port, "address");
-	}
+	for (size_t i = 0; pins_range(pins, i, now, &r); i++)
+		put_pass(f, addr_format(&r.src, src), &r, "address");
 	fclose(f);
 	return text;
+}
+
+/* ---- as text that is shown ---- */
+
+static const char guests[] = "{ $guests }";
+
+/* A line that calls the anchor: its length up to the name's end, else 0. */
+static size_t
+calls_pins(const char *line, const char *kind)
+{
+	const size_t len = strlen(kind);
+
+	if (strncmp(line, kind, len) != 0 || strncmp(line + len, " \"pins\"", 7) != 0)
+		return 0;
+	return len + 7;
+}
+
+/* An anchor for translation cannot hold its rules where it is called, so they stand behind it,
+ * for the same interfaces. */
+static void
+put_unturned(FILE *f, const char *interfaces, size_t len, const struct fw_opened *o)
+{
+	char *what = xasprintf("no rdr%.*s", (int)len, interfaces);
+
+	for (size_t i = 0; i < o->n; i++) {
+		if (!is_redirected(&o->ranges[i]))
+			continue;
+		put_match(f, what, guests, &o->ranges[i]);
+		fputc('\n', f);
+	}
+	free(what);
+}
+
+static void
+put_block(FILE *f, const struct fw_opened *o)
+{
+	if (o->n == 0) {
+		fputc('\n', f);
+		return;
+	}
+	fputs(" {\n", f);
+	for (size_t i = 0; i < o->n; i++) {
+		fputc('\t', f);
+		put_pass(f, guests, &o->ranges[i], "address");
+	}
+	fputs("}\n", f);
+}
+
+static void
+put_notes(FILE *f, const struct fw_opened *o)
+{
+	if (o->n > 0)
+		fputs("# The daemon loads these by themselves, each for every address of a guest.\n", f);
+	if (o->notes[0] != '\0')
+		fprintf(f, "# And what it alone can tell:\n%s", o->notes);
+}
+
+char *
+pf_opened(char *text, const struct fw_opened *o)
+{
+	char *out;
+	size_t size;
+	FILE *f = xmemstream(&out, &size);
+
+	for (const char *line = text; *line != '\0';) {
+		const size_t len = strcspn(line, "\n"), nat = calls_pins(line, "rdr-anchor"),
+		    filter = calls_pins(line, "anchor");
+
+		if (filter > 0)
+			put_notes(f, o);
+		fwrite(line, 1, len, f);
+		if (filter > 0)
+			put_block(f, o);
+		else
+			fputc('\n', f);
+		if (nat > 0)
+			put_unturned(f, line + nat, len - nat, o);
+		line += len + (line[len] == '\n');
+	}
+	fclose(f);
+	free(text);
+	return out;
 }

@@ -316,6 +316,30 @@ nft_render(const struct conf *conf, enum profile profile, char **cause)
 	return *cause == NULL ? t.text : NULL;
 }
 
+/* In comments: an element is of one address of a guest. */
+char *
+nft_opened(char *text, const struct fw_opened *o)
+{
+	char target[FW_TARGET_SIZE], *out;
+	size_t size;
+	FILE *f = xmemstream(&out, &size);
+
+	fputs(text, f);
+	free(text);
+	if (o->n > 0)
+		fputs("# The daemon puts these into sets, each for every address of a guest:\n", f);
+	for (size_t i = 0; i < o->n; i++) {
+		const struct fw_range *r = &o->ranges[i];
+
+		fprintf(f, "# @ranges%c: %s, %s port %u\n", r->first.family == 4 ? '4' : '6',
+		    fw_range_target(r, target), r->proto == IPPROTO_TCP ? "tcp" : "udp", r->port);
+	}
+	if (o->notes[0] != '\0')
+		fprintf(f, "# And what it alone can tell:\n%s", o->notes);
+	fclose(f);
+	return out;
+}
+
 static bool
 word_char(char c)
 {

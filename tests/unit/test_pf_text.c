@@ -465,6 +465,33 @@ pins_become_rules(void **state)
 	pins_free(s);
 }
 
+/* As a text has them that is shown. */
+static void
+what_entries_open_stands_where_the_anchor_is_called(void **state)
+{
+	const struct fw_range ranges[] = {
+		range("10.77.0.11", "9.0.0.0", "9.0.0.255", IPPROTO_TCP, 5432),
+		range("10.77.0.11", "9.0.1.1", "9.0.1.1", IPPROTO_TCP, 443),
+		range("10.77.0.11", "9.0.2.3", "9.0.2.9", IPPROTO_UDP, 53),
+		range("fd77::11", "2001:db8::", "2001:db8::ffff", IPPROTO_UDP, 22),
+	};
+	const struct fw_opened all = { ranges, 4, "# git.example.org:22: why\n" },
+	    none = { ranges, 0, "" };
+	static const char text[] = "rdr-anchor \"pins\" on { $bridges }\nrdr on { $bridges } all\n"
+	    "anchor \"others\"\n#anchor \"pins\" in on em0\nanchor \"pins\" in on { $bridges }\nblock\n";
+	char *got = pf_opened(xstrdup(text), &none);
+
+	assert_string_equal(got, text);
+	free(got);
+	got = pf_opened(xstrdup(text), &all);
+	assert_golden(got, "tests/goldens/pf_opened");
+	free(got);
+	/* Where no rule calls it, as in lockdown, there is nothing of it. */
+	got = pf_opened(xstrdup("block\n"), &all);
+	assert_string_equal(got, "block\n");
+	free(got);
+}
+
 /* ---- recordings, each with what is read from it beside it ---- */
 
 static void
@@ -842,6 +869,7 @@ main(void)
 		cmocka_unit_test(a_kind_of_interface_covers_what_is_of_it),
 		cmocka_unit_test(an_error_is_where_the_file_has_it),
 		cmocka_unit_test(pins_become_rules),
+		cmocka_unit_test(what_entries_open_stands_where_the_anchor_is_called),
 		cmocka_unit_test(recordings_are_read_as_their_models_say),
 		cmocka_unit_test(a_listing_without_sections_is_none),
 		cmocka_unit_test(more_rules_than_fit_are_left_out),
