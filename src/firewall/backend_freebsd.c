@@ -50,9 +50,28 @@ pf_host_here(void)
 bool
 pf_bridge_setting(const char *name, int *value)
 {
-	size_t size = sizeof(*value);
+	uint8_t bytes[sizeof(*value)];
+	size_t size = sizeof(bytes);
 
-	return sysctlbyname(name, value, &size, NULL, 0) == 0 && size == sizeof(*value);
+	if (sysctlbyname(name, bytes, &size, NULL, 0) == -1)
+		return false;
+	/* Some are of one byte. */
+	if (size == sizeof(*value))
+		memcpy(value, bytes, sizeof(*value));
+	else
+		*value = bytes[0];
+	return size == sizeof(*value) || size == 1;
+}
+
+bool
+pf_bridge_set(const char *name, int value)
+{
+	const uint8_t byte = (uint8_t)value;
+	size_t size = 0;
+
+	if (sysctlbyname(name, NULL, &size, NULL, 0) == -1)
+		return false;
+	return sysctlbyname(name, NULL, NULL, size == 1 ? (const void *)&byte : &value, size) == 0;
 }
 
 bool

@@ -43,6 +43,14 @@ pf_bridge_setting(const char *name, int *value)
 }
 
 bool
+pf_bridge_set(const char *name, int value)
+{
+	(void)name;
+	(void)value;
+	return false;
+}
+
+bool
 pf_in_group(const char *ifname, const char *group)
 {
 	(void)ifname;

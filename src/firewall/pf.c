@@ -607,6 +607,18 @@ pf_follow_members(struct firewall *pf)
 	return cause;
 }
 
+/* As it was, for guests are open now. */
+static void
+open_members(struct firewall *pf)
+{
+	if (!pf->keep.shut)
+		return;
+	pf->keep.shut = false;
+	if (!pf_bridge_set(PF_MEMBER_ADDRS, 1))
+		log_warn(PF_MEMBER_ADDRS " cannot be set to 1 again");
+	free(pf_keep_save(&pf->conf, &pf->keep));
+}
+
 char *
 firewall_flush(struct firewall *pf)
 {
@@ -622,6 +634,7 @@ firewall_flush(struct firewall *pf)
 	free(pf->pins_loaded);
 	pf->loaded = pf->pins_loaded = NULL;
 	memset(pf->hash, 0, sizeof(pf->hash));
+	open_members(pf);
 	if (pf->keep.token == 0)
 		return NULL;
 	/* Whether or not it is still held: the rules are gone. */

@@ -49,6 +49,10 @@ const struct pf_host *pf_host_here(void);
 /* A sysctl(8) of FreeBSD's bridges; false: there is none, as while no bridge ever was.
  * backend_*.c */
 bool	 pf_bridge_setting(const char *name, int *value);
+bool	 pf_bridge_set(const char *name, int value);
+/* That of FreeBSD 15 and later by which bridges take in what is for a member's own hardware
+ * address. */
+#define PF_MEMBER_ADDRS		"net.link.bridge.member_ifaddrs"
 /* Whether an interface is in a group, which it stays in when it is renamed; false where there
  * are none. backend_*.c */
 bool	 pf_in_group(const char *ifname, const char *group);
@@ -251,6 +255,9 @@ char	*pf_self_text(const struct pf_host *);
  * ""; none where the host has no need of that. */
 void	 pf_members_read(const struct pf_host *, const struct conf_names *bridges,
 	    struct pf_names *, char addressed[GH_IFNAME_SIZE]);
+/* Whether all bridges of this host, of which one has a member, have guests' ends alone, none of
+ * them with an address. */
+bool	 pf_members_are_guests(const struct pf_host *);
 /* NULL, or which interface should be guarded and is not (caller frees). */
 char	*pf_nets_uncovered(const struct pf_host *, const struct conf_names *bridges);
 /*
@@ -274,6 +281,7 @@ bool	 pf_log_to_any(const struct pf_host *, unsigned number);
 /* ---- pf_keep.c ---- */
 struct pf_keep {
 	uint64_t	token;		/* 0: none */
+	bool		shut;		/* we had bridges take in nothing for their members */
 	bool		made_log;	/* we made the interface */
 	unsigned	log;		/* of this number */
 	uint64_t	booted;		/* when the host was started then, since the epoch */

@@ -5,10 +5,12 @@
  *	gatehouse-pf 1
  *	token 15453987012345
  *	log 7 1790000000
+ *	shut 1 1790000000
  *	end
  *
- * where behind the log interface is when this host was started: it does not outlive that, so
- * one of its name that is there after another start is somebody else's.
+ * where behind the log interface, and behind a setting of bridges, is when this host was
+ * started: they do not outlive that, so one that is there after another start is somebody
+ * else's.
  */
 #include "config.h"
 
@@ -50,6 +52,8 @@ keep_format(const struct pf_keep *k)
 	fprintf(f, "%s\n", first_line);
 	if (k->token != 0)
 		fprintf(f, "token %" PRIu64 "\n", k->token);
+	if (k->shut)
+		fprintf(f, "shut 1 %" PRIu64 "\n", booted());
 	if (k->made_log)
 		fprintf(f, "log %u %" PRIu64 "\n", k->log, booted());
 	fprintf(f, "end\n");
@@ -63,6 +67,7 @@ line_parse(struct pf_keep *k, char *line, bool *end)
 	const char *key = strsep(&line, " "), *why;
 	char *boot = NULL;
 	uint64_t number;
+	bool shut;
 
 	if (*end)
 		return false;
@@ -72,15 +77,18 @@ line_parse(struct pf_keep *k, char *line, bool *end)
 	}
 	if (strcmp(key, "token") == 0)
 		return text_number(line, 1, UINT64_MAX, &k->token, &why);
-	if (strcmp(key, "log") != 0)
+	shut = strcmp(key, "shut") == 0;
+	if (!shut && strcmp(key, "log") != 0)
 		return false;
 	boot = line;
 	line = strsep(&boot, " ");
-	if (!text_number(line, 0, LOG_MAX, &number, &why) ||
+	if (!text_number(line, shut, shut ? 1 : LOG_MAX, &number, &why) ||
 	    (boot != NULL && !text_number(boot, 0, UINT64_MAX, &k->booted, &why)))
 		return false;
-	k->made_log = true;
-	k->log = (unsigned)number;
+	k->shut |= shut;
+	k->made_log |= !shut;
+	if (!shut)
+		k->log = (unsigned)number;
 	return true;
 }
 
@@ -126,7 +134,8 @@ pf_keep_load(const struct conf *conf, struct pf_keep *k)
 	text[n > 0 ? n : 0] = '\0';
 	if (!pf_keep_parse(text, k))
 		log_warnx("%s: is damaged; pf may stay enabled when the rules are flushed", path);
-	k->made_log &= k->booted + BOOT_SLACK >= booted() && booted() + BOOT_SLACK >= k->booted;
+	if (k->booted + BOOT_SLACK < booted() || booted() + BOOT_SLACK < k->booted)
+		k->made_log = k->shut = false;
 }
 
 char *

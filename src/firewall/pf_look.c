@@ -220,6 +220,33 @@ look_at_log(struct firewall *pf)
 	pf->log_is_new = pf->log_is_up;
 }
 
+/*
+ * What a guest sends to the hardware address of a member that nobody has looked at yet meets
+ * none of our rules.  Newer releases can leave it alone, and then refuse members with
+ * addresses of their own: so only where there is no other member than guests' ends, and
+ * once, for who sets it back wants it so.
+ */
+static void
+shut_members(struct firewall *pf)
+{
+	char *trouble;
+	int on;
+
+	if (!pf->host->members || pf->profile == PROFILE_NONE || pf->keep.shut ||
+	    !pf_bridge_setting(PF_MEMBER_ADDRS, &on) || on == 0 || !pf_members_are_guests(pf->host))
+		return;
+	if (!pf_bridge_set(PF_MEMBER_ADDRS, 0)) {
+		log_debug(PF_MEMBER_ADDRS " cannot be set");
+		return;
+	}
+	log_info("bridges take nothing in for their members' own addresses now ("
+	    PF_MEMBER_ADDRS "=0), until the rules are flushed");
+	pf->keep.shut = true;
+	if ((trouble = pf_keep_save(&pf->conf, &pf->keep)) != NULL)
+		log_warnx("%s", trouble);
+	free(trouble);
+}
+
 /* On a bridge with a way to the LAN they would be shut to the LAN as well. */
 static char *
 addressed_cause(const struct firewall *pf)
@@ -248,6 +275,7 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 	if ((cause = pf_follow_members(pf)) != NULL)
 		log_warnx("members of bridges: %s", cause);
 	free(cause);
+	shut_members(pf);
 	cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
 	if (cause == NULL) {
 		status->loaded = pf_list_hash(list, strlen(list), PF_RULES) != 0;

@@ -128,6 +128,22 @@ pf_members_read(const struct pf_host *host, const struct conf_names *bridges,
 	free(seen);
 }
 
+bool
+pf_members_are_guests(const struct pf_host *host)
+{
+	static const struct conf_names bridges = { .n = 1, .name = { "bridge*" } };
+	struct pf_names *members = xcalloc(1, sizeof(*members));
+	char addressed[GH_IFNAME_SIZE];
+	bool are;
+
+	pf_members_read(host, &bridges, members, addressed);
+	are = members->n > 0 && addressed[0] == '\0';
+	for (size_t i = 0; i < members->n && are; i++)
+		are = pf_is_guests_end(host, members->name[i]);
+	free(members);
+	return are;
+}
+
 enum { SELF_MAX = 128 };	/* addresses; a host that has more is no host of guests */
 
 static int

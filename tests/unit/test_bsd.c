@@ -36,6 +36,7 @@ static int list_grows, asked;		/* how often it is too long; how often it was ask
 static struct {
 	int	error;			/* of the next call that can fail */
 	int	setting;
+	bool	narrow;			/* it is of one byte */
 	uid_t	euid;
 } kernel;
 
@@ -47,7 +48,14 @@ sysctlbyname(const char *name, void *old, size_t *len, const void *new, size_t n
 			errno = kernel.error;
 			return -1;
 		}
-		memcpy(old, &kernel.setting, sizeof(kernel.setting));
+		if (new != NULL) {
+			assert_int_equal(new_len, kernel.narrow ? 1 : sizeof(int));
+			kernel.setting = kernel.narrow ? *(const uint8_t *)new : *(const int *)new;
+			return 0;
+		}
+		*len = kernel.narrow ? 1 : sizeof(kernel.setting);
+		if (old != NULL)
+			memcpy(old, &kernel.setting, *len);
 		return 0;
 	}
 	if (old == NULL) {
@@ -395,8 +403,18 @@ a_setting_of_bridges_is_asked_of_the_kernel(void **state)
 	kernel.setting = 1;
 	assert_true(pf_bridge_setting("net.link.bridge.pfil_bridge", &value));
 	assert_int_equal(value, 1);
+	assert_true(pf_bridge_set("net.link.bridge.pfil_bridge", 2));
+	assert_int_equal(kernel.setting, 2);
+	kernel.narrow = true;
+	assert_true(pf_bridge_set(PF_MEMBER_ADDRS, 1));
+	assert_int_equal(kernel.setting, 1);
+	value = -1;
+	assert_true(pf_bridge_setting(PF_MEMBER_ADDRS, &value));
+	assert_int_equal(value, 1);
+	kernel.narrow = false;
 	kernel.error = ENOENT;
 	assert_false(pf_bridge_setting("net.link.bridge.pfil_bridge", &value));
+	assert_false(pf_bridge_set(PF_MEMBER_ADDRS, 0));
 	kernel.error = 0;
 }
 
@@ -654,10 +672,20 @@ doctor_needs_root_and_pfctl(void **state)
 	char *text;
 
 	kernel.euid = 1001;
+	kernel.error = ENOENT;
 	doctor_host(r, c);
 	kernel.euid = 0;
 	doctor_host(r, c);
 	assert_int_equal(json_array_size(r), 2);
+	/* FreeBSD from 15 on. */
+	kernel.error = 0;
+	kernel.narrow = true;
+	for (kernel.setting = 0; kernel.setting < 2; kernel.setting++)
+		doctor_host(r, c);
+	kernel.narrow = false;
+	assert_int_equal(json_array_size(r), 6);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(r, 3), "state")), "ok");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(r, 5), "state")), "warn");
 	text = json_dumps(r, 0);
 	assert_non_null(strstr(text, "run \\\"gatehouse doctor\\\" as root"));
 	assert_non_null(strstr(text, "/sbin/pfctl: cannot be run: is it there?"));

@@ -36,7 +36,7 @@ pf_host_here(void)
 }
 
 /* -1: there is no such setting. */
-static int pfil_member, pfil_bridge, pfil_local_phys, pfil_onlyip;
+static int pfil_member, pfil_bridge, pfil_local_phys, pfil_onlyip, member_addrs;
 
 bool
 pf_bridge_setting(const char *name, int *value)
@@ -49,6 +49,7 @@ pf_bridge_setting(const char *name, int *value)
 		{ "net.link.bridge.pfil_bridge", &pfil_bridge },
 		{ "net.link.bridge.pfil_local_phys", &pfil_local_phys },
 		{ "net.link.bridge.pfil_onlyip", &pfil_onlyip },
+		{ PF_MEMBER_ADDRS, &member_addrs },
 	};
 
 	*value = -1;
@@ -57,6 +58,17 @@ pf_bridge_setting(const char *name, int *value)
 			*value = *rows[i].value;
 	}
 	return *value != -1;
+}
+
+static unsigned times_set;
+
+bool
+pf_bridge_set(const char *name, int value)
+{
+	assert_string_equal(name, PF_MEMBER_ADDRS);
+	times_set++;
+	member_addrs = value;
+	return true;
 }
 
 /* The interface that is in a group of this name. */
@@ -217,7 +229,7 @@ setup(void **state)
 	host.ifconfig = ifconfig;
 	host.seconds = 5;
 	host.members = false;
-	pfil_member = pfil_bridge = pfil_local_phys = pfil_onlyip = -1;
+	pfil_member = pfil_bridge = pfil_local_phys = pfil_onlyip = member_addrs = -1;
 	grouped = NULL;
 	conf_make();
 	return 0;
@@ -848,6 +860,54 @@ members_of_a_bridge_are_followed(void **state)
 	assert_non_null(strstr(status.cause, "lo, a member of a guarded bridge, has addresses of its own"));
 	assert_non_null(strstr(status.cause, "have the guests on a bridge without it"));
 	assert_int_equal(status.uncovered, 1);
+}
+
+/* A new member is then no way to the host's own addresses before anyone has looked at it. */
+static void
+bridges_take_nothing_in_for_members_that_are_guests_ends(void **state)
+{
+	host.members = true;
+	grouped = "lo";
+	group_of_it = "bridge";
+	times_set = 0;
+	opened();
+	applied(PROFILE_FILTERED);
+	/* Where there is no such setting, no member, or one that may be this host's own. */
+	put("lo.members", "\tmember: tap0 flags=143<LEARNING>\n");
+	assert_well();
+	member_addrs = 1;
+	put("lo.members", "");
+	assert_well();
+	put("lo.members", "\tmember: tap0 flags=143<LEARNING>\n\tmember: em0 flags=143<LEARNING>\n");
+	assert_well();
+	put("lo.members", "\tmember: lo flags=143<LEARNING>\n");
+	firewall_check(fw, &(struct fw_status){ 0 });
+	assert_int_equal(times_set, 0);
+	put("lo.members", "\tmember: tap0 flags=143<LEARNING>\n");
+	assert_well();
+	assert_true(times_set == 1 && member_addrs == 0);
+	assert_non_null(strstr(get("pf"), "\nshut 1 "));
+	/* Who sets it back wants it so. */
+	member_addrs = 1;
+	assert_well();
+	assert_int_equal(times_set, 1);
+	member_addrs = 0;
+	/* Over a restart of ours it is ours to set back. */
+	firewall_close(fw);
+	opened();
+	applied(PROFILE_LOCKDOWN);
+	assert_null(firewall_flush(fw));
+	assert_true(times_set == 2 && member_addrs == 1);
+	assert_null(strstr(get("pf"), "shut"));
+	assert_null(firewall_flush(fw));
+	assert_int_equal(times_set, 2);
+	/* That which another has set is left alone. */
+	member_addrs = 0;
+	applied(PROFILE_FILTERED);
+	firewall_check(fw, &(struct fw_status){ 0 });
+	assert_null(firewall_flush(fw));
+	assert_int_equal(times_set, 2);
+	gone("lo.members");
 }
 
 /* ---- anchors of others ---- */
@@ -1489,6 +1549,7 @@ main(void)
 		pf_test(a_skipped_interface_is_told),
 		pf_test(where_self_follows_nothing_this_hosts_addresses_are_listed),
 		pf_test(members_of_a_bridge_are_followed),
+		pf_test(bridges_take_nothing_in_for_members_that_are_guests_ends),
 		pf_test(a_guarded_bridge_with_a_way_to_the_lan_is_told),
 		pf_test(a_renamed_bridge_is_one_of_its_group),
 		pf_test(a_bridge_with_an_uplink_is_guarded_only_if_it_is_named),

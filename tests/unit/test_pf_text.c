@@ -843,14 +843,17 @@ what_is_kept_is_read_back_or_not_at_all(void **state)
 		"gatehouse-pf 1\ntoken\nend\n", "gatehouse-pf 1\ntoken 0\nend\n",
 		"gatehouse-pf 1\nlog 16\nend\n", "gatehouse-pf 1\nend\nlog 7\n",
 		"gatehouse-pf 1\nlog 7 x\nend\n", "gatehouse-pf 1\nlog 7 1 1\nend\n",
-		"gatehouse-pf 1\nlog 7\n\nend\n", "gatehouse-pf 1\nhello 7\nend\n" };
+		"gatehouse-pf 1\nlog 7\n\nend\n", "gatehouse-pf 1\nhello 7\nend\n",
+		"gatehouse-pf 1\nshut 0 7\nend\n", "gatehouse-pf 1\nshut 2\nend\n" };
 	struct pf_keep k;
 
 	assert_true(pf_keep_parse("gatehouse-pf 1\ntoken 18446744073709551615\nlog 7\nend\n", &k));
 	assert_true(k.token == UINT64_MAX && k.made_log && k.log == 7);
+	assert_true(pf_keep_parse("gatehouse-pf 1\nlog 7 90\nshut 1 90\nend\n", &k));
+	assert_true(k.shut && k.made_log && k.log == 7 && k.booted == 90);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_false(pf_keep_parse(bad[i], &k));
-		assert_true(k.token == 0 && !k.made_log);
+		assert_true(k.token == 0 && !k.made_log && !k.shut);
 	}
 }
 
