@@ -1,13 +1,16 @@
 #!/usr/bin/python3
-"""Writes pflog.pcap: what pf's log interface gives on three systems.
+"""Writes pflog.pcap: what pf's log interface gives on three systems; and pflog-guest.pcap.
 
 The kernels that wrote such headers are not here, so they are made: the shapes
 are those of if_pflog.h of FreeBSD 12 (61 bytes, padded), FreeBSD 14 (69), macOS
 (61, another AF_INET6) and OpenBSD (100).  Then some that no kernel sends.
+
+pflog-guest.pcap is in the shape of a real log of FreeBSD 12: what it holds while a guest
+tries what guests try, packet by packet, and a guarded user something.  How tcpdump reads it
+stands beside it: TZ=UTC tcpdump -enr pflog-guest.pcap >pflog-guest.tcpdump
 """
 import ipaddress
 import struct
-import sys
 
 BLOCK, PASS, RDR = 1, 0, 8
 IN, OUT = 1, 2
@@ -92,13 +95,53 @@ def packets():
     yield b"\x2d" + header("freebsd", 4)[1:] + ip4(GUEST4, FAR4, 6, tcp(40017, 80))
 
 
-def main(path):
+def syn(sport, dport, mss):
+    """With the options of a system that opens a connection."""
+    options = struct.pack(">BBHBBBBBBBBII", 2, 4, mss, 1, 3, 3, 6, 4, 2, 8, 10, 7, 0)
+    return struct.pack(">HHIIBBHHH", sport, dport, sport * 7, 0, 0xA0, 2, 65535, 0, 0) + options
+
+
+def guest_packets():
+    def at(rule, packet, **more):
+        return header("freebsd", more.pop("family", 4), rule=rule, ifname=b"bridge7", **more) + packet
+
+    def turned(number, sport):
+        return at(NONE, ip4(GUEST4, "127.0.0.1", 6, syn(sport, 8643, 1460)), action=RDR,
+                  number=number, ruleset=b"")
+
+    for rule, sport, dport in ((3, 21001, 445), (2, 21002, 139), (7, 21003, 22)):
+        for _ in range(2):      # sent again when no answer comes
+            yield at(rule, ip4(GUEST4, HOST4, 6, syn(sport, dport, 1460)))
+    yield at(9, ip4(GUEST4, FAR4, 6, syn(21004, 25, 1460)))
+    yield turned(0, 21005)
+    yield at(4, ip4(GUEST4, HOST4, 17, udp(21006, 137)))
+    yield at(5, ip4(GUEST4, HOST4, 17, udp(21007, 138)))
+    yield at(6, ip4(GUEST4, FAR4, 17, udp(21008, 443)))
+    yield at(9, ip4(GUEST4, FAR4, 17, udp(21009, 5353)))
+    yield at(7, ip4(GUEST4, HOST4, 1, icmp(8)))
+    data = icmp(8, 3000)
+    for offset in range(0, len(data), 1480):
+        yield at(9, ip4(GUEST4, FAR4, 1, data[offset:offset + 1480], offset,
+                        offset + 1480 < len(data), 12))
+    yield at(8, ip6(GUEST6, HOST6, 58, struct.pack(">BBHHH", 128, 0, 0, 5, 0) + bytes(8)), family=6)
+    for _ in range(3):
+        yield at(8, ip6(GUEST6, HOST6, 58, struct.pack(">BBHI", 136, 0, 0, 0x60000000) +
+                        ipaddress.ip_address(GUEST6).packed), family=6)
+    for _ in range(2):
+        yield at(8, ip6(GUEST6, HOST6, 6, syn(21010, 445, 1440)), family=6)
+    yield turned(1, 21011)
+    yield turned(0, 21012)
+    yield at(11, ip6(HOST6, GUEST6, 6, syn(21013, 9, 1440)), family=6, direction=OUT, uid=1001)
+
+
+def write(path, records, cut):
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 117))
-        for i, p in enumerate(packets()):
-            caplen = min(len(p), 576)
+        for i, p in enumerate(records):
+            caplen = min(len(p), cut)
             f.write(struct.pack("<IIII", 1795370400 + i, 1000 * i, caplen, len(p)) + p[:caplen])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "pflog.pcap")
+    write("pflog.pcap", packets(), 576)
+    write("pflog-guest.pcap", guest_packets(), 256)

@@ -7,10 +7,12 @@
 
 #include "unit.h"
 
+#include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "drops/drops.h"
 #include "drops/pflog.h"
 #include "drops/show.h"
@@ -49,6 +51,90 @@ with_the_rules_at_hand_numbers_become_labels(void **state)
 {
 	pflog_rules_set(some_rules, sizeof(some_rules) / sizeof(some_rules[0]));
 	compare("pflog.pcap", "pflog-labels.txt");
+}
+
+/* ---- beside tcpdump ---- */
+
+/* "198.51.100.7.25", or without a port where there is none. */
+static void
+end_text(char text[64], const struct addr *a, const struct drop *d, uint16_t port)
+{
+	char base[ADDR_TEXT_SIZE];
+
+	if ((d->flags & DROP_PORTS) != 0)
+		snprintf(text, 64, "%s.%u", addr_format(a, base), port);
+	else
+		snprintf(text, 64, "%s", addr_format(a, base));
+}
+
+/* Up to the packet's own bytes: "rule 0.gatehouse.3/0(match): block in on bridge7: A > B:". */
+static void
+tcpdump_text(char text[256], const struct pflog *p, const struct drop *d)
+{
+	static const char *const actions[] = { [PFLOG_PASS] = "pass", [PFLOG_BLOCK] = "block",
+		[PFLOG_RDR] = "rdr" };
+	char rule[64], src[64], dst[64];
+
+	if (p->sub == PFLOG_NO_RULE)
+		snprintf(rule, sizeof(rule), "%u", p->number);
+	else
+		snprintf(rule, sizeof(rule), "%u.%s.%u", p->number, p->ruleset, p->sub);
+	end_text(src, &d->src, d, d->sport);
+	end_text(dst, &d->dst, d, d->dport);
+	snprintf(text, 256, " rule %s/0(match): %s %s on %s: %s > %s: ", rule, actions[p->action],
+	    p->direction == PFLOG_IN ? "in" : "out", p->ifname, src, dst);
+}
+
+struct beside {
+	FILE		*f;
+	unsigned	 n;
+	uint32_t	 uid;	/* of the last one */
+};
+
+static void
+beside_one(struct beside *b, const struct pcap_pkthdr *h, const uint8_t *bytes)
+{
+	char line[512], want[256];
+	struct pflog p;
+	struct drop d;
+
+	assert_non_null(fgets(line, sizeof(line), b->f));
+	assert_true(pflog_parse(bytes, h->caplen, &p));
+	memset(&d, 0, sizeof(d));
+	pflog_decode(bytes, h->caplen, h->len, &d);
+	tcpdump_text(want, &p, &d);
+	if (strncmp(strchr(line, ' '), want, strlen(want)) != 0)
+		fail_msg("packet %u is not \"%s\" but%s", b->n + 1, want, strchr(line, ' '));
+	/* What follows is of TCP and ICMP alike in both. */
+	assert_int_equal(d.proto == 6, strstr(line, ": Flags [S]") != NULL);
+	assert_int_equal((d.flags & (DROP_FRAGMENT | DROP_ICMP)) == DROP_FRAGMENT,
+	    strstr(line, "ip-proto-1") != NULL);
+	b->uid = p.has_uid ? p.uid : 0;
+	b->n++;
+}
+
+/* A guest tries what guests try; and as a guarded user, something by IPv6. */
+static void
+a_log_reads_as_tcpdump_reads_it(void **state)
+{
+	char path[512], line[8];
+	char error[PCAP_ERRBUF_SIZE];
+	struct beside b = { .n = 0 };
+	struct pcap_pkthdr *h;
+	const u_char *bytes;
+	pcap_t *pcap;
+
+	compare("pflog-guest.pcap", "pflog-guest.txt");
+	pflog_rules_set(some_rules, sizeof(some_rules) / sizeof(some_rules[0]));
+	assert_non_null(b.f = fopen(fixture("pflog-guest.tcpdump", path), "r"));
+	assert_non_null(pcap = pcap_open_offline(fixture("pflog-guest.pcap", path), error));
+	while (pcap_next_ex(pcap, &h, &bytes) == 1)
+		beside_one(&b, h, bytes);
+	pcap_close(pcap);
+	assert_null(fgets(line, sizeof(line), b.f));
+	fclose(b.f);
+	assert_int_equal(b.n, 25);
+	assert_int_equal(b.uid, 1001);
 }
 
 /* 10.77.0.11:40001 > 198.51.100.7:25 behind a header of FreeBSD's. */
@@ -221,6 +307,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(logs_of_three_systems_read_as_the_text_beside_them, setup),
 		cmocka_unit_test_setup(with_the_rules_at_hand_numbers_become_labels, setup),
+		cmocka_unit_test_setup(a_log_reads_as_tcpdump_reads_it, setup),
 		cmocka_unit_test_setup(every_field_of_the_header_is_told, setup),
 		cmocka_unit_test_setup(a_user_is_the_senders_only, setup),
 		cmocka_unit_test_setup(new_rules_replace_the_old_ones, setup),
