@@ -180,6 +180,8 @@ struct pf_anchor {
 	bool	quick;		/* what decides in it is final */
 };
 bool	 pf_anchor_next(const struct pf_guarded *, const char **text, struct pf_anchor *);
+/* The next name of "pfctl -s Anchors". */
+bool	 pf_anchor_listed(const char **text, char name[PF_ANCHOR_SIZE]);
 /* The first rule of others that lets pass what ours should decide about, NULL: none
  * (caller frees); quick: a pass is final though it does not say so. */
 char	*pf_foreign_check(const struct pf_guarded *, const char *text, bool quick);

@@ -52,14 +52,14 @@ look_below(struct look *l, const char *wild, bool quick, unsigned depth)
 	const bool hook = strcmp(wild, l->guarded->host->hook) == 0;
 	const char *anchor = l->guarded->host->anchor;
 	const size_t ours = strlen(anchor);
-	char *parent = xstrndup(wild, strlen(wild) - 2), *list = NULL, *rest, *line, *cause;
+	char *parent = xstrndup(wild, strlen(wild) - 2), *list = NULL, *cause;
+	char name[PF_ANCHOR_SIZE];
+	const char *rest;
 
 	cause = show(l, parent, "Anchors", &list);
 	rest = list;
-	while (cause == NULL && (line = strsep(&rest, "\n")) != NULL) {
-		const char *name = line + strspn(line, " \t");
-
-		if (*name == '\0' || strcmp(name, parent) == 0 || (strncmp(name, anchor, ours) == 0 &&
+	while (cause == NULL && rest != NULL && pf_anchor_listed(&rest, name)) {
+		if (strcmp(name, parent) == 0 || (strncmp(name, anchor, ours) == 0 &&
 		    (name[ours] == '\0' || name[ours] == '/')))
 			continue;
 		cause = look_into(l, name, !hook || strcmp(name, anchor) < 0, quick, depth);

@@ -209,6 +209,20 @@ pf_anchor_next(const struct pf_guarded *g, const char **text, struct pf_anchor *
 	return false;
 }
 
+bool
+pf_anchor_listed(const char **text, char name[PF_ANCHOR_SIZE])
+{
+	char line[LINE_SIZE], *words[WORDS_MAX];
+
+	while (line_next(text, line)) {
+		if (words_cut(line, words) == 0)
+			continue;
+		copy_string(name, words[0], PF_ANCHOR_SIZE);
+		return true;
+	}
+	return false;
+}
+
 char *
 pf_foreign_check(const struct pf_guarded *g, const char *text, bool quick)
 {

@@ -84,6 +84,7 @@ see_text(const char *text)
 	static struct conf conf;
 	static const struct pf_guarded freebsd = { &pf_host_freebsd, &conf, &members },
 	    macos = { &pf_host_macos, &conf, NULL };
+	char name[PF_ANCHOR_SIZE];
 	struct pf_anchor anchor;
 	struct pf_keep keep;
 	bool enabled;
@@ -96,6 +97,10 @@ see_text(const char *text)
 	free(pf_foreign_check(&macos, text, true));
 	for (const char *rest = text; pf_anchor_next(&macos, &rest, &anchor);)
 		continue;
+	for (const char *rest = text; pf_anchor_listed(&rest, name);) {
+		if (name[0] == '\0' || strnlen(name, sizeof(name)) == sizeof(name))
+			abort();
+	}
 	members.n = 0;
 	pf_members_parse(text, &members);
 	free(pf_skip_check(&macos, text));

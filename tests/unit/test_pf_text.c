@@ -580,6 +580,59 @@ put_interfaces(FILE *f, const char *out)
 }
 
 static void
+put_anchors(FILE *f, const char *out)
+{
+	char name[PF_ANCHOR_SIZE];
+
+	while (pf_anchor_listed(&out, name))
+		fprintf(f, "%s\n", name);
+}
+
+static void
+put_members(FILE *f, const char *out)
+{
+	struct pf_names *names = xcalloc(1, sizeof(*names));
+
+	pf_members_parse(out, names);
+	for (size_t i = 0; i < names->n; i++)
+		fprintf(f, "%s\n", names->name[i]);
+	fprintf(f, "%zu\n", names->n);
+	free(names);
+}
+
+static void
+put_id(const char *id, void *arg)
+{
+	fprintf(arg, "%s\n", id);
+}
+
+/* What was begun to guests. */
+static void
+put_states(FILE *f, const char *out)
+{
+	static const char *const nets[] = { "10.77.0.0/24", "fd77::/64", "192.168.64.0/24",
+		"fd00:64::/64" };
+
+	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+		fprintf(f, "to %s:\n", nets[i]);
+		pf_states_to(out, nets[i], put_id, f);
+	}
+}
+
+/* "gatehouse:smb 15 2 120 2 120 0 0 0": what pfctl counts by label, each rule a line. */
+static void
+put_labels(FILE *f, const char *out)
+{
+	unsigned long long packets, bytes;
+	char label[64];
+	int used;
+
+	for (; sscanf(out, "%63s %*u %llu %llu %*[^\n]%n", label, &packets, &bytes, &used) == 3;
+	    out += used)
+		fprintf(f, "%s %llu %llu\n", label, packets, bytes);
+}
+
+static void
 put_complaint(FILE *f, const char *out)
 {
 	size_t len;
@@ -613,6 +666,14 @@ put_model(FILE *f, const char *command, const char *out)
 	else if (ends(command, "s info"))
 		fprintf(f, "%s\n", !pf_enabled_parse(out, &enabled) ? "unclear" :
 		    enabled ? "enabled" : "disabled");
+	else if (ends(command, "vvs states"))
+		put_states(f, out);
+	else if (ends(command, "s Anchors"))
+		put_anchors(f, out);
+	else if (ends(command, "s labels"))
+		put_labels(f, out);
+	else if (starts(command, "$ ifconfig"))
+		put_members(f, out);
 	else if (ends(command, "s states"))
 		fprintf(f, "%s\n", pf_states_parse(out, put_flow, f) ? "all" : "not all");
 	else if (ends(command, "T show"))
@@ -677,6 +738,49 @@ recordings_are_read_as_their_models_say(void **state)
 	}
 	closedir(d);
 	assert_true(n > 20);
+}
+
+/* Their sums by label, of all rules that one line of a file became. */
+static void
+counters_are_those_that_pfctl_has_by_label(void **state)
+{
+	char *list = slurp(source_path("tests/firewall/recorded/rules-vv.txt"));
+	char *labels = slurp(source_path("tests/firewall/recorded/labels.txt"));
+	struct fw_rule *rules = xcalloc(RULES, sizeof(*rules));
+	char *whole = xasprintf(PF_SECTION "rules\n%s", strchr(list, '\n') + 1), *cause;
+	const int n = pf_rules_parse(whole, strlen(whole), rules, RULES, &cause);
+
+	assert_true(n > 5);
+	for (int i = 0; i < n; i++) {
+		uint64_t packets = 0, bytes = 0;
+		unsigned long long p, b;
+		char label[64];
+		int used;
+
+		if (rules[i].label[0] == '\0')
+			continue;
+		/* A label may be of several lines of the file. */
+		for (int k = 0; k < n; k++) {
+			if (strcmp(rules[k].label, rules[i].label) == 0) {
+				packets += rules[k].packets;
+				bytes += rules[k].bytes;
+			}
+		}
+		for (const char *at = strchr(labels, '\n') + 1;
+		    sscanf(at, "gatehouse:%63s %*u %llu %llu %*[^\n]%n", label, &p, &b, &used) == 3;
+		    at += used + (at[used] == '\n')) {
+			if (strcmp(label, rules[i].label) == 0) {
+				packets -= p;
+				bytes -= b;
+			}
+		}
+		if (packets != 0 || bytes != 0)
+			fail_msg("%s does not count as pfctl does", rules[i].label);
+	}
+	free(rules);
+	free(whole);
+	free(list);
+	free(labels);
 }
 
 /* ---- hostile and odd ---- */
@@ -874,6 +978,7 @@ main(void)
 		cmocka_unit_test(pins_become_rules),
 		cmocka_unit_test(what_entries_open_stands_where_the_anchor_is_called),
 		cmocka_unit_test(recordings_are_read_as_their_models_say),
+		cmocka_unit_test(counters_are_those_that_pfctl_has_by_label),
 		cmocka_unit_test(a_listing_without_sections_is_none),
 		cmocka_unit_test(more_rules_than_fit_are_left_out),
 		cmocka_unit_test(the_hash_is_of_rules_alone),
