@@ -1,8 +1,10 @@
 /*
  * Pins as pf rules.  A table holds addresses, and a pin is a guest's address, an
  * address, a protocol and a port, so each is a rule of the anchor "pins", which
- * is loaded anew as a whole when one comes or goes.  A connection lives by its
- * state when the rule that let it through is gone.
+ * is loaded anew as a whole when one comes or goes: a transaction of its own, where
+ * tables for each guest, protocol and port would change one by one, and could be more
+ * than the 1000 that pf has room for.  A connection lives by its state when the rule that
+ * let it through is gone.
  */
 #include "config.h"
 

@@ -1024,6 +1024,47 @@ a_pfctl_that_misbehaves_is_believed_nothing(void **state)
 	assert_well();
 }
 
+/* What a real pfctl said, in the place where it did. */
+static void
+what_was_recorded_is_taken_as_it_was_meant(void **state)
+{
+	static const struct {
+		const char	*mode, *cause;
+	} rows[] = {
+		{ "gatehouse replay-load-bad", "/rules/filtered.pf:" },
+		{ "gatehouse replay-load-macos-bad", "syntax error" },
+		{ "-f replay-not-root", "is this root, and pf in the kernel?" },
+		{ "nat replay-main-nat-none", "its main rules lack: rdr-anchor" },
+		{ "rules replay-main-rules-none", "its main rules lack: anchor" },
+		{ "Interfaces replay-interfaces-skip-lo0", NULL },
+		{ "-f replay-load-macos", NULL },
+		{ "-f replay-load", NULL },
+	};
+	char *cause;
+
+	opened();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* So that a load that only says something has loaded something. */
+		put("anchors/gatehouse", "pass in quick all label \"gatehouse:default\"\n");
+		put("mode", rows[i].mode);
+		cause = firewall_apply(fw, PROFILE_FILTERED);
+		if (rows[i].cause != NULL)
+			assert_cause(cause, rows[i].cause);
+		else if (cause != NULL)
+			fail_msg("%s: %s", rows[i].mode, cause);
+	}
+	gone("mode");
+	applied(PROFILE_FILTERED);
+	put("mode", "info replay-info-disabled");
+	assert_drift("pf is disabled, and guests are open");
+	put("mode", "info replay-info-macos");
+	assert_well();
+	put("mode", "rules replay-rules-flushed");
+	assert_drift("our rules are gone");
+	put("mode", "Tables replay-tables");
+	assert_drift("someone put a table __automatic_3f8a1c02_0 into our anchor");
+}
+
 static void
 one_that_cannot_be_asked_is_no_drift(void **state)
 {
@@ -1565,6 +1606,7 @@ main(void)
 		pf_test(a_disabled_pf_is_told),
 		pf_test(a_file_that_does_not_load_names_its_line),
 		pf_test(a_pfctl_that_misbehaves_is_believed_nothing),
+		pf_test(what_was_recorded_is_taken_as_it_was_meant),
 		pf_test(one_that_cannot_be_asked_is_no_drift),
 		pf_test(one_question_that_gets_no_answer_is_no_drift),
 		pf_test(a_program_that_is_not_there_is_named),
