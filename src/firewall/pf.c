@@ -116,6 +116,7 @@ firewall_close(struct firewall *pf)
 	free(pf->self);
 	free(pf->made_self);
 	free(pf->pins_loaded);
+	free(pf->private);
 	free(pf);
 }
 
@@ -323,7 +324,7 @@ kill_cut(struct firewall *pf)
 /* ---- pins ---- */
 
 enum { RULES_OF_PINS = 1 << PF_PINS_NAT | 1 << PF_PINS_RULES | 1 << PF_PINS_TABLES,
-	RULES_OF_OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES };
+	RULES_OF_OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES | 1 << PF_PRIVATE };
 
 /* NULL, or what cannot be read. */
 static char *
@@ -352,6 +353,13 @@ take_shown(struct firewall *pf, unsigned sections)
 	if ((sections & 1u << PF_RULES) != 0 && pf->nlabels == PF_LABELS_MAX)
 		log_warnx("more than %d rules log: some blocked packets show without a label; name "
 		    "fewer bridges", PF_LABELS_MAX);
+	if ((sections & 1u << PF_PRIVATE) != 0) {
+		size_t n;
+		const char *text = pf_list_section(list, strlen(list), PF_PRIVATE, &n);
+
+		free(pf->private);
+		pf->private = xstrndup(text, n);
+	}
 	if ((sections & 1u << PF_TABLES) != 0)
 		cause = take_tables(&pf->tables, list, PF_TABLES);
 	if ((sections & 1u << PF_PINS_TABLES) != 0)

@@ -114,12 +114,13 @@ char	*pf_opened(char *text, const struct fw_opened *);
 /* ---- pf_list.c ---- */
 /*
  * A listing is what pfctl prints of rules ("-vvs rules"), translation ("-vvs
- * nat") and the same of pins, of both the tables ("-vvs Tables"), and the addresses of
- * the frozen, each behind a line of its own that begins with PF_SECTION.
+ * nat") and the same of pins, of both the tables ("-vvs Tables"), what is in <gh_private>,
+ * and the addresses of the frozen, each behind a line of its own that begins with
+ * PF_SECTION.
  */
 #define PF_SECTION "# "
 enum pf_section { PF_NAT, PF_RULES, PF_PINS_NAT, PF_PINS_RULES, PF_TABLES, PF_PINS_TABLES,
-	PF_FROZEN, PF_SECTIONS };
+	PF_PRIVATE, PF_FROZEN, PF_SECTIONS };
 const char *pf_section_name(enum pf_section);
 /* What stands in one, "" if it is not there. */
 const char *pf_list_section(const char *list, size_t len, enum pf_section, size_t *n);
@@ -150,6 +151,7 @@ enum { PF_TABLES_MAX = 512, PF_TABLE_NAME_SIZE = 32 };
 struct pf_table {
 	char		name[PF_TABLE_NAME_SIZE];
 	bool		is_const, persists;
+	bool		counted;	/* addresses is how many it has */
 	uint64_t	addresses;
 };
 struct pf_tables {
@@ -220,7 +222,8 @@ char	*pf_ctl_show(const struct pf_host *, const char *anchor, const char *what, 
 /* Whether a cause says that the anchor or the table is not there. */
 bool	 pf_ctl_absent(const char *cause);
 char	*pf_ctl_frozen(const struct pf_host *, const char *addresses);
-char	*pf_ctl_frozen_show(const struct pf_host *, char **text);
+/* What is in a table of our anchor. */
+char	*pf_ctl_table_show(const struct pf_host *, const char *table, char **text);
 char	*pf_ctl_flush(const struct pf_host *, const char *anchor);
 /* Both directions. */
 char	*pf_ctl_kill(const struct pf_host *, const char *net, bool v6);
@@ -315,6 +318,7 @@ struct firewall {
 	char			*pins_loaded;
 	uint64_t		 hash[PF_SECTIONS];	/* after loading */
 	struct pf_tables	 tables, pins_tables;	/* likewise */
+	char			*private;		/* likewise, <gh_private> */
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };

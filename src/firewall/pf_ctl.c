@@ -156,10 +156,10 @@ pf_ctl_frozen(const struct pf_host *host, const char *addresses)
 }
 
 char *
-pf_ctl_frozen_show(const struct pf_host *host, char **text)
+pf_ctl_table_show(const struct pf_host *host, const char *table, char **text)
 {
-	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-t", "gh_frozen", "-T",
-		"show", NULL };
+	const char *const argv[] = { host->pfctl, "-a", host->anchor, "-t", table, "-T", "show",
+		NULL };
 
 	return ctl(host, argv, NULL, text);
 }
@@ -357,11 +357,13 @@ section_text(const struct pf_host *host, enum pf_section s, char **text)
 		return pf_ctl_show(host, host->anchor, "Tables", true, text);
 	case PF_PINS_TABLES:
 		return pf_ctl_show(host, host->pins, "Tables", true, text);
+	case PF_PRIVATE:
+		return pf_ctl_table_show(host, "gh_private", text);
 	case PF_FROZEN:
 	case PF_SECTIONS:
 		break;
 	}
-	return pf_ctl_frozen_show(host, text);
+	return pf_ctl_table_show(host, "gh_frozen", text);
 }
 
 char *

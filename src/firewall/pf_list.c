@@ -26,7 +26,7 @@
 enum { LINE_SIZE = 1024 };
 
 static const char *const section_names[PF_SECTIONS] = { "nat", "rules", "pins nat", "pins rules",
-	"tables", "pins tables", "frozen" };
+	"tables", "pins tables", "private", "frozen" };
 
 const char *
 pf_section_name(enum pf_section s)

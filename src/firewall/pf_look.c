@@ -180,6 +180,15 @@ tables_difference(const struct pf_tables *loaded, const char *list, enum pf_sect
 	return cause;
 }
 
+static bool
+private_match(const struct firewall *pf, const char *list)
+{
+	size_t n;
+	const char *text = pf_list_section(list, strlen(list), PF_PRIVATE, &n);
+
+	return pf->private != NULL && strlen(pf->private) == n && memcmp(pf->private, text, n) == 0;
+}
+
 /* NULL, or how the listing differs from what should be there. Caller frees. */
 static char *
 difference(const struct firewall *pf, const char *list, bool *known)
@@ -204,6 +213,9 @@ difference(const struct firewall *pf, const char *list, bool *known)
 		return xstrdup("someone changed the rules of pinned addresses in our anchor");
 	if (!frozen_match(pf, list))
 		return xstrdup("someone changed the frozen guests in our table");
+	if (!private_match(pf, list))
+		return xstrdup("someone changed what is in our table gh_private, of addresses that are not "
+		    "the internet's");
 	cause = tables_difference(&pf->tables, list, PF_TABLES, known);
 	return cause != NULL ? cause :
 	    tables_difference(&pf->pins_tables, list, PF_PINS_TABLES, known);

@@ -11,6 +11,10 @@
  * name of a table, so who empties one, or adds to it, changes what a rule of ours
  * is for without changing the rule.  pfctl makes tables too, of rules that differ
  * in one address alone; they have names drawn by lot.
+ *
+ * FreeBSD 15's pfctl prints how many rules use a table as the number of its addresses, and 0 as
+ * the number of those (lib/libpfctl, ap_tstats).  That is seen by the flag "r", of a table
+ * that is used; what ours holds is looked at itself (PF_PRIVATE).
  */
 #include "config.h"
 
@@ -38,6 +42,7 @@ flags_read(const char *text, size_t len, struct pf_table *t)
 			return false;
 	}
 	t->is_const = text[0] != '-';
+	t->counted = text[4] == '-';
 	t->persists = text[1] != '-';
 	return true;
 }
@@ -83,6 +88,16 @@ addresses_read(const char *line, bool *is, uint64_t *addresses)
 	return text_number(line + strspn(line, " \t"), 0, UINT32_MAX, addresses, &why);
 }
 
+/* "	References:  [ Anchors: 0                  Rules: 4                  ]" */
+static void
+references_read(const char *line, struct pf_table *t)
+{
+	unsigned long anchors, rules;
+
+	if (sscanf(line, " References: [ Anchors: %lu Rules: %lu ]", &anchors, &rules) == 2)
+		t->counted = t->counted || anchors != 0 || rules != 0;
+}
+
 static char *
 unread(const char *line, unsigned number)
 {
@@ -112,6 +127,7 @@ pf_tables_parse(const char *text, size_t len, struct pf_tables *tables)
 			if (t == NULL || !addresses_read(line, &is, &t->addresses) || (is && counted))
 				return unread(line, number);
 			counted = counted || is;
+			references_read(line, t);
 			continue;
 		}
 		/* The last one was without the number of its addresses. */
@@ -153,7 +169,7 @@ pf_tables_differ(const struct pf_tables *loaded, const struct pf_tables *now)
 
 		if (b == NULL)
 			return xasprintf("someone took the table %s out of our anchor", a->name);
-		if (is_compared(a) && a->addresses != b->addresses)
+		if (is_compared(a) && a->counted && b->counted && a->addresses != b->addresses)
 			return xasprintf("someone changed the table %s in our anchor: it has %" PRIu64
 			    " addresses and not %" PRIu64, a->name, b->addresses, a->addresses);
 		if (a->is_const != b->is_const || a->persists != b->persists)

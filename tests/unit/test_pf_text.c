@@ -558,8 +558,8 @@ put_tables(FILE *f, const char *out)
 	char *cause = pf_tables_parse(out, strlen(out), t);
 
 	for (size_t i = 0; i < t->n; i++)
-		fprintf(f, "%s %" PRIu64 "%s%s\n", t->table[i].name, t->table[i].addresses,
-		    t->table[i].is_const ? " const" : "", t->table[i].persists ? " persist" : "");
+		fprintf(f, "%s %" PRIu64 "%s%s%s\n", t->table[i].name, t->table[i].addresses,
+		    t->table[i].counted ? "" : " (rules)", t->table[i].is_const ? " const" : "", t->table[i].persists ? " persist" : "");
 	fprintf(f, "%s\n", cause != NULL ? cause : "all");
 	free(cause);
 	free(t);
@@ -910,12 +910,12 @@ static void
 tables_differ_by_name_number_and_kind(void **state)
 {
 	static const char base[] = "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n"
-	    "c-a-r--\tgh_private\tg\n\tAddresses: 10\n";
+	    "c-a-r--\tgh_private\tg\n\tAddresses: 10\n\tReferences: [ Anchors: 0 Rules: 2 ]\n";
 	static const struct {
 		const char	*now, *why;
 	} rows[] = {
 		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n", "took the table gh_private out" },
-		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\nc-a-r--\tgh_private\tg\n\tAddresses: 0\n",
+		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\nc-a-r--\tgh_private\tg\n\tAddresses: 0\n\tReferences: [ Anchors: 0 Rules: 1 ]\n",
 		    "the table gh_private in our anchor: it has 0 addresses and not 10" },
 		{ "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n--a-r--\tgh_private\tg\n\tAddresses: 10\n",
 		    "the table gh_private in our anchor: it was loaded const" },
@@ -928,6 +928,10 @@ tables_differ_by_name_number_and_kind(void **state)
 	/* Who is frozen is another's matter, and references come and go with rules. */
 	assert_null(tables_parsed("-pa----\tgh_frozen\tg\n\tAddresses: 5\n"
 	    "c-a----\tgh_private\tg\n\tAddresses: 10\n", b));
+	assert_null(pf_tables_differ(a, b));
+	/* Where that number is of something else. */
+	assert_null(tables_parsed("-pa-r--\tgh_frozen\tg\n\tAddresses: 5\n"
+	    "c-a-r--\tgh_private\tg\n\tAddresses: 1\n\tReferences: [ Anchors: 0 Rules: 0 ]\n", b));
 	assert_null(pf_tables_differ(a, b));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_null(tables_parsed(rows[i].now, b));
