@@ -323,8 +323,7 @@ kill_cut(struct firewall *pf)
 
 /* ---- pins ---- */
 
-enum { RULES_OF_PINS = 1 << PF_PINS_NAT | 1 << PF_PINS_RULES | 1 << PF_PINS_TABLES,
-	RULES_OF_OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES | 1 << PF_PRIVATE };
+enum { OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES | 1 << PF_PRIVATE };
 
 /* NULL, or what cannot be read. */
 static char *
@@ -364,6 +363,8 @@ take_shown(struct firewall *pf, unsigned sections)
 		cause = take_tables(&pf->tables, list, PF_TABLES);
 	if ((sections & 1u << PF_PINS_TABLES) != 0)
 		cause = take_tables(&pf->pins_tables, list, PF_PINS_TABLES);
+	else if ((sections & 1u << PF_PINS_RULES) != 0)
+		pf->pins_tables.n = 0;
 	free(list);
 	return cause;
 }
@@ -377,7 +378,7 @@ pf_load_pins(struct firewall *pf, bool anyway)
 	if (anyway || pf->pins_loaded == NULL || strcmp(text, pf->pins_loaded) != 0) {
 		cause = pf_ctl_load(pf->host, pf->host->pins, text);
 		if (cause == NULL)
-			cause = take_shown(pf, RULES_OF_PINS);
+			cause = take_shown(pf, pf_ctl_sections(PF_OF_PINS, text));
 		free(pf->pins_loaded);
 		pf->pins_loaded = cause == NULL ? text : NULL;
 	}
@@ -500,7 +501,7 @@ load(struct firewall *pf, const struct pf_text *t)
 	if (cause == NULL && (cause = pf_ctl_load(pf->host, pf->host->anchor, t->text)) != NULL)
 		cause = pf_text_locate(t, cause);
 	if (cause == NULL)
-		cause = take_shown(pf, RULES_OF_OURS);
+		cause = take_shown(pf, OURS);
 	if (cause == NULL && pf->hash[PF_RULES] == 0)
 		cause = xstrdup("the rules were loaded, but pf does not show them");
 	if (cause == NULL)

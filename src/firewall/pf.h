@@ -237,7 +237,10 @@ char	*pf_ctl_kill_label(const struct pf_host *, const char *label);
 char	*pf_ctl_enable(const struct pf_host *, uint64_t *token);
 char	*pf_ctl_release(const struct pf_host *, uint64_t token);
 /* A listing with these sections, a set of bits. */
-enum { PF_ALL_SECTIONS = (1 << PF_SECTIONS) - 1 };
+enum { PF_ALL_SECTIONS = (1 << PF_SECTIONS) - 1, PF_OF_PINS = 1 << PF_PINS_NAT |
+	1 << PF_PINS_RULES | 1 << PF_PINS_TABLES };
+/* Those that it is worth to list: an anchor of pins without rules uses no table. */
+unsigned pf_ctl_sections(unsigned sections, const char *pins);
 char	*pf_ctl_list(const struct pf_host *, unsigned sections, char **list);
 
 /* ---- pf_anchors.c ---- */

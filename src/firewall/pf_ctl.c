@@ -366,6 +366,12 @@ section_text(const struct pf_host *host, enum pf_section s, char **text)
 	return pf_ctl_table_show(host, "gh_frozen", text);
 }
 
+unsigned
+pf_ctl_sections(unsigned sections, const char *pins)
+{
+	return pins != NULL && pins[0] != '\0' ? sections : sections & ~(1u << PF_PINS_TABLES);
+}
+
 char *
 pf_ctl_list(const struct pf_host *host, unsigned sections, char **list)
 {

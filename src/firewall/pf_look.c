@@ -15,9 +15,10 @@
 char *
 firewall_list(struct firewall *pf, char **cause)
 {
+	const unsigned tables = 1u << PF_TABLES | 1u << PF_PINS_TABLES | 1u << PF_PRIVATE;
 	char *list;
 
-	*cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
+	*cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS & ~tables, &list);
 	return *cause == NULL ? list : NULL;
 }
 
@@ -288,7 +289,7 @@ firewall_check(struct firewall *pf, struct fw_status *status)
 		log_warnx("members of bridges: %s", cause);
 	free(cause);
 	shut_members(pf);
-	cause = pf_ctl_list(pf->host, PF_ALL_SECTIONS, &list);
+	cause = pf_ctl_list(pf->host, pf_ctl_sections(PF_ALL_SECTIONS, pf->pins_loaded), &list);
 	if (cause == NULL) {
 		status->loaded = pf_list_hash(list, strlen(list), PF_RULES) != 0;
 		cause = difference(pf, list, &known);
