@@ -116,7 +116,6 @@ firewall_close(struct firewall *pf)
 	free(pf->self);
 	free(pf->made_self);
 	free(pf->pins_loaded);
-	free(pf->private);
 	free(pf);
 }
 
@@ -323,7 +322,7 @@ kill_cut(struct firewall *pf)
 
 /* ---- pins ---- */
 
-enum { OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES | 1 << PF_PRIVATE };
+enum { OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES };
 
 /* NULL, or what cannot be read. */
 static char *
@@ -352,13 +351,6 @@ take_shown(struct firewall *pf, unsigned sections)
 	if ((sections & 1u << PF_RULES) != 0 && pf->nlabels == PF_LABELS_MAX)
 		log_warnx("more than %d rules log: some blocked packets show without a label; name "
 		    "fewer bridges", PF_LABELS_MAX);
-	if ((sections & 1u << PF_PRIVATE) != 0) {
-		size_t n;
-		const char *text = pf_list_section(list, strlen(list), PF_PRIVATE, &n);
-
-		free(pf->private);
-		pf->private = xstrndup(text, n);
-	}
 	if ((sections & 1u << PF_TABLES) != 0)
 		cause = take_tables(&pf->tables, list, PF_TABLES);
 	if ((sections & 1u << PF_PINS_TABLES) != 0)

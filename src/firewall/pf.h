@@ -103,6 +103,8 @@ char	*pf_text_locate(const struct pf_text *, char *words);
 char	*pf_render(const struct conf *, enum profile, char **cause);
 /* The addresses of the frozen, one a line and each once; caller frees. */
 char	*pf_frozen_text(const struct frozen_set *);
+/* What <gh_private> has, likewise. */
+extern const char pf_private_text[];
 /* ---- pf_pins.c ---- */
 /* The rules of pins and ranges in force at that time, for an anchor that is asked for
  * guests' packets alone; caller frees. */
@@ -128,8 +130,8 @@ const char *pf_list_section(const char *list, size_t len, enum pf_section, size_
  * counters summed. */
 int	 pf_rules_parse(const char *list, size_t len, struct fw_rule *, int max, char **cause);
 int	 pf_frozen_parse(const char *list, size_t len, struct fw_guest *, int max, bool *all);
-/* Whether its addresses of the frozen are those of pf_frozen_text(). */
-bool	 pf_frozen_shown(const char *list, size_t len, const char *want);
+/* Whether the addresses of such a section are those, one a line and in whatever order. */
+bool	 pf_addresses_shown(const char *list, size_t len, enum pf_section, const char *want);
 /*
  * One number for what a section says but counters, numbers and how many
  * addresses something stands for at the moment; 0: it has no rules.
@@ -160,6 +162,7 @@ struct pf_tables {
 };
 /* "pfctl -vvs Tables", as many as there is room for. NULL, or what cannot be read. */
 char	*pf_tables_parse(const char *text, size_t len, struct pf_tables *);
+bool	 pf_tables_have(const struct pf_tables *, const char *name);
 /* NULL, or how the tables that were loaded are not those that there are now, but for how many
  * addresses are frozen. */
 char	*pf_tables_differ(const struct pf_tables *loaded, const struct pf_tables *now);
@@ -321,7 +324,6 @@ struct firewall {
 	char			*pins_loaded;
 	uint64_t		 hash[PF_SECTIONS];	/* after loading */
 	struct pf_tables	 tables, pins_tables;	/* likewise */
-	char			*private;		/* likewise, <gh_private> */
 	size_t			 nlabels;
 	struct pf_label		 labels[PF_LABELS_MAX];
 };

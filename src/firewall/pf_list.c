@@ -428,7 +428,7 @@ pf_frozen_parse(const char *list, size_t len, struct fw_guest *guests, int max, 
 }
 
 bool
-pf_frozen_shown(const char *list, size_t len, const char *want)
+pf_addresses_shown(const char *list, size_t len, enum pf_section section, const char *want)
 {
 	struct reading r = { list, list + len, PF_SECTIONS };
 	size_t left = 0;
@@ -439,7 +439,7 @@ pf_frozen_shown(const char *list, size_t len, const char *want)
 	while (line_next(&r, &l)) {
 		const char *p = want;
 
-		if (r.section != PF_FROZEN)
+		if (r.section != section)
 			continue;
 		line_trim(&l);
 		while (*p != '\0' && (strcspn(p, "\n") != l.len || memcmp(p, l.at, l.len) != 0))

@@ -158,7 +158,7 @@ static bool
 frozen_match(const struct firewall *pf, const char *list)
 {
 	char *want = pf_frozen_text(&pf->frozen);
-	const bool same = pf_frozen_shown(list, strlen(list), want);
+	const bool same = pf_addresses_shown(list, strlen(list), PF_FROZEN, want);
 
 	free(want);
 	return same;
@@ -181,13 +181,12 @@ tables_difference(const struct pf_tables *loaded, const char *list, enum pf_sect
 	return cause;
 }
 
+/* A profile that has no use for it has no such table. */
 static bool
 private_match(const struct firewall *pf, const char *list)
 {
-	size_t n;
-	const char *text = pf_list_section(list, strlen(list), PF_PRIVATE, &n);
-
-	return pf->private != NULL && strlen(pf->private) == n && memcmp(pf->private, text, n) == 0;
+	return !pf_tables_have(&pf->tables, "gh_private") ||
+	    pf_addresses_shown(list, strlen(list), PF_PRIVATE, pf_private_text);
 }
 
 /* NULL, or how the listing differs from what should be there. Caller frees. */

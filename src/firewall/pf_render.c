@@ -150,16 +150,25 @@ pf_frozen_text(const struct frozen_set *frozen)
 	return text;
 }
 
+const char pf_private_text[] = "0.0.0.0/8\n10.0.0.0/8\n100.64.0.0/10\n127.0.0.0/8\n169.254.0.0/16\n"
+    "172.16.0.0/12\n192.168.0.0/16\n::/127\nfc00::/7\nfe80::/10\n";
+
+/* Addresses that stand one a line. */
+static void
+put_table(FILE *f, const char *name, const char *kind, const char *addresses)
+{
+	fprintf(f, "table <%s> %s { ", name, kind);
+	for (const char *p = addresses; *p != '\0'; p++)
+		fputc(*p == '\n' ? ' ' : *p, f);
+	fputs("}\n", f);
+}
+
 static void
 put_frozen(FILE *f, const struct frozen_set *frozen)
 {
 	char *text = pf_frozen_text(frozen);
 
-	for (char *p = text; *p != '\0'; p++) {
-		if (*p == '\n')
-			*p = ' ';
-	}
-	fprintf(f, "table <gh_frozen> persist { %s}\n", text);
+	put_table(f, "gh_frozen", "persist", text);
 	free(text);
 }
 
@@ -177,8 +186,7 @@ put_prologue(struct rendering *r, enum profile profile)
 			fprintf(r->f, "%s = \"%s\"\n", macro_names[m], r->value[m]);
 	}
 	put_frozen(r->f, r->options->frozen != NULL ? r->options->frozen : &nobody);
-	fprintf(r->f, "table <gh_private> const { 0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 "
-	    "169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 ::/127 fc00::/7 fe80::/10 }\n");
+	put_table(r->f, "gh_private", "const", pf_private_text);
 	fprintf(r->f, "# ---- %s: %s ----\n", profile_name(profile), r->out->file);
 }
 

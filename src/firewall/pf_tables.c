@@ -154,6 +154,12 @@ find(const struct pf_tables *tables, const char *name)
 	return NULL;
 }
 
+bool
+pf_tables_have(const struct pf_tables *tables, const char *name)
+{
+	return find(tables, name) != NULL;
+}
+
 /* Who is frozen changes without a load, and is compared address by address. */
 static bool
 is_compared(const struct pf_table *t)

@@ -65,7 +65,7 @@ see_frozen(const char *text, size_t len)
 		if (guests[i].naddrs != 1 || guests[i].addrs[0].family == 0)
 			abort();
 	}
-	pf_frozen_shown(text, len, "10.77.0.11\nfd77::11\n");
+	pf_addresses_shown(text, len, PF_FROZEN, "10.77.0.11\nfd77::11\n");
 }
 
 static void

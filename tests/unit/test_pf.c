@@ -425,7 +425,6 @@ a_load_is_one_run_for_each_anchor(void **state)
 	    "pfctl -a gatehouse -vvs nat env=0\n"
 	    "pfctl -a gatehouse -vvs rules env=0\n"
 	    "pfctl -a gatehouse -vvs Tables env=0\n"
-	    "pfctl -a gatehouse -t gh_private -T show env=0\n"
 	    "pfctl -s info env=0\n"
 	    "pfctl -k 127.0.0.0/8 env=0\n"
 	    "pfctl -vvs states env=0\n"
@@ -503,6 +502,7 @@ a_token_is_taken_once_and_given_back(void **state)
 	    "anchor \"com.apple/*\" all\n");
 	put("main.nat", "nat-anchor \"com.apple/*\" all\nrdr-anchor \"com.apple/*\" all\n");
 	put("references", "No ALTQ\n");
+	put("macos", "");
 	put("warns", "pfctl: Use of -f option, could result in flushing of rules\n"
 	    "present in the main ruleset added by the system at startup.\n"
 	    "See /etc/pf.conf for further details.\n\n");

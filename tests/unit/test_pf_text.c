@@ -859,12 +859,12 @@ shown_and_wanted_addresses_are_compared_whole(void **state)
 	static const char list[] = "# frozen\n   10.0.0.1\n   fd77::1\n";
 	const size_t len = sizeof(list) - 1;
 
-	assert_true(pf_frozen_shown(list, len, "10.0.0.1\nfd77::1\n"));
-	assert_false(pf_frozen_shown(list, len, "10.0.0.1\n"));
-	assert_false(pf_frozen_shown(list, len, "10.0.0.11\nfd77::1\n"));
-	assert_false(pf_frozen_shown(list, len, "10.0.0.1\nfd77::1\nfd77::2\n"));
-	assert_false(pf_frozen_shown(list, len, ""));
-	assert_true(pf_frozen_shown("# frozen\n", 9, ""));
+	assert_true(pf_addresses_shown(list, len, PF_FROZEN, "10.0.0.1\nfd77::1\n"));
+	assert_false(pf_addresses_shown(list, len, PF_FROZEN, "10.0.0.1\n"));
+	assert_false(pf_addresses_shown(list, len, PF_FROZEN, "10.0.0.11\nfd77::1\n"));
+	assert_false(pf_addresses_shown(list, len, PF_FROZEN, "10.0.0.1\nfd77::1\nfd77::2\n"));
+	assert_false(pf_addresses_shown(list, len, PF_FROZEN, ""));
+	assert_true(pf_addresses_shown("# frozen\n", 9, PF_FROZEN, ""));
 }
 
 static char *
