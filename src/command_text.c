@@ -472,7 +472,10 @@ why_text(const json_t *r)
 char *
 reload_text(const json_t *r)
 {
-	return xstrdup("configuration and allowlist are read again\n");
+	const char *warning = str(r, "warning");
+
+	return xasprintf("configuration and allowlist are read again\n%s%s%s",
+	    warning[0] != '\0' ? "warning: " : "", warning, warning[0] != '\0' ? "\n" : "");
 }
 
 char *

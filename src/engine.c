@@ -436,6 +436,8 @@ conf_take(struct engine *e)
 		free(e->notify_error);
 		e->notify_error = NULL;
 	}
+	if ((e->reload_opened = opened_by(e, &fresh)) != NULL)
+		event_note(e, EVENT_CONFIG, EVENT_ALERTING, "", "%s", e->reload_opened);
 	e->conf = fresh;
 	reach_taken(reach_reconf(&e->reach, &e->conf));
 	asker_reconf(e->asker, &e->conf);
@@ -452,6 +454,8 @@ reloaded(struct engine *e, const struct msg_reloaded *m)
 	memcpy(cause, m->cause, sizeof(cause));
 	TERMINATE(cause);
 	free(e->reload_error);
+	free(e->reload_opened);
+	e->reload_opened = NULL;
 	e->reload_error = m->ok ? conf_take(e) : xstrdup(cause);
 	e->reload_told = true;
 	if (m->ok)
@@ -712,6 +716,7 @@ engine_free(struct engine *e)
 	model_free(e->model);
 	event_free(e->tick);
 	event_free(e->update);
+	free(e->reload_opened);
 	free(e->reload_error);
 	free(e->notify_error);
 	free(e);

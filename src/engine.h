@@ -255,6 +255,7 @@ struct engine {
 	char			*notify_error;	/* of the latest message, NULL: it was told */
 	char			*reload_error;
 	struct control_call	*reload_call;
+	char			*reload_opened;	/* what the latest one opened, or NULL */
 	bool			 reload_told;	/* priv has answered; the allowlist is read */
 	uint64_t		 reloaded;	/* mono: a configuration was taken up last, 0: none */
 
@@ -282,6 +283,11 @@ void		 engine_proxy(struct engine *, bool run, struct control_call *);
 void		 engine_proxy_wait(struct engine *, enum proxy_goal, struct control_call *);
 /* Someone subscribed: updates are due from now on. */
 void		 engine_watched(struct engine *);
+
+/* ---- opened.c ---- */
+/* The bridges and users that are guarded now and by a fresh configuration no more, and who
+ * is behind them; or NULL (caller frees). */
+char	*opened_by(struct engine *, const struct conf *fresh);
 
 /* ---- policy.c ---- */
 /* Returns with the list in force. */

@@ -396,7 +396,7 @@ reload_answer(struct engine *e)
 		control_fail(call, CONTROL_FAILED, xasprintf("the configuration was taken up, but not "
 		    "the allowlist: %s", e->policy.error));
 	else
-		control_reply(call, json_object());
+		control_reply(call, json_pack("{s:o}", "warning", json_plain_or_null(e->reload_opened)));
 }
 
 static void
