@@ -77,6 +77,33 @@ place_of_port(const struct guard_host *h, const char *port, char buf[GH_IFNAME_S
 	return port[0] != '\0' && h->master != NULL && h->master(port, buf);
 }
 
+static bool
+is_nic(const struct guest_nic *nic)
+{
+	return nic->mode != NIC_PROXY && nic->mode != NIC_INBOUND;
+}
+
+/* Of one NIC, or none, all that is known of the guest is of that. */
+static bool
+has_one_nic(const struct guest *g)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < g->nnics; i++)
+		n += is_nic(&g->nics[i]);
+	return n <= 1;
+}
+
+/* Its manager names a network that is no interface of this host, and this host's end of it
+ * is none either: macvlan, a card, or one of another kind that carries the name of a network. */
+static bool
+is_nowhere(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic)
+{
+	return g->state == GUEST_RUNNING && nic->mode == NIC_BRIDGE && nic->source[0] != '\0' &&
+	    nic->link_managed && h->exists != NULL && !h->exists(nic->source) &&
+	    !h->exists(nic->link);
+}
+
 /*
  * Where a NIC is, "" if that is not known.  What the kernel says of its end on this host
  * comes first, if its manager told which that is.  Where it was heard is less: of a guest whose only NIC is known by that
@@ -92,23 +119,26 @@ static const char *
 place_of(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
     char buf[GH_IFNAME_SIZE])
 {
+	const bool one = has_one_nic(g);
 	const char *other;
 
+	if (!is_nic(nic) || is_nowhere(h, g, nic))
+		return "";
 	if (nic->link_managed && place_of_port(h, nic->link, buf))
 		return buf;
-	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false, true)) != '\0')
+	if (one && *(other = place_of_addrs(h, g, false, true)) != '\0')
 		return other;
 	if (place_of_port(h, nic->link, buf))
 		return buf;
 	if (nic->link[0] == '\0' && heard_counts(nic) && place_of_port(h, nic->port, buf))
 		return buf;
-	if (g->nnics <= 1 && *(other = place_of_addrs(h, g, false, false)) != '\0')
+	if (one && *(other = place_of_addrs(h, g, false, false)) != '\0')
 		return other;
 	if (nic->mode == NIC_BRIDGE && nic->source[0] != '\0')
 		return nic->source;
 	if (heard_counts(nic))
 		return nic->bridge;
-	return g->nnics <= 1 && nic->mode == NIC_BRIDGE ? place_of_addrs(h, g, true, false) : "";
+	return one && nic->mode == NIC_BRIDGE ? place_of_addrs(h, g, true, false) : "";
 }
 
 static enum nic_guard
@@ -120,10 +150,13 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
 	if (nic->mode == NIC_SOCKET)
 		return NIC_UNGUARDABLE;
-	if (nic->mode == NIC_NONE)
+	if (nic->mode == NIC_PROXY)
+		return NIC_UNGUARDABLE;
+	if (nic->mode == NIC_NONE || nic->mode == NIC_INBOUND)
 		return NIC_GUARDED;
 	if (nic->place[0] == '\0')
-		return nic->mode == NIC_LAN ? NIC_LEAKING : NIC_UNSEEN;
+		return nic->mode == NIC_LAN || nic->mode == NIC_ROUTED || is_nowhere(h, g, nic) ?
+		    NIC_LEAKING : NIC_UNSEEN;
 	return is_covered(h, nic->place) ? NIC_GUARDED : NIC_LEAKING;
 }
 
@@ -175,6 +208,55 @@ manager_fix(const struct guest *g, bool user)
 	return user ? fixes[i].user : fixes[i].lan;
 }
 
+/* Incus's and LXD's keys are PROJECT/NAME. */
+static char *
+device_fix(const struct guest *g, const struct guest_nic *nic)
+{
+	const char *tool = strcmp(g->manager, "incus") == 0 ? "incus" : "lxc";
+	const char *slash = strchr(g->key, '/'), *name = slash != NULL ? slash + 1 : g->name;
+	const int project = slash != NULL ? (int)(slash - g->key) : 0;
+
+	return xasprintf("take the device out of it: %s config device remove %s %s --project %.*s; if a "
+	    "profile has it: %s profile device remove", tool, name, nic->source,
+	    project > 0 ? project : (int)strlen("default"), project > 0 ? g->key : "default", tool);
+}
+
+/* Of one that is at no guarded bridge. */
+static void
+leak_explain(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
+    char **why, char **fix)
+{
+	const char *place = nic->place[0] != '\0' ? nic->place : NULL;
+
+	if (place != NULL && is_bridged(h, place)) {
+		*why = xasprintf("on %s, a member of which leads out past our rules", place);
+		*fix = xstrdup("use a shared (NAT) network instead of a bridged one");
+	} else if (place != NULL && strcmp(place, "ovs-system") == 0) {
+		*why = xstrdup("on a switch of Open vSwitch, which no rule of ours sees");
+		*fix = xstrdup(manager_fix(g, false));
+	} else if (place != NULL && nic->mode != NIC_LAN) {
+		*why = xasprintf("on %s, which no rule of ours covers", place);
+		*fix = xasprintf("add %s to \"bridge\" in [guard] of %s and reload, or move it to a "
+		    "guarded bridge", place, h->conf->path);
+	} else if (is_nowhere(h, g, nic)) {
+		*why = xasprintf("its network %s is no bridge of this host, so no rule of ours sees it",
+		    nic->source);
+		*fix = xstrdup(manager_fix(g, false));
+	} else if (nic->mode == NIC_ROUTED) {
+		*why = xstrdup("routed by this host itself, behind no bridge");
+		*fix = xstrdup(manager_fix(g, false));
+	} else if (strchr(nic->source, ':') != NULL) {
+		*why = xasprintf("has this host's network card %s for itself, past our rules",
+		    nic->source);
+		*fix = xstrdup("take that device out of it and give it an interface of a guarded "
+		    "bridge");
+	} else {
+		*why = xasprintf("bridged to the LAN%s%s, past our rules", nic->source[0] != '\0' ?
+		    " by " : "", nic->source);
+		*fix = xstrdup(manager_fix(g, false));
+	}
+}
+
 void
 guard_explain(const struct guard_host *h, const struct guest *g, const struct guest_nic *nic,
     char **why, char **fix)
@@ -186,31 +268,23 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 	case NIC_GUARDED:
 		if (nic->mode == NIC_USER)
 			*why = xasprintf("leaves as a process of a guarded user (%u)", (unsigned)g->uid);
+		else if (nic->mode == NIC_INBOUND)
+			*why = xasprintf("device %s leads from this host to it, and not out of it", nic->source);
 		else if (nic->mode == NIC_NONE)
 			*why = xstrdup("it has no network interface");
 		else if (place != NULL)
 			*why = xasprintf("behind %s", place);
 		break;
 	case NIC_LEAKING:
-		if (place != NULL && is_bridged(h, place)) {
-			*why = xasprintf("on %s, a member of which leads out past our rules", place);
-			*fix = xstrdup("use a shared (NAT) network instead of a bridged one");
-		} else if (place != NULL && nic->mode != NIC_LAN) {
-			*why = xasprintf("on %s, which no rule of ours covers", place);
-			*fix = xasprintf("add %s to \"bridge\" in [guard] of %s and reload, or move it to a "
-			    "guarded bridge", place, h->conf->path);
-		} else if (strchr(nic->source, ':') != NULL) {
-			*why = xasprintf("has this host's network card %s for itself, past our rules",
-			    nic->source);
-			*fix = xstrdup("take that device out of it and give it an interface of a guarded "
-			    "bridge");
-		} else {
-			*why = xasprintf("bridged to the LAN%s%s, past our rules", nic->source[0] != '\0' ?
-			    " by " : "", nic->source);
-			*fix = xstrdup(manager_fix(g, false));
-		}
+		leak_explain(h, g, nic, why, fix);
 		break;
 	case NIC_UNGUARDABLE:
+		if (nic->mode == NIC_PROXY) {
+			*why = xasprintf("device %s: its VM manager's daemon connects for it from this host, "
+			    "past our rules", nic->source);
+			*fix = device_fix(g, nic);
+			break;
+		}
 		if (nic->mode == NIC_SOCKET) {
 			*why = xstrdup("by a socket to another process of this host, whose way out rules for "
 			    "guests do not see");
@@ -259,6 +333,7 @@ nic_mode_name(enum nic_mode m)
 	static const char *const names[NIC_MODE_COUNT] = {
 		[NIC_UNKNOWN] = "unknown", [NIC_BRIDGE] = "bridge", [NIC_LAN] = "lan",
 		[NIC_USER] = "user", [NIC_NONE] = "none", [NIC_SOCKET] = "socket",
+		[NIC_ROUTED] = "routed", [NIC_PROXY] = "proxy", [NIC_INBOUND] = "inbound",
 	};
 
 	return m < NIC_MODE_COUNT ? names[m] : "unknown";

@@ -23,6 +23,8 @@ struct guard_host {
 	bool			(*master)(const char *link, char dst[GH_IFNAME_SIZE]);
 	/* Whether our rules hold for an interface; NULL: for those of the names given. */
 	bool			(*covers)(const struct conf_names *bridges, const char *ifname);
+	/* Whether this host has such an interface; NULL: nobody can say. */
+	bool			(*exists)(const char *name);
 	/* Bridges from which guests get out by a member, past the rules. */
 	char			 bridged[BRIDGED_MAX][GH_IFNAME_SIZE];
 	size_t			 nbridged;
@@ -34,7 +36,7 @@ void	 guard_judge(const struct guard_host *, struct guest *);
 void	 guard_explain(const struct guard_host *, const struct guest *, const struct guest_nic *,
 	    char **why, char **fix);
 /* "guarded", "unseen", "unguardable", "leaking"; of modes "none", "bridge", "lan",
- * "user", "socket", "unknown". */
+ * "user", "socket", "routed", "proxy", "inbound", "unknown". */
 const char *nic_guard_name(enum nic_guard);
 const char *nic_mode_name(enum nic_mode);
 
@@ -45,6 +47,7 @@ void	 guard_host_free(struct guard_host *);
 
 /* ---- master_*.c ---- */
 bool	 link_master(const char *link, char dst[GH_IFNAME_SIZE]);
+bool	 link_exists(const char *name);
 /* Whether a bridge has a member that is no guest's end, and rules do not see what leaves by
  * it. */
 bool	 link_bridged(const char *bridge);

@@ -58,3 +58,9 @@ guard_host_free(struct guard_host *h)
 {
 	free(h->places);
 }
+
+bool
+link_exists(const char *name)
+{
+	return if_nametoindex(name) != 0;
+}

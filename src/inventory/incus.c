@@ -44,11 +44,13 @@ mode_of(const json_t *dev)
 {
 	static const struct mode_word types[] = {
 		{ "bridged", NIC_BRIDGE }, { "macvlan", NIC_LAN }, { "physical", NIC_LAN },
-		{ "sriov", NIC_LAN }, { "ipvlan", NIC_LAN }, { NULL, NIC_UNKNOWN }
+		{ "sriov", NIC_LAN }, { "ipvlan", NIC_LAN }, { "routed", NIC_ROUTED },
+		{ "p2p", NIC_ROUTED }, { "ovn", NIC_LAN }, { NULL, NIC_UNKNOWN }
 	};
 	const char *type = guest_json_string(dev, "nictype");
 
-	/* A network of the manager's own is a bridge of this host. */
+	/* A network of the manager's own is a bridge of this host, or its end is none of a
+	 * bridge's ports: guard.c. */
 	if (type == NULL)
 		return guest_json_string(dev, "network") != NULL ? NIC_BRIDGE : NIC_UNKNOWN;
 	return guest_row_mode(types, type);
@@ -70,12 +72,28 @@ ifname_take(char dst[GH_IFNAME_SIZE], const char *name)
 		guest_row_ifname(dst, name, strlen(name));
 }
 
+/* What listens inside ("bind=instance", of old "guest" or "container") is connected to by
+ * the daemon, from this host: to any address of the internet's, or a socket of this host. */
+static void
+proxy_take(struct instance *in, const char *device, const json_t *dev)
+{
+	const char *bind = guest_json_string(dev, "bind");
+	struct sighting *s = row_new(in);
+
+	if (s == NULL)
+		return;
+	s->mode = bind == NULL || *bind == '\0' || strcmp(bind, "host") == 0 ? NIC_INBOUND : NIC_PROXY;
+	guest_row_ifname(s->source, device, strlen(device));
+}
+
 static void
 device_take(struct instance *in, const json_t *vm, const char *device, const json_t *dev)
 {
 	const char *type = guest_json_string(dev, "type");
 	struct sighting *s;
 
+	if (type != NULL && strcmp(type, "proxy") == 0)
+		proxy_take(in, device, dev);
 	if (type == NULL || strcmp(type, "nic") != 0 || (s = row_new(in)) == NULL)
 		return;
 	s->mode = (uint8_t)mode_of(dev);

@@ -285,6 +285,7 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 		return inv;
 	inv->host.master = link_master;
 	inv->host.covers = fw_covers;
+	inv->host.exists = link_exists;
 	inv->sightings = xcalloc(SIGHTINGS_MAX, sizeof(*inv->sightings));
 	if (!neighbours_subscribe(inv->fds))
 		log_warn("inventory: new guests show late, for the kernel does not tell of changes");

@@ -26,6 +26,9 @@ enum nic_mode {
 	NIC_LAN,	/* bridged to an interface of this host's LAN, macvtap */
 	NIC_USER,	/* user-mode: it leaves as the process that runs it */
 	NIC_SOCKET,	/* it is handed to another process of this host, which may do anything */
+	NIC_ROUTED,	/* it ends at an interface of this host that is no bridge's port */
+	NIC_PROXY,	/* no NIC: its manager's daemon connects for it to what source names */
+	NIC_INBOUND,	/* the same the other way: from this host to it */
 	NIC_MODE_COUNT
 };
 

@@ -654,6 +654,11 @@ each_nic_is_judged_by_where_it_is(void **state)
 	assert_nic((struct guest_nic){ .mode = NIC_USER }, "", "unguardable", "process 9",
 	    "\"uid\" in [guard]");
 	assert_nic((struct guest_nic){ .mode = NIC_BRIDGE }, "", "unseen", "not been heard", "");
+	assert_nic((struct guest_nic){ .mode = NIC_ROUTED }, "10.9.0.77", "leaking", "routed", "");
+	assert_nic((struct guest_nic){ .mode = NIC_PROXY, .source = "api" }, "10.9.0.77", "unguardable",
+	    "device api", "config device remove");
+	assert_nic((struct guest_nic){ .mode = NIC_INBOUND, .source = "ssh" }, "", "guarded",
+	    "device ssh", "");
 	/* Any guest can send a frame with its hardware address behind our bridge. */
 	assert_nic((struct guest_nic){ .mode = NIC_LAN, .source = "eno1", .heard = true,
 	    .bridge = "virbr0" }, "", "leaking", "LAN by eno1", "type \"network\"");
@@ -684,6 +689,46 @@ each_nic_is_judged_by_where_it_is(void **state)
 	assert_nic((struct guest_nic){ .heard = true, .bridge = "virbr0", .port = "vnet0",
 	    .link = "vnet0" }, "10.8.0.77", "leaking", "mpqemubr0", "");
 	is_told = false;
+}
+
+static bool
+is_here(const char *name)
+{
+	return strncmp(name, "virbr", strlen("virbr")) == 0 || strcmp(name, "vnet0") == 0;
+}
+
+/* A network of LXD's of type macvlan, physical or sriov has a name like any other. */
+static void
+a_network_that_is_no_bridge_of_this_host_is_a_leak(void **state)
+{
+	struct guard_host host = { .conf = &conf, .master = master_of, .exists = is_here };
+	struct guest g = { .state = GUEST_RUNNING, .nnics = 1, .manager = "lxd", .key = "work/c" };
+	char *why, *fix;
+
+	g.nics[0] = (struct guest_nic){ .mode = NIC_BRIDGE, .source = "virbr-no", .link = "mac1",
+		.link_managed = true };
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_GUARDED);
+	copy_string(g.nics[0].source, "macnet0", GH_IFNAME_SIZE);
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_LEAKING);
+	guard_explain(&host, &g, &g.nics[0], &why, &fix);
+	assert_non_null(strstr(why, "macnet0 is no bridge of this host"));
+	free(why);
+	free(fix);
+	/* One whose end is here is judged by that; one that does not run not at all. */
+	copy_string(g.nics[0].link, "vnet0", GH_IFNAME_SIZE);
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_GUARDED);
+	/* What leads out beside it names whose device it is. */
+	g.nics[1] = (struct guest_nic){ .mode = NIC_PROXY, .source = "api" };
+	g.nnics = 2;
+	guard_judge(&host, &g);
+	assert_int_equal(g.guard, NIC_UNGUARDABLE);
+	guard_explain(&host, &g, &g.nics[1], &why, &fix);
+	assert_non_null(strstr(fix, "lxc config device remove c api --project work"));
+	free(why);
+	free(fix);
 }
 
 /* As where a VPN has all of 10.0.0.0/8. */
@@ -1274,6 +1319,7 @@ main(void)
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
 		TEST(a_bridge_that_is_named_but_not_covered_guards_nobody),
+		TEST(a_network_that_is_no_bridge_of_this_host_is_a_leak),
 		TEST(an_address_is_where_the_longest_prefix_has_it),
 		TEST(each_nic_is_judged_by_where_it_is),
 		TEST(a_process_of_a_guarded_user_is_guarded),

@@ -109,6 +109,47 @@ a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys(void **state)
 	refused(&lxd_manager, "", "");
 }
 
+/* The daemon connects from this host for what listens inside. */
+static void
+a_proxy_device_of_an_instance_is_a_way_of_its_own(void **state)
+{
+	list(&lxd_manager, "[{\"name\": \"c\", \"status\": \"Running\", \"config\": {}, "
+	    "\"expanded_devices\": {\"api\": {\"type\": \"proxy\", \"bind\": \"instance\", \"listen\": "
+	    "\"tcp:127.0.0.1:80\", \"connect\": \"tcp:198.51.100.1:80\"}, \"eth0\": {\"type\": \"nic\", "
+	    "\"network\": \"lxdbr0\", \"hwaddr\": \"00:16:3e:00:00:02\"}, \"old\": {\"type\": \"proxy\", "
+	    "\"bind\": \"guest\"}, \"ssh\": {\"type\": \"proxy\", \"listen\": \"tcp:0.0.0.0:2222\"}, "
+	    "\"sock\": {\"type\": \"proxy\", \"bind\": \"instance\", \"listen\": \"unix:/a\", \"connect\": "
+	    "\"unix:/run/docker.sock\"}, \"web\": {\"type\": \"proxy\", \"bind\": \"host\"}}}]");
+	assert_int_equal(nrows, 6);
+	assert_row(0, "default/c|c|running|proxy|-||api|");
+	assert_row(1, "default/c|c|running|bridge|00:16:3e:00:00:02||lxdbr0|");
+	assert_row(2, "default/c|c|running|proxy|-||old|");
+	assert_row(3, "default/c|c|running|inbound|-||ssh|");
+	assert_row(4, "default/c|c|running|proxy|-||sock|");
+	assert_row(5, "default/c|c|running|inbound|-||web|");
+}
+
+static void
+each_nictype_of_an_instance_is_known(void **state)
+{
+	static const struct {
+		const char	*type, *mode;
+	} types[] = { { "bridged", "bridge" }, { "macvlan", "lan" }, { "ipvlan", "lan" },
+		{ "sriov", "lan" }, { "physical", "lan" }, { "routed", "routed" }, { "p2p", "routed" },
+		{ "ovn", "lan" }, { "later", "unknown" } };
+	char *text, row[128];
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		text = xasprintf("[{\"name\": \"c\", \"status\": \"Running\", \"expanded_devices\": "
+		    "{\"eth0\": {\"type\": \"nic\", \"nictype\": \"%s\"}}}]", types[i].type);
+		nrows = 0;
+		list(&incus_manager, text);
+		snprintf(row, sizeof(row), "default/c|c|running|%s|-|||", types[i].mode);
+		assert_row(0, row);
+		free(text);
+	}
+}
+
 static void
 virsh_lists_names_with_spaces_and_states_of_two_words(void **state)
 {
@@ -371,6 +412,8 @@ main(void)
 		cmocka_unit_test_setup(what_was_made_inside_an_instance_is_no_nic_of_it, setup),
 		cmocka_unit_test_setup(a_nic_past_the_bridge_is_on_the_lan_and_projects_are_in_keys,
 		    setup),
+		cmocka_unit_test_setup(a_proxy_device_of_an_instance_is_a_way_of_its_own, setup),
+		cmocka_unit_test_setup(each_nictype_of_an_instance_is_known, setup),
 		cmocka_unit_test_setup(virsh_lists_names_with_spaces_and_states_of_two_words, setup),
 		cmocka_unit_test_setup(virsh_tells_of_a_domains_nics, setup),
 		cmocka_unit_test_setup(qemu_says_how_its_nics_get_out, setup),
