@@ -37,7 +37,7 @@ static void
 on_said(const struct said *said, void *arg)
 {
 	struct seat *s = arg;
-	const bool detail = s->at != UINT32_MAX;
+	const bool list = s->at == AT_LIST;
 	const uint64_t now = now_mono();
 
 	s->talk = NULL;
@@ -47,14 +47,16 @@ on_said(const struct said *said, void *arg)
 		seat_absent(s);
 		return;
 	}
-	if (!detail && said->cause != NULL) {
+	if (list && said->cause != NULL) {
 		seat_failed(s, xstrdup(said->cause));
 		return;
 	}
 	/* A detail that is refused is one of a guest that has just gone; one that hangs or
 	 * floods costs its guest alone. */
-	if (!detail)
+	if (list)
 		seat_list_done(s, said->text, said->len);
+	else if (s->at == AT_CHANGES)
+		seat_changes_said(s, said, now);
 	else
 		seat_detail_said(s, said, now);
 	/* It comes last itself: whose commands hang keeps no turn from others. */
@@ -98,6 +100,12 @@ told_wants(const struct seat *s, struct told *t)
 	return false;
 }
 
+static bool
+has_changes(const struct seat *s)
+{
+	return s->manager != NULL && s->manager->changes != COMMAND_NONE;
+}
+
 static void
 seat_go(struct seat *s)
 {
@@ -118,10 +126,17 @@ seat_go(struct seat *s)
 		seat_ask(s, d->command, detail_key(d, &s->told[i]), row->seconds, row->name);
 		return;
 	}
+	if (s->cause == NULL && now < s->due && has_changes(s) && s->ntold > 0 && now >= s->changes_due) {
+		row = command_row(s->manager->changes);
+		s->at = AT_CHANGES;
+		s->changes_began = now;
+		seat_ask(s, s->manager->changes, "", row->seconds, row->name);
+		return;
+	}
 	if (now < s->due)
 		return;
 	row = s->manager != NULL ? command_row(s->manager->list) : NULL;
-	s->at = UINT32_MAX;
+	s->at = AT_LIST;
 	s->began = now;
 	seat_ask(s, row != NULL ? s->manager->list : COMMAND_CUSTOM, "",
 	    row != NULL ? row->seconds : COMMAND_CUSTOM_SECONDS, row != NULL ? row->name :
@@ -163,6 +178,22 @@ asker_hurry(struct asker *a)
 
 		if (!s->absent && s->failures == 0 && s->began + rest < s->due)
 			s->due = s->began + rest;
+	}
+}
+
+void
+asker_links(struct asker *a)
+{
+	const uint64_t now = now_mono();
+
+	for (size_t i = 0; i < a->nseats; i++) {
+		struct seat *s = &a->seats[i];
+		const uint64_t rest = s->changes_began + s->changes_took * REST;
+
+		if (s->changes_failed || !has_changes(s))
+			continue;
+		if (s->changes_due > rest)
+			s->changes_due = rest > now ? rest : now;
 	}
 }
 

@@ -30,6 +30,8 @@ void		 asker_output(struct asker *, const struct msg_output *, int fd);
 void		 asker_ran(struct asker *, const struct msg_ran *);
 /* Guests may have changed: asks soon. */
 void		 asker_hurry(struct asker *);
+/* A NIC may have been plugged into any of them: soon, whose it is. */
+void		 asker_links(struct asker *);
 /* What managers told an engine before this: it holds, as of one that does not answer, until
  * they do. */
 void		 asker_recall(struct asker *, const struct sighting *, size_t n);

@@ -9,6 +9,10 @@ enum { TOLD_ROWS = GUEST_NICS + 1 };
 
 struct act;
 
+/* What is asked for, where it is no guest's detail. */
+#define AT_LIST		UINT32_MAX
+#define AT_CHANGES	(UINT32_MAX - 1)
+
 /* A guest as its manager tells it. */
 struct told {
 	char		key[GUEST_KEY_SIZE];
@@ -19,6 +23,7 @@ struct told {
 	uint64_t	rest;		/* mono: not to be asked of again before */
 	uint8_t		failures;	/* of details, in a row */
 	uint64_t	listed;		/* what the list said of it: a digest */
+	uint64_t	changes;	/* what tells of changes said of it: a digest, 0: nothing yet */
 	uint32_t	n;
 	struct sighting	rows[TOLD_ROWS];
 };
@@ -29,10 +34,12 @@ struct seat {
 	uint32_t	 provider;	/* number of the [provider] section */
 	struct inventory_user user;
 	struct talk	*talk;
-	uint32_t	 at;		/* of the told that a detail is asked of */
+	uint32_t	 at;		/* of the told that a detail is asked of, or one of those below */
 	struct told	*told;
 	size_t		 ntold;
 	uint64_t	 began, due;	/* mono, of the list */
+	uint64_t	 changes_began, changes_due, changes_took;	/* mono, of what tells of changes */
+	bool		 changes_failed;		/* it cannot; not asked for a while */
 	uint64_t	 took;
 	unsigned	 failures;
 	bool		 absent, known;	/* known: it has been asked */
@@ -74,6 +81,7 @@ void		 seat_absent(struct seat *);
 /* What it told an engine before this one. */
 void		 seat_recall(struct seat *, const struct sighting *, size_t n);
 void		 seat_list_done(struct seat *, const char *text, size_t len);
+void		 seat_changes_said(struct seat *, const struct said *, uint64_t now);
 /* Of the guest at told[at]. */
 void		 seat_detail_said(struct seat *, const struct said *, uint64_t now);
 

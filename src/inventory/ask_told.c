@@ -262,6 +262,8 @@ seat_list_done(struct seat *s, const char *text, size_t len)
 	s->time = now_wall();
 	s->took = now - s->began;
 	s->due = now + (s->took * REST > every ? s->took * REST : every);
+	if (s->changes_due == 0)
+		s->changes_due = now + refresh_us;
 	seat_listed(s, a->rows, n);
 	seat_refresh(s);
 	a->events.changed(a->events.arg);
@@ -284,6 +286,38 @@ seat_detail_done(struct seat *s, const char *text, size_t len)
 		s->asker->events.changed(s->asker->events.arg);
 	}
 	free(cause);
+}
+
+/* What it says is compared with what it said before, the first time with the details. */
+static void
+on_change(const char *key, size_t len, uint64_t digest, void *arg)
+{
+	struct seat *s = arg;
+
+	for (size_t i = 0; i < s->ntold; i++) {
+		struct told *t = &s->told[i];
+
+		if (strlen(t->key) != len || memcmp(t->key, key, len) != 0)
+			continue;
+		if (t->changes == 0)
+			t->changes = s->manager->changes_known(t->rows, t->n);
+		if (t->changes != digest && t->asked != 0)
+			t->step = 0;
+		t->changes = digest;
+		return;
+	}
+}
+
+void
+seat_changes_said(struct seat *s, const struct said *said, uint64_t now)
+{
+	s->changes_took = now - s->changes_began;
+	s->changes_failed = said->cause != NULL;
+	s->changes_due = now + (s->changes_failed ? again_max_us : refresh_us);
+	if (s->changes_due < now + s->changes_took * REST)
+		s->changes_due = now + s->changes_took * REST;
+	if (!s->changes_failed)
+		s->manager->changes_parse(said->text, said->len, on_change, s);
 }
 
 void

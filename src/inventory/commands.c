@@ -89,6 +89,8 @@ static const struct manager_command table[COMMAND_COUNT] = {
 	    NULL, LIST_SECONDS, false, false },
 	[COMMAND_VIRSH_NICS] = { "virsh domiflist", LIST("virsh", "-q", "-r", "-c", SYSTEM, "domiflist",
 	    "%k"), NULL, LIST_SECONDS, true, false },
+	[COMMAND_VIRSH_CHANGES] = { "virsh domstats", LIST("virsh", "-q", "-r", "-c", SYSTEM, "domstats",
+	    "--interface", "--list-running"), NULL, LIST_SECONDS, false, false },
 	[COMMAND_VIRSH_START] = { "virsh start", LIST("virsh", "-q", "-c", SYSTEM, "start", "%k"), NULL,
 	    ACT_SECONDS, true, false },
 	[COMMAND_VIRSH_STOP] = { "virsh shutdown", LIST("virsh", "-q", "-c", SYSTEM, "shutdown", "%k"),

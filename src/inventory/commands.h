@@ -28,6 +28,7 @@ enum inventory_command {
 	/* Of those whose ordinary way asks the guest, which may not listen. */
 	COMMAND_LIMA_OFF, COMMAND_COLIMA_OFF, COMMAND_INCUS_OFF, COMMAND_LXD_OFF, COMMAND_VIRSH_OFF,
 	COMMAND_CONTAINER_OFF, COMMAND_UTM_OFF, COMMAND_MULTIPASS_OFF,
+	COMMAND_VIRSH_CHANGES,
 	COMMAND_CUSTOM,		/* of a [provider NAME] section, by its number */
 	COMMAND_COUNT
 };

@@ -197,14 +197,19 @@ void
 inventory_listen(struct inventory *inv)
 {
 	const size_t before = inv->news;
+	size_t links = 0;
 
 	for (int i = 0; inv->news < NEWS_MAX && i < NEIGHBOURS_FDS; i++) {
-		if (inv->fds[i] != -1)
-			inv->news += neighbours_news(inv->fds[i], &inv->conf.bridges, NEWS_AT_ONCE,
-			    on_heard, inv);
+		if (inv->fds[i] == -1)
+			continue;
+		links = neighbours_news(inv->fds[i], &inv->conf.bridges, NEWS_AT_ONCE, on_heard, inv);
+		inv->news += links;
 	}
 	if (inv->news == before)
 		return;
+	/* The last of them tells of links, where one does not of both. */
+	if (inv->asker != NULL && links > 0)
+		asker_links(inv->asker);
 	for (int i = 0; inv->news >= NEWS_MAX && i < NEIGHBOURS_FDS; i++)
 		event_del(inv->word[i]);
 	if (inv->asker != NULL && !event_pending(inv->soon, EV_TIMEOUT, NULL))

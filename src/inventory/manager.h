@@ -19,6 +19,11 @@ typedef char	*(*manager_list_fn)(const char *text, size_t len, struct sighting *
 typedef char	*(*manager_detail_fn)(const char *text, size_t len, struct sighting *rows,
 		    size_t *nrows, size_t max);
 
+/* Calls fn for each guest with a number that is another one whenever what the text says of
+ * the guest is. */
+typedef void	 (*manager_changes_fn)(const char *text, size_t len, void (*fn)(const char *key,
+		    size_t len, uint64_t digest, void *), void *arg);
+
 enum { MANAGER_DETAILS = 2 };
 struct manager {
 	const char		*name;
@@ -33,6 +38,14 @@ struct manager {
 		bool			running_only;
 		manager_detail_fn	parse;
 	} detail[MANAGER_DETAILS];
+	/*
+	 * What of all guests tells at once that a detail is another now: a NIC was plugged
+	 * in.  COMMAND_NONE: nothing does.
+	 */
+	enum inventory_command	 changes;
+	manager_changes_fn	 changes_parse;
+	/* The same number, of what the details have said. */
+	uint64_t		 (*changes_known)(const struct sighting *rows, size_t n);
 	enum inventory_command	 start, stop;	/* COMMAND_NONE: it cannot */
 	enum inventory_command	 off;		/* stops one that does not listen; the same */
 	bool			 system;	/* asked once, not for each user */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "inventory/guest_row.h"
 #include "inventory/manager.h"
 #include "xmalloc.h"
@@ -146,11 +147,79 @@ nics_parse(const char *text, size_t len, struct sighting *rows, size_t *nrows, s
 	return NULL;
 }
 
+/* A block a domain: "Domain: 'NAME'", and lines among which are "  net.count=N" and
+ * "  net.I.name=IFNAME"; the others are counters. */
+static bool
+is_of_nics(const char *line, size_t len)
+{
+	static const char count[] = "net.count=", name[] = ".name=";
+
+	if (len > strlen(count) && memcmp(line, count, strlen(count)) == 0)
+		return true;
+	return len > strlen("net.") && memcmp(line, "net.", strlen("net.")) == 0 &&
+	    memmem(line, len, name, strlen(name)) != NULL;
+}
+
+static uint64_t
+digest_add(uint64_t digest, const char *line, size_t len)
+{
+	static const struct hash_key hash;
+
+	return digest * 31 + hash_bytes(&hash, line, len);
+}
+
+static void
+changes_parse(const char *text, size_t len, void (*fn)(const char *key, size_t len, uint64_t digest,
+    void *), void *arg)
+{
+	static const char domain[] = "Domain: '";
+	const char *line, *key = NULL;
+	size_t k, nkey = 0;
+	uint64_t digest = 0;
+
+	while (guest_line(&text, &len, &line, &k)) {
+		trim(&line, &k);
+		if (k > strlen(domain) && memcmp(line, domain, strlen(domain)) == 0 && line[k - 1] == '\'') {
+			if (key != NULL)
+				fn(key, nkey, digest, arg);
+			key = line + strlen(domain);
+			nkey = k - strlen(domain) - 1;
+			digest = 1;
+		} else if (is_of_nics(line, k))
+			digest = digest_add(digest, line, k);
+	}
+	if (key != NULL)
+		fn(key, nkey, digest, arg);
+}
+
+static uint64_t
+changes_known(const struct sighting *rows, size_t n)
+{
+	char line[64];
+	uint64_t digest;
+	int len;
+
+	if (n == 1 && rows[0].mode == NIC_NONE)
+		n = 0;
+	len = snprintf(line, sizeof(line), "net.count=%zu", n);
+	digest = digest_add(1, line, (size_t)len);
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].link[0] == '\0')
+			continue;
+		len = snprintf(line, sizeof(line), "net.%zu.name=%s", i, rows[i].link);
+		digest = digest_add(digest, line, (size_t)len);
+	}
+	return digest;
+}
+
 const struct manager virsh_manager = {
 	.name = "virsh",
 	.list = COMMAND_VIRSH_LIST,
 	.list_parse = list_parse,
 	.detail = { { COMMAND_VIRSH_NICS, .running_only = false, .parse = nics_parse } },
+	.changes = COMMAND_VIRSH_CHANGES,
+	.changes_parse = changes_parse,
+	.changes_known = changes_known,
 	.start = COMMAND_VIRSH_START,
 	.stop = COMMAND_VIRSH_STOP,
 	.off = COMMAND_VIRSH_OFF,

@@ -9,6 +9,7 @@
 
 #include "inventory/custom.h"
 #include "inventory/listeners.h"
+#include "inventory/guest_row.h"
 #include "inventory/manager.h"
 #include "inventory/provider.h"
 #include "xmalloc.h"
@@ -71,6 +72,16 @@ netstat(const char *text, size_t len)
 }
 
 static void
+on_change(const char *key, size_t len, uint64_t digest, void *arg)
+{
+	struct sighting list[1];
+	size_t n = 0;
+
+	if (guest_row_add(list, &n, 1, key, len) != NULL && virsh_manager.changes_known(list, n) == 0)
+		abort();
+}
+
+static void
 drive(uint8_t which, const char *text, size_t len, struct sighting *list, size_t *n)
 {
 	static const struct conf_provider provider = { .name = "own", .command = { 1, { "/own" } },
@@ -91,6 +102,8 @@ drive(uint8_t which, const char *text, size_t len, struct sighting *list, size_t
 		arguments(text, len, list, n);
 	else if (which == UINT8_MAX - 3)
 		netstat(text, len);
+	else if (which == UINT8_MAX - 4)
+		virsh_manager.changes_parse(text, len, on_change, NULL);
 	else if (verb == 0)
 		cause_check(m->list_parse(text, len, list, n, ROWS));
 	else if (m->detail[verb - 1].parse != NULL) {

@@ -343,6 +343,43 @@ a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is(void **state)
 }
 
 static void
+a_nic_that_is_plugged_in_is_asked_for_at_once(void **state)
+{
+	const char *const nics = "vnet0 network default virtio 52:54:00:00:00:01\n",
+		*const more = "vnet0 network default virtio 52:54:00:00:00:01\n"
+		    "vnet9 bridge plain0 virtio 52:54:00:00:00:02\n",
+		*const before = "Domain: 'a'\n  net.count=1\n  net.0.name=vnet0\n  net.0.rx.bytes=7\n\n",
+		*const after = "Domain: 'a'\n  net.count=2\n  net.0.name=vnet0\n  net.1.name=vnet9\n\n";
+	const struct msg_run *m;
+
+	ask_managers();
+	answer(ran(COMMAND_VIRSH_LIST, 0, 1), RAN_EXITED, 0, " 1 a running\n 2 b running\n", "");
+	answer(ran(COMMAND_VIRSH_NICS, 0, 1), RAN_EXITED, 0, nics, "");
+	answer(ran(COMMAND_VIRSH_NICS, 0, 2), RAN_EXITED, 0, "", "");
+	asker_links(asker);
+	answer(ran(COMMAND_VIRSH_CHANGES, 0, 1), RAN_EXITED, 0, before, "");
+	answer(ran(COMMAND_VIRSH_LIST, 0, 2), RAN_EXITED, 0, " 1 a running\n 2 b running\n", "");
+	asker_links(asker);
+	answer(ran(COMMAND_VIRSH_CHANGES, 0, 2), RAN_EXITED, 0, after, "");
+	/* Of that one alone. */
+	m = ran(COMMAND_VIRSH_NICS, 0, 3);
+	assert_string_equal(m->key, "a");
+	answer(m, RAN_EXITED, 0, more, "");
+	assert_int_equal(sightings(), 3);
+	answer(ran(COMMAND_VIRSH_LIST, 0, 3), RAN_EXITED, 0, " 1 a running\n 2 b running\n", "");
+	/* The same again is no news; one that cannot tell is left alone. */
+	asker_links(asker);
+	answer(ran(COMMAND_VIRSH_CHANGES, 0, 3), RAN_EXITED, 1, "", "error: unknown command\n");
+	asker_links(asker);
+	answer(ran(COMMAND_VIRSH_LIST, 0, 4), RAN_EXITED, 0, " 1 a running\n 2 b running\n", "");
+	ran(COMMAND_VIRSH_LIST, 0, 5);
+	for (size_t i = 0, n = 0; i < nrequests; i++) {
+		n += requests[i].command == COMMAND_VIRSH_CHANGES || requests[i].command == COMMAND_VIRSH_NICS;
+		assert_true(n <= 6);
+	}
+}
+
+static void
 a_detail_that_hangs_costs_its_guest_alone(void **state)
 {
 	const char *const two = " 1 a running\n 2 b running\n";
@@ -453,6 +490,7 @@ main(void)
 		TEST(frames_that_belong_to_nothing_are_dropped),
 		TEST(who_has_no_manager_is_not_acted_on),
 		TEST(a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is),
+		TEST(a_nic_that_is_plugged_in_is_asked_for_at_once),
 		TEST(a_detail_that_hangs_costs_its_guest_alone),
 		TEST(details_hold_as_long_as_the_list_says_the_same),
 		TEST(each_has_its_turn),

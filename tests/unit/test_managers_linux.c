@@ -202,6 +202,45 @@ is_card(const char *pci)
 	assert_true(qemu_args_parse(argv, sizeof(argv) / sizeof(argv[0]), is_card, rows, &nrows, ROWS)); \
 } while (0)
 
+static char changes[256];
+
+static void
+on_change(const char *key, size_t len, uint64_t digest, void *arg)
+{
+	uint64_t *sum = arg;
+
+	snprintf(changes + strlen(changes), sizeof(changes) - strlen(changes), "%.*s|", (int)len, key);
+	*sum = digest;
+}
+
+static uint64_t
+changes_of(const char *text)
+{
+	uint64_t sum = 0;
+
+	changes[0] = '\0';
+	virsh_manager.changes_parse(text, strlen(text), on_change, &sum);
+	return sum;
+}
+
+static void
+virsh_tells_at_once_whose_nics_are_others(void **state)
+{
+	const uint64_t one = changes_of("Domain: 'it's one'\n  net.count=1\n  net.0.name=vnet3\n"
+	    "  net.0.rx.bytes=10\n\n");
+
+	assert_string_equal(changes, "it's one|");
+	assert_true(changes_of("Domain: 'a'\n  net.count=1\n  net.0.name=vnet3\n  net.0.rx.bytes=9999\n") ==
+	    one);
+	/* One of user-mode has no name here. */
+	assert_true(changes_of("Domain: 'a'\n  net.count=2\n  net.0.name=vnet3\n") != one);
+	assert_true(changes_of("Domain: 'a'\n  net.count=1\n  net.0.name=vnet4\n") != one);
+	changes_of("Domain: 'a'\nDomain: 'b'\n\nDomain: \nDomain: '\nnet.count=1");
+	assert_string_equal(changes, "a|b|");
+	changes_of("");
+	assert_string_equal(changes, "");
+}
+
 static void
 qemu_says_how_its_nics_get_out(void **state)
 {
@@ -416,6 +455,7 @@ main(void)
 		cmocka_unit_test_setup(each_nictype_of_an_instance_is_known, setup),
 		cmocka_unit_test_setup(virsh_lists_names_with_spaces_and_states_of_two_words, setup),
 		cmocka_unit_test_setup(virsh_tells_of_a_domains_nics, setup),
+		cmocka_unit_test_setup(virsh_tells_at_once_whose_nics_are_others, setup),
 		cmocka_unit_test_setup(qemu_says_how_its_nics_get_out, setup),
 		cmocka_unit_test_setup(qemu_without_a_word_has_a_user_nic, setup),
 		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),

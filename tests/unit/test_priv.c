@@ -906,6 +906,8 @@ the_commands_of_vm_managers_are_a_closed_list(void **state)
 		{ COMMAND_LXD_STOP, "work/a", "lxc|stop|--project|work|a" },
 		{ COMMAND_VIRSH_LIST, "", "virsh|-q|-r|-c|qemu:///system|list|--all" },
 		{ COMMAND_VIRSH_NICS, "a", "virsh|-q|-r|-c|qemu:///system|domiflist|a" },
+		{ COMMAND_VIRSH_CHANGES, "",
+		    "virsh|-q|-r|-c|qemu:///system|domstats|--interface|--list-running" },
 		{ COMMAND_VIRSH_START, "a", "virsh|-q|-c|qemu:///system|start|a" },
 		{ COMMAND_VIRSH_STOP, "a", "virsh|-q|-c|qemu:///system|shutdown|a" },
 		{ COMMAND_LIMA_OFF, "a", "limactl|stop|--force|a" },
