@@ -40,6 +40,7 @@ struct priv {
 	struct roles		*roles;
 	struct priv_pins	*pins;
 	struct priv_run		*run;
+	struct priv_holders	*holders;
 	struct state		 state;
 	enum profile		 resting;	/* flushed by FW_REST, or PROFILE_NONE */
 	int			 lock, parent;	/* -1: none; parent waits for an answer */
@@ -383,6 +384,7 @@ on_role(const struct msg_role *m, void *arg)
 	if (m->up && m->role == ROLE_ENGINE) {
 		priv_pins_tell(p->pins);
 		priv_kept_tell(&p->conf, p->roles);
+		priv_holders_tell(p->holders);
 		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
 		check(p);
 	}
@@ -618,6 +620,7 @@ start(struct priv *p)
 		return xstrdup("cannot make an event loop");
 	p->run = priv_run_new(p->base, &p->conf, tell_engine_fd, p);
 	p->pins = priv_pins_new(p->base, p->fw, &p->conf, tell_engine, p);
+	p->holders = priv_holders_new(p->base, tell_engine, p);
 	cause = restore(p);
 	if (cause != NULL)
 		return cause;
@@ -646,6 +649,7 @@ finish(struct priv *p)
 		event_free(p->changed);
 	priv_pins_free(p->pins);
 	priv_run_free(p->run);
+	priv_holders_free(p->holders);
 	if (p->base != NULL)
 		event_base_free(p->base);
 	firewall_close(p->fw);

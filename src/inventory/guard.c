@@ -80,7 +80,7 @@ place_of_port(const struct guard_host *h, const char *port, char buf[GH_IFNAME_S
 static bool
 is_nic(const struct guest_nic *nic)
 {
-	return nic->mode != NIC_PROXY && nic->mode != NIC_INBOUND;
+	return nic->mode != NIC_PROXY && nic->mode != NIC_INBOUND && nic->mode != NIC_OWN;
 }
 
 /* Of one NIC, or none, all that is known of the guest is of that. */
@@ -146,7 +146,9 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 {
 	if (g->kind == GUEST_UID)
 		return NIC_GUARDED;
-	if (nic->mode == NIC_USER)
+	if (nic->mode == NIC_OWN && nic->netdisk)
+		return NIC_GUARDED;
+	if (nic->mode == NIC_USER || nic->mode == NIC_OWN || nic->mode == NIC_HIDDEN)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
 	if (nic->mode == NIC_SOCKET)
 		return NIC_UNGUARDABLE;
@@ -158,6 +160,21 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 		return nic->mode == NIC_LAN || nic->mode == NIC_ROUTED || is_nowhere(h, g, nic) ?
 		    NIC_LEAKING : NIC_UNSEEN;
 	return is_covered(h, nic->place) ? NIC_GUARDED : NIC_LEAKING;
+}
+
+/* Where the guest's first NIC is shown to be: as the kernel says now, if it knows its end,
+ * else where it was heard. */
+static void
+shown_place(const struct guard_host *h, struct guest *g)
+{
+	const char *end = guest_nic_end(&g->nics[0]);
+	char bridge[GH_IFNAME_SIZE];
+
+	if (g->nnics == 0 || g->state != GUEST_RUNNING || !place_of_port(h, end, bridge) ||
+	    strcmp(bridge, end) == 0)
+		return;
+	copy_string(g->port, end, sizeof(g->port));
+	copy_string(g->bridge, bridge, sizeof(g->bridge));
 }
 
 void
@@ -177,6 +194,7 @@ guard_judge(const struct guard_host *h, struct guest *g)
 		if (nic->guard > g->guard)
 			g->guard = nic->guard;
 	}
+	shown_place(h, g);
 }
 
 /* What to change in the VM manager's own words. */
@@ -266,7 +284,11 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 	*why = *fix = NULL;
 	switch ((enum nic_guard)nic->guard) {
 	case NIC_GUARDED:
-		if (nic->mode == NIC_USER)
+		if (nic->mode == NIC_OWN && nic->netdisk)
+			*why = xasprintf("its process %u has connections of its own%s%s, as its disk over the "
+			    "network needs; a NIC that its monitor plugged in would look the same",
+			    (unsigned)g->pid, nic->source[0] != '\0' ? ", to " : "", nic->source);
+		else if (nic->mode == NIC_USER || nic->mode == NIC_OWN || nic->mode == NIC_HIDDEN)
 			*why = xasprintf("leaves as a process of a guarded user (%u)", (unsigned)g->uid);
 		else if (nic->mode == NIC_INBOUND)
 			*why = xasprintf("device %s leads from this host to it, and not out of it", nic->source);
@@ -283,6 +305,22 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 			*why = xasprintf("device %s: its VM manager's daemon connects for it from this host, "
 			    "past our rules", nic->source);
 			*fix = device_fix(g, nic);
+			break;
+		}
+		if (nic->mode == NIC_OWN) {
+			*why = xasprintf("its process %u has connections of its own%s%s: a user-mode NIC that "
+			    "its monitor plugged in, or a disk or a migration over the network",
+			    (unsigned)g->pid, nic->source[0] != '\0' ? ", to " : "", nic->source);
+			*fix = xasprintf("see what its monitor says (\"info network\") and take it out, or run it as "
+			    "a user of its own, listed as \"uid\" in [guard] of %s", h->conf->path);
+			break;
+		}
+		if (nic->mode == NIC_HIDDEN) {
+			*why = xasprintf("no NIC of it is seen behind a bridge of this host, so it may leave as "
+			    "process %u (user %u), which rules for guests do not see", (unsigned)g->pid,
+			    (unsigned)g->uid);
+			*fix = xasprintf("give it a tap that is a port of a guarded bridge, or run it as a user of "
+			    "its own, listed as \"uid\" in [guard] of %s", h->conf->path);
 			break;
 		}
 		if (nic->mode == NIC_SOCKET) {
@@ -334,6 +372,7 @@ nic_mode_name(enum nic_mode m)
 		[NIC_UNKNOWN] = "unknown", [NIC_BRIDGE] = "bridge", [NIC_LAN] = "lan",
 		[NIC_USER] = "user", [NIC_NONE] = "none", [NIC_SOCKET] = "socket",
 		[NIC_ROUTED] = "routed", [NIC_PROXY] = "proxy", [NIC_INBOUND] = "inbound",
+		[NIC_OWN] = "own", [NIC_HIDDEN] = "hidden",
 	};
 
 	return m < NIC_MODE_COUNT ? names[m] : "unknown";

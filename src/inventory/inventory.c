@@ -21,6 +21,7 @@
 #include "firewall/firewall.h"
 #include "inventory/ask.h"
 #include "inventory/guard.h"
+#include "inventory/holders.h"
 #include "inventory/join.h"
 #include "inventory/provider.h"
 #include "log.h"
@@ -53,6 +54,7 @@ struct inventory {
 	struct sighting		*sightings;
 	struct asker		*asker;
 	struct guard_host	 host;
+	struct holder_table	 holders;
 	void			(*merged)(uint32_t, uint32_t, void *);
 	void			*merged_arg;
 	size_t			 ports;			/* with a carrier */
@@ -104,18 +106,29 @@ listen_anew(struct inventory *inv)
 static void
 guarded_humble(const struct conf *conf, struct sighting *s)
 {
+	const bool seen = strcmp(s->provider, "process") == 0;
 	const bool qemu = strcmp(s->provider, "qemu") == 0 ||
 	    (strcmp(s->provider, "ps") == 0 && s->has_mac);
-	const char *user = qemu ? conf_guarded_user(conf, s->uid) : NULL;
+	const char *user = qemu || seen ? conf_guarded_user(conf, s->uid) : NULL;
 	char name[GH_GUEST_SIZE * 2];
 
 	if (user == NULL)
 		return;
-	s->has_mac = false;
-	memset(s->mac, 0, sizeof(s->mac));
-	s->link[0] = '\0';
+	if (qemu) {
+		s->has_mac = false;
+		memset(s->mac, 0, sizeof(s->mac));
+		s->link[0] = '\0';
+	}
 	snprintf(name, sizeof(name), "%s:%s", user, s->name);
 	copy_string(s->name, name, sizeof(s->name));
+}
+
+static bool
+is_bridge_port(const char *link)
+{
+	char bridge[GH_IFNAME_SIZE];
+
+	return link_master(link, bridge) && strcmp(bridge, link) != 0;
 }
 
 static void
@@ -130,6 +143,7 @@ pass(struct inventory *inv)
 		    n + (SIGHTINGS_MAX - n) / (PROVIDERS + 1 - i)));
 	if (inv->asker != NULL)
 		asker_sightings(inv->asker, inv->sightings, &n, SIGHTINGS_MAX);
+	holder_table_sightings(&inv->holders, is_bridge_port, inv->sightings, &n, SIGHTINGS_MAX);
 	for (size_t i = 0; i < n; i++)
 		guarded_humble(&inv->conf, &inv->sightings[i]);
 	guard_host_read(&inv->host);
@@ -190,6 +204,13 @@ on_heard(const struct addr *a, const uint8_t mac[6], void *arg)
 
 	if (join_hear(&inv->join, a, mac, now_wall()) && inv->moved != NULL)
 		inv->moved(a, inv->moved_arg);
+}
+
+void
+inventory_holder(struct inventory *inv, const struct holder *h)
+{
+	holder_table_take(&inv->holders, h);
+	inventory_hurry(inv);
 }
 
 /* Links and neighbours are who a VM manager may have something new to say of. */
@@ -329,6 +350,7 @@ inventory_free(struct inventory *inv)
 		free(inv->causes[i]);
 	join_free(&inv->join);
 	guard_host_free(&inv->host);
+	free(inv->holders.all);
 	free(inv->sightings);
 	free(inv);
 }

@@ -19,7 +19,7 @@
 static const struct {
 	const char	*provider;
 	uint8_t		 rank;
-} ranks[] = { { "uid", 9 }, { "qemu", 5 }, { "ps", 5 }, { "leases", 2 }, { "dhcpd", 2 },
+} ranks[] = { { "uid", 9 }, { "qemu", 5 }, { "ps", 5 }, { "process", 1 }, { "leases", 2 }, { "dhcpd", 2 },
 	{ "libvirt", 1 } };
 enum { RANK_BY_MAC = 2, RANK_MANAGER = 8 };
 

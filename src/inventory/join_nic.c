@@ -19,7 +19,8 @@ enum { NIC_FRESH = 60 };	/* seconds: one that was heard within is there */
 bool
 provider_is_manager(const char *provider)
 {
-	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0;
+	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0 &&
+	    strcmp(provider, "process") != 0;
 }
 
 struct guest_nic *
@@ -65,11 +66,12 @@ nic_say(struct node *n, struct guest_nic *nic, const struct sighting *s)
 	said->manager |= s->mode != NIC_UNKNOWN && manager;
 	if (s->mode != NIC_UNKNOWN)
 		nic->mode = s->mode;
+	nic->netdisk = s->netdisk && s->mode == NIC_OWN;
 	if (s->source[0] != '\0')
 		copy_string(nic->source, s->source, sizeof(nic->source));
 	if (s->link[0] != '\0') {
 		copy_string(nic->link, s->link, sizeof(nic->link));
-		nic->link_managed = manager;
+		nic->link_managed = manager || s->link_seen;
 	}
 }
 

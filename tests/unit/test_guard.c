@@ -657,6 +657,12 @@ each_nic_is_judged_by_where_it_is(void **state)
 	assert_nic((struct guest_nic){ .mode = NIC_ROUTED }, "10.9.0.77", "leaking", "routed", "");
 	assert_nic((struct guest_nic){ .mode = NIC_PROXY, .source = "api" }, "10.9.0.77", "unguardable",
 	    "device api", "config device remove");
+	assert_nic((struct guest_nic){ .mode = NIC_OWN, .source = "198.18.0.9" }, "", "unguardable",
+	    "connections of its own, to 198.18.0.9: a user-mode NIC", "info network");
+	assert_nic((struct guest_nic){ .mode = NIC_OWN, .netdisk = true }, "", "guarded",
+	    "as its disk over the network needs", "");
+	assert_nic((struct guest_nic){ .mode = NIC_HIDDEN }, "", "unguardable", "no NIC of it is seen",
+	    "\"uid\" in [guard]");
 	assert_nic((struct guest_nic){ .mode = NIC_INBOUND, .source = "ssh" }, "", "guarded",
 	    "device ssh", "");
 	/* Any guest can send a frame with its hardware address behind our bridge. */

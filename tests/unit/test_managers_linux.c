@@ -249,6 +249,31 @@ qemu_says_how_its_nics_get_out(void **state)
 	assert_row(0, "box|box|unknown|user|52:54:00:00:00:01|||");
 }
 
+static bool
+has_netdisk(const char *word, const char *text)
+{
+	const char *const argv[] = { "qemu-system-x86_64", word, text };
+
+	nrows = 0;
+	assert_true(qemu_args_parse(argv, 3, NULL, rows, &nrows, GUEST_NICS));
+	return rows[0].netdisk;
+}
+
+static void
+qemu_says_whether_it_has_a_disk_over_the_network(void **state)
+{
+	assert_true(has_netdisk("-drive", "file=nbd:10.0.0.2:10809,format=raw"));
+	assert_true(has_netdisk("-drive", "if=virtio,file=iscsi://10.0.0.2/iqn.x/0"));
+	assert_true(has_netdisk("-blockdev", "{\"driver\":\"rbd\",\"pool\":\"a\",\"node-name\":\"n\"}"));
+	assert_true(has_netdisk("-blockdev", "driver=raw,file.driver=https,file.url=https://x/y"));
+	assert_true(has_netdisk("-cdrom", "http://mirror.example/x.iso"));
+	assert_true(has_netdisk("-drive", "file=gluster+tcp://h/v/i"));
+	assert_false(has_netdisk("-drive", "file=/srv/nfs/nbd.qcow2,format=qcow2"));
+	assert_false(has_netdisk("-blockdev", "{\"driver\":\"file\",\"filename\":\"/var/rbd-1\"}"));
+	assert_false(has_netdisk("-drive", ""));
+	assert_false(has_netdisk("-name", "nbd"));
+}
+
 static void
 qemu_without_a_word_has_a_user_nic(void **state)
 {
@@ -457,6 +482,7 @@ main(void)
 		cmocka_unit_test_setup(virsh_tells_of_a_domains_nics, setup),
 		cmocka_unit_test_setup(virsh_tells_at_once_whose_nics_are_others, setup),
 		cmocka_unit_test_setup(qemu_says_how_its_nics_get_out, setup),
+		cmocka_unit_test_setup(qemu_says_whether_it_has_a_disk_over_the_network, setup),
 		cmocka_unit_test_setup(qemu_without_a_word_has_a_user_nic, setup),
 		cmocka_unit_test_setup(qemu_as_libvirt_starts_it, setup),
 		cmocka_unit_test_setup(qemu_gives_a_bridged_nic_its_own_hardware_address, setup),
