@@ -50,7 +50,7 @@ collect_guest(struct engine *e, const struct guest *g, struct collected *c)
 
 	if (guest_frozen(e, g) || g->kind == GUEST_UID || g->naddrs == 0)
 		return;
-	n = allow_ranges(e->policy.image, g->name, (int64_t)time(NULL), c->tried, RANGES_TRIED);
+	n = allow_ranges(e->policy.image, guest_scope(g), (int64_t)time(NULL), c->tried, RANGES_TRIED);
 	if (n > RANGES_TRIED) {
 		c->all += n - RANGES_TRIED;
 		n = RANGES_TRIED;

@@ -185,7 +185,7 @@ guest_tell(struct engine *e, const struct guest *g, struct msg_guest m)
 	if (g != NULL) {
 		m.guest_id = g->id;
 		m.frozen = guest_frozen(e, g);
-		copy_string(m.name, g->name, sizeof(m.name));
+		copy_string(m.name, guest_scope(g), sizeof(m.name));
 		if (m.by == GUEST_BY_ADDR && g->has_mac)
 			memcpy(m.mac, g->mac, sizeof(m.mac));
 	}
@@ -342,7 +342,8 @@ note_change(struct engine *e, const struct guest *was, const struct guest *g)
 static bool
 guest_same(const struct guest *a, const struct guest *b)
 {
-	return a->state == b->state && strcmp(a->name, b->name) == 0 && a->naddrs == b->naddrs &&
+	return a->state == b->state && strcmp(a->name, b->name) == 0 && a->own_name == b->own_name &&
+	    a->naddrs == b->naddrs &&
 	    memcmp(a->addrs, b->addrs, a->naddrs * sizeof(a->addrs[0])) == 0;
 }
 

@@ -314,6 +314,7 @@ check_answer(struct engine *e, const struct checked *c, char name[GH_NAME_SIZE],
 {
 	struct allow_answer answer = { .verdict = VERDICT_DENY };
 	const struct guest *g = inventory_by_name(e->inventory, c->vm);
+	const char *vm = g != NULL ? guest_scope(g) : c->vm;
 	const int64_t now = (int64_t)time(NULL);
 
 	*detail = allow_name_canonical(name, c->host, strlen(c->host), true);
@@ -322,7 +323,7 @@ check_answer(struct engine *e, const struct checked *c, char name[GH_NAME_SIZE],
 	if (e->frozen_all || (g != NULL && guest_frozen(e, g)))
 		answer.reason = REASON_FROZEN;
 	else if (c->addr.family != 0) {
-		answer = allow_lookup_addr(e->policy.image, &c->addr, c->proto, c->port, c->vm, now);
+		answer = allow_lookup_addr(e->policy.image, &c->addr, c->proto, c->port, vm, now);
 		if (answer.entry == 0)
 			answer.reason = REASON_IP_LITERAL;
 		else if (answer.verdict == VERDICT_ALLOW && reach_is_barred(&e->reach, &c->addr))
@@ -334,7 +335,7 @@ check_answer(struct engine *e, const struct checked *c, char name[GH_NAME_SIZE],
 		answer.reason = REASON_BAD_NAME;
 	else
 		answer = allow_lookup_port(e->policy.image, name, strlen(name), c->proto, c->port,
-		    c->vm, now);
+		    vm, now);
 	return answer;
 }
 

@@ -220,7 +220,7 @@ static uint32_t
 port_seconds(struct engine *e, const struct batch *b, const struct allow_port *port, uint32_t ttl)
 {
 	const int64_t now = (int64_t)time(NULL);
-	const char *guest = b->guest != NULL ? b->guest->name : "";
+	const char *guest = b->guest != NULL ? guest_scope(b->guest) : "";
 	const struct allow_answer a = allow_lookup_port(e->policy.image, b->name, strlen(b->name),
 	    port->proto, port->port, guest, now);
 	uint32_t seconds = (ttl < TTL_MAX ? ttl : TTL_MAX) + TTL_GRACE;
@@ -330,7 +330,8 @@ pinned_asked(struct engine *e, const struct msg_pin *m)
 		return;
 	}
 	b.mine = open_count(o, guest);
-	n = allow_pinned_ports(e->policy.image, m->name, strlen(m->name), guest,
+	n = allow_pinned_ports(e->policy.image, m->name, strlen(m->name),
+	    b.guest != NULL ? guest_scope(b.guest) : "",
 	    (int64_t)time(NULL), ports, PORTS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		const uint32_t seconds = port_seconds(e, &b, &ports[i], m->ttl);
@@ -386,7 +387,7 @@ pin_passes(struct engine *e, struct open_pin *pin)
 	    !reach_allows(&e->reach, &p->dst))
 		return false;
 	return allow_lookup_port(e->policy.image, p->name, strlen(p->name), p->proto, p->port,
-	    p->guest, (int64_t)time(NULL)).verdict == VERDICT_ALLOW;
+	    owner != NULL ? guest_scope(owner) : p->guest, (int64_t)time(NULL)).verdict == VERDICT_ALLOW;
 }
 
 /* What a guest looked up is open to an address that it took later, too. */

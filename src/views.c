@@ -232,7 +232,7 @@ vms_json(struct engine *e, const void *row)
 	for (uint32_t i = 0; i < g->naddrs; i++)
 		json_array_append_new(addrs, json_addr(&g->addrs[i]));
 	return json_pack("{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I,"
-	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:I, s:o, s:o}",
+	    " s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:b}",
 	    "id", (json_int_t)g->id, "name", json_guest(g->name),
 	    "kind", guest_kind_name(g->kind), "by", json_guest(g->by),
 	    "state", guest_state_name(g->state), "addresses", addrs,
@@ -247,7 +247,7 @@ vms_json(struct engine *e, const void *row)
 	    "softnet", g->softnet,
 	    "can_start", asker_command(g, ACT_START) != COMMAND_NONE,
 	    "can_stop", asker_command(g, ACT_STOP) != COMMAND_NONE, "pid", (json_int_t)g->pid,
-	    "host_ports", host_ports(e, g), "softnet_says", shield_softnet(e, g));
+	    "host_ports", host_ports(e, g), "softnet_says", shield_softnet(e, g), "own_name", g->own_name);
 }
 
 /* ---- rules ---- */

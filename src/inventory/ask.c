@@ -374,6 +374,28 @@ asker_sightings(struct asker *a, struct sighting *list, size_t *n, size_t max)
 	}
 }
 
+uint64_t
+asker_heard(struct asker *a)
+{
+	uint64_t heard = now_mono();
+
+	for (size_t i = 0; i < a->nseats; i++) {
+		struct seat *s = &a->seats[i];
+		bool whole = s->known && !s->recalled;
+
+		/* Nothing is to be had of it. */
+		if (s->absent || s->cause != NULL)
+			continue;
+		for (size_t t = 0; t < s->ntold && whole; t++)
+			whole = told_is_whole(s, &s->told[t]);
+		if (whole)
+			s->whole = s->listed;
+		if (s->whole < heard)
+			heard = s->whole;
+	}
+	return heard;
+}
+
 bool
 asker_state(const struct asker *a, size_t i, struct asker_state *st)
 {

@@ -38,6 +38,9 @@ void		 asker_recall(struct asker *, const struct sighting *, size_t n);
 /* Appends what is known. */
 void		 asker_sightings(struct asker *, struct sighting *, size_t *n, size_t max);
 
+/* Whoever was there then (mono), and that a manager which answers knows, is told of. */
+uint64_t	 asker_heard(struct asker *);
+
 /* How it stands with one manager and user. */
 struct asker_state {
 	const char	*manager, *user;

@@ -41,6 +41,8 @@ struct seat {
 	uint64_t	 changes_began, changes_due, changes_took;	/* mono, of what tells of changes */
 	bool		 changes_failed;		/* it cannot; not asked for a while */
 	uint64_t	 took;
+	uint64_t	 listed, whole;	/* mono, when the latest list was begun that was told, and the latest
+				 * of which all is told */
 	unsigned	 failures;
 	bool		 absent, known;	/* known: it has been asked */
 	bool		 recalled;	/* told is what an engine before was told */

@@ -261,6 +261,7 @@ seat_list_done(struct seat *s, const char *text, size_t len)
 	s->answered = now;
 	s->time = now_wall();
 	s->took = now - s->began;
+	s->listed = s->began;
 	s->due = now + (s->took * REST > every ? s->took * REST : every);
 	if (s->changes_due == 0)
 		s->changes_due = now + refresh_us;

@@ -64,6 +64,7 @@ struct inventory {
 	size_t			 news;			/* since the latest pass */
 	void			(*moved)(const struct addr *, void *);
 	void			*moved_arg;
+	uint64_t		 first_pass;		/* wall, 0: none yet */
 	uint64_t		 last_pass;		/* now_mono() at its end */
 	uint64_t		 quiet;			/* microseconds after it */
 	void			(*changed)(void *);
@@ -135,6 +136,7 @@ static void
 pass(struct inventory *inv)
 {
 	const uint64_t began = now_mono();
+	uint64_t now;
 	size_t n = 0;
 
 	/* So that who tells of too many takes the place of nobody else's. */
@@ -147,9 +149,17 @@ pass(struct inventory *inv)
 	for (size_t i = 0; i < n; i++)
 		guarded_humble(&inv->conf, &inv->sightings[i]);
 	guard_host_read(&inv->host);
+	now = now_wall();
+	inv->join.asked = inv->asker != NULL ? now - (now_mono() - asker_heard(inv->asker)) :
+	    UINT64_MAX;
+	/* Whom we find is not who has just come: they go on while managers are asked. */
+	if (inv->first_pass == 0)
+		inv->first_pass = now;
+	if (inv->join.asked < inv->first_pass)
+		inv->join.asked = inv->first_pass;
 	inv->ports = ports_count(inv->sightings, n);
 	listen_anew(inv);
-	inventory_merge(inv, inv->sightings, n, now_wall());
+	inventory_merge(inv, inv->sightings, n, now);
 	inv->last_pass = now_mono();
 	inv->quiet = (inv->last_pass - began) * QUIET_TIMES;
 	if (inv->quiet < QUIET_US)
@@ -307,6 +317,7 @@ inventory_new(struct event_base *base, const struct conf *conf, void (*changed)(
 	inv->join.judge = judge;
 	inv->join.merged = merged;
 	inv->join.arg = inv;
+	inv->join.asked = UINT64_MAX;
 	if (base == NULL)
 		return inv;
 	inv->host.master = link_master;
@@ -527,6 +538,12 @@ inventory_by_name(const struct inventory *inv, const char *name)
 			return &inv->join.nodes[i]->g;
 	}
 	return NULL;
+}
+
+const char *
+guest_scope(const struct guest *g)
+{
+	return g->own_name ? "" : g->name;
 }
 
 const char *

@@ -104,6 +104,7 @@ struct guest {
 	uint32_t	id;
 	char		name[GH_GUEST_SIZE];	/* never "": the address if nothing better */
 	char		by[16];			/* the provider that named it */
+	bool		own_name;		/* nobody but itself says so: for vm= it has none */
 	char		manager[16];		/* the one whose commands know it, "" none */
 	char		key[GUEST_KEY_SIZE];	/* there */
 	char		user[GUEST_USER_SIZE];	/* whose commands, "": the system's */
@@ -181,6 +182,8 @@ const struct guest	*inventory_by_port(const struct inventory *, const char *port
 			    const uint8_t *mac);
 const struct guest	*inventory_by_uid(const struct inventory *, uint32_t uid);
 const struct guest	*inventory_by_name(const struct inventory *, const char *);
+/* By what name vm= of entries knows it; "": by none. */
+const char		*guest_scope(const struct guest *);
 /* This host's end of it, which stays the guest's whatever it sends: as its VM manager says,
  * else where it was heard, as long as it runs; "" not known. */
 const char		*guest_nic_end(const struct guest_nic *);

@@ -762,8 +762,10 @@ join_pass(struct join *j, const struct sighting *s, size_t n, uint64_t now)
 	for (size_t i = 0; i < j->n; i++) {
 		if (j->judge != NULL)
 			j->judge(&j->nodes[i]->g, j->arg);
-		changed |= node_changed(j->nodes[i]);
 	}
+	names_judge(j);
+	for (size_t i = 0; i < j->n; i++)
+		changed |= node_changed(j->nodes[i]);
 	free(places.at);
 	free(claims);
 	free(of);

@@ -90,6 +90,8 @@ struct join {
 	struct holding	*by_addr;	/* sorted */
 	size_t		 naddr;
 	bool		 heard;		/* an address moved since the latest pass */
+	uint64_t	 asked;		/* wall: whom was there then every VM manager has told of, that
+					 * tells of it */
 };
 
 /* Says only that a bridge or a port is there. */
@@ -159,6 +161,8 @@ uint8_t		 state_of(const struct join *, struct node *, const struct places *, ui
 bool		 name_is_guests(const struct node *);
 /* Takes the name that a sighting has for the guest, if it is the best so far. */
 void		 name_claim(struct node *, const struct sighting *);
+/* Whose name counts for nobody but who has it: after all have their names and places. */
+void		 names_judge(struct join *);
 /* Gives every guest the name claimed for it, or one of its own; each is unique. */
 void		 names_settle(struct join *);
 

@@ -182,3 +182,76 @@ names_settle(struct join *j)
 	free(given.at);
 	free(named);
 }
+
+enum { BRIDGES_MAX = 64 };
+struct bridges {
+	const char	*at[BRIDGES_MAX];
+	size_t		 n;
+	bool		 more;		/* than there is room for */
+};
+
+static const char *
+nic_bridge(const struct guest_nic *nic)
+{
+	return nic->place[0] != '\0' ? nic->place : nic->bridge;
+}
+
+static bool
+bridges_have(const struct bridges *b, const char *name)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (strcmp(b->at[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+bridges_add(struct bridges *b, const struct guest *g)
+{
+	for (uint32_t i = 0; i < g->nnics; i++) {
+		const char *name = nic_bridge(&g->nics[i]);
+
+		if (*name == '\0' || bridges_have(b, name))
+			continue;
+		if (b->n < BRIDGES_MAX)
+			b->at[b->n++] = name;
+		else
+			b->more = true;
+	}
+}
+
+/* It is at a bridge whose guests a VM manager tells of, and it does not tell of this one. */
+static bool
+is_beside_others(const struct bridges *b, const struct guest *g)
+{
+	for (uint32_t i = 0; i < g->nnics; i++) {
+		if (b->more || bridges_have(b, nic_bridge(&g->nics[i])))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A guest may call itself as it likes when it asks for an address.  So where VM managers
+ * tell of guests, what none of them tells of has no name that entries go by; nor has one
+ * that is so new that they had no time to.
+ */
+void
+names_judge(struct join *j)
+{
+	struct bridges told = { .n = 0 };
+
+	for (size_t i = 0; i < j->n; i++) {
+		const struct node *n = j->nodes[i];
+
+		if (n->g.manager[0] != '\0' && n->listed && n->g.state == GUEST_RUNNING)
+			bridges_add(&told, &n->g);
+	}
+	for (size_t i = 0; i < j->n; i++) {
+		struct node *n = j->nodes[i];
+
+		n->g.own_name = n->wanted[0] != '\0' && name_is_guests(n) && n->g.kind == GUEST_VM &&
+		    (n->g.first_seen > j->asked || is_beside_others(&told, &n->g));
+	}
+}

@@ -343,6 +343,34 @@ a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is(void **state)
 }
 
 static void
+who_was_there_when_all_were_asked_is_told_of(void **state)
+{
+	const uint64_t start = now_mono();
+	uint64_t began;
+
+	ask_managers();
+	assert_true(asker_heard(asker) < start);
+	ran(COMMAND_VIRSH_LIST, 0, 1);
+	began = now_mono();
+	assert_true(asker_heard(asker) < start);
+	answer(ran(COMMAND_VIRSH_LIST, 0, 1), RAN_EXITED, 0, " 1 a running\n", "");
+	/* Not before it is known which one that is. */
+	assert_true(asker_heard(asker) < start);
+	answer(ran(COMMAND_VIRSH_NICS, 0, 1), RAN_EXITED, 0, "", "");
+	assert_true(asker_heard(asker) >= start && asker_heard(asker) <= began);
+	answer(ran(COMMAND_VIRSH_LIST, 0, 2), RAN_EXITED, 0, " 1 a running\n 2 b running\n", "");
+	assert_true(asker_heard(asker) <= began);
+	answer(ran(COMMAND_VIRSH_NICS, 0, 2), RAN_EXITED, 0, "", "");
+	assert_true(asker_heard(asker) > began);
+	/* Of one that does not answer nothing is waited for, nor of one that is not there. */
+	answer(ran(COMMAND_VIRSH_LIST, 0, 3), RAN_EXITED, 1, "", "no daemon\n");
+	began = now_mono();
+	assert_true(asker_heard(asker) >= began);
+	answer(ran(COMMAND_VIRSH_LIST, 0, 4), RAN_ABSENT, 0, "", "");
+	assert_true(asker_heard(asker) >= began);
+}
+
+static void
 a_nic_that_is_plugged_in_is_asked_for_at_once(void **state)
 {
 	const char *const nics = "vnet0 network default virtio 52:54:00:00:00:01\n",
@@ -490,6 +518,7 @@ main(void)
 		TEST(frames_that_belong_to_nothing_are_dropped),
 		TEST(who_has_no_manager_is_not_acted_on),
 		TEST(a_renamed_guest_is_settled_when_its_manager_has_told_which_it_is),
+		TEST(who_was_there_when_all_were_asked_is_told_of),
 		TEST(a_nic_that_is_plugged_in_is_asked_for_at_once),
 		TEST(a_detail_that_hangs_costs_its_guest_alone),
 		TEST(details_hold_as_long_as_the_list_says_the_same),

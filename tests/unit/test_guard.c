@@ -338,6 +338,41 @@ a_manager_that_does_not_answer_is_told_of_its_guests(void **state)
 
 /* ---- who lies, or is copied ---- */
 
+static void
+by_lease(uint8_t mac, const char *name)
+{
+	struct sighting *s = sighting_add(rows, &nrows, ROWS, "leases");
+
+	s->hint = s->has_mac = true;
+	set_mac(s, 0, mac);
+	copy_string(s->name, name, sizeof(s->name));
+}
+
+/* vm= is not for whom only it itself calls so, where there is a manager that would know. */
+static void
+a_guest_that_names_itself_beside_a_managers_has_no_name_for_entries(void **state)
+{
+	const struct guest *g;
+
+	heard(7, "10.9.0.7", "virbr0");
+	by_lease(7, "agent-7");
+	merge(0);
+	assert_string_equal(guest_scope(only()), "agent-7");
+	for (unsigned again = 1; again < 3; again++) {
+		told("virsh", "agent-1", GUEST_RUNNING, 1);
+		heard(1, "10.9.0.1", again == 1 ? "virbr0" : "virbr1");
+		by_lease(1, "calls-itself-so");
+		heard(7, "10.9.0.7", "virbr0");
+		by_lease(7, "agent-7");
+		merge(again * 100);
+		assert_string_equal(guest_scope(of_key("agent-1")), "agent-1");
+		g = inventory_by_name(inv, "agent-7");
+		assert_non_null(g);
+		assert_int_equal(g->own_name, again == 1);
+		assert_string_equal(guest_scope(g), again == 1 ? "" : "agent-7");
+	}
+}
+
 static struct sighting *
 process(const char *provider, uint32_t pid, const char *name, uint8_t mac)
 {
@@ -1318,6 +1353,7 @@ main(void)
 		TEST(vms_of_one_name_of_two_users_are_two),
 		TEST(a_guest_that_runs_is_not_stopped_by_old_news),
 		TEST(a_guest_is_not_who_it_calls_itself),
+		TEST(a_guest_that_names_itself_beside_a_managers_has_no_name_for_entries),
 		TEST(guests_of_two_managers_or_users_are_two_whatever_they_share),
 		TEST(a_guest_that_was_listed_before_it_had_an_address_is_one),
 		TEST(addresses_that_only_managers_tell_of_move_with_their_word),
