@@ -212,17 +212,36 @@ is_guest(const struct holder *h, bool (*is_port)(const char *))
 	return false;
 }
 
+static bool
+is_same(const struct sighting *a, const struct sighting *b)
+{
+	return strcmp(a->key, b->key) == 0 && strcmp(a->provider, b->provider) == 0 &&
+	    strcmp(a->user, b->user) == 0;
+}
+
 /* One of its ways out is user-mode anyway, or nobody knows. */
 static bool
 leaves_by_itself(const struct sighting *guest, const struct sighting *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(list[i].key, guest->key) == 0 && strcmp(list[i].provider, guest->provider) == 0 &&
-		    strcmp(list[i].user, guest->user) == 0 && (list[i].mode == NIC_USER ||
-		    list[i].mode == NIC_SOCKET))
+		if (is_same(&list[i], guest) && (list[i].mode == NIC_USER || list[i].mode == NIC_SOCKET))
 			return true;
 	}
 	return false;
+}
+
+/* Of a guest whose manager does not say which process it is. */
+static void
+pid_take(const struct holder *h, const struct sighting *guest, struct sighting *list, size_t n)
+{
+	const struct sighting of = *guest;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_same(&list[i], &of)) {
+			list[i].pid = h->pid;
+			list[i].uid = h->uid;
+		}
+	}
 }
 
 void
@@ -235,6 +254,8 @@ holder_table_sightings(const struct holder_table *t, bool (*is_port)(const char 
 		const struct holder *h = &t->all[i];
 		const struct sighting *guest = row_of(h, list, told);
 
+		if (guest != NULL && guest->pid == 0 && (h->flags & (HOLDER_VM | HOLDER_QEMU)) != 0)
+			pid_take(h, guest, list, told);
 		if (guest == NULL && !is_part(t, h) && is_guest(h, is_port))
 			guest_rows(h, list, n, max);
 		else if (guest != NULL && (h->flags & HOLDER_OWN) != 0 &&

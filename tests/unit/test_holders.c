@@ -157,6 +157,8 @@ one_that_others_tell_of_is_not_told_twice(void **state)
 	see((struct holder){ .pid = 21, .flags = HOLDER_VM | HOLDER_QEMU, .name = "qemu" });
 	look();
 	assert_int_equal(nrows, 2);
+	/* Which process it is its manager does not say. */
+	assert_int_equal(rows[0].pid, 20);
 }
 
 static void
