@@ -187,6 +187,9 @@ process_look(struct holders *s, struct process *p, uint64_t now)
 	/* Who makes a link hands it to another at once, often. */
 	p->next = now + (2 * second << (p->h.nlinks > 0 && p->looks == 0 ? 0 : p->looks));
 	p->looks += p->looks < LOOKS_MAX - 1;
+	/* Of one that is known little is to be expected. */
+	if (p->looks > 2 && is_vm(p))
+		p->looks = LOOKS_MAX - 1;
 	tell(s, p);
 }
 
