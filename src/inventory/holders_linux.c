@@ -14,8 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "log.h"
+#include "userns.h"
 #include "xmalloc.h"
 
 enum {
@@ -27,11 +30,12 @@ enum {
 	TEXT_SIZE = 4096,
 	LOOKS_MAX = 7,		/* 2 s after the first look, 4 s after the second, ... 2 min */
 	PORTS = 65536,
+	SYS_PTRACE = 19,	/* CAP_SYS_PTRACE */
 };
 static const uint64_t second = 1000000;
-static const uint64_t own_every = 5 * 1000000ull;
+static const uint64_t own_every = 2 * 1000000ull;
 static const uint64_t own_stays = 60 * 1000000ull;
-enum { OWN_REST = 200 };	/* times as long as reading the tables took they are not read */
+enum { OWN_REST = 500 };	/* times as long as it took of a processor it is not done again */
 
 struct process {
 	struct holder	h, told;
@@ -43,6 +47,7 @@ struct process {
 struct own_socket {
 	uint64_t	inode;
 	uint32_t	uid, pid;	/* pid 0: no VM's */
+	uint16_t	local_port;
 	bool		udp, before, known;
 	struct addr	peer;
 	uint32_t	port;
@@ -292,7 +297,7 @@ struct tables {
 	uint8_t		*listens;	/* a bit a port */
 	struct own_socket *all;
 	size_t		 n, lines;
-	bool		 udp, listening;
+	bool		 udp;
 };
 
 static bool
@@ -319,21 +324,19 @@ socket_take(struct tables *t, const struct holder_socket *k)
 	const uint8_t bit = (uint8_t)(1u << (k->local_port % 8));
 	struct own_socket *o;
 
-	if (t->listening) {
-		if (!t->udp && k->state == LISTEN)
-			*port |= bit;
-		return;
-	}
+	if (!t->udp && k->state == LISTEN)
+		*port |= bit;
 	if (t->udp ? k->state != UNCONNECTED && k->state != ESTABLISHED :
 	    k->state != ESTABLISHED && k->state != SYN_SENT && k->state != CLOSE_WAIT)
 		return;
 	if (k->local_port < s->ports_low || k->local_port > s->ports_high ||
-	    (!t->udp && (*port & bit) != 0) || is_loopback(&k->local) || is_loopback(&k->peer) ||
+	    is_loopback(&k->local) || is_loopback(&k->peer) ||
 	    (!t->udp && addr_equal(&k->local, &k->peer)) || t->n == SOCKETS_MAX || k->inode == 0 ||
 	    !user_has_vm(s, k->uid))
 		return;
 	o = &t->all[t->n++];
-	*o = (struct own_socket){ .inode = k->inode, .uid = k->uid, .udp = t->udp };
+	*o = (struct own_socket){ .inode = k->inode, .uid = k->uid, .udp = t->udp,
+		.local_port = k->local_port };
 	if (!is_any(&k->peer)) {
 		o->peer = k->peer;
 		o->port = k->peer_port;
@@ -361,19 +364,24 @@ tables_read(struct tables *t)
 {
 	static const struct {
 		const char	*path;
-		bool		 udp, listening;
+		bool		 udp;
 	} reads[] = {
-		/* Those that listen come first in the kernel's tables, but of both families. */
-		{ "/proc/net/tcp", false, true }, { "/proc/net/tcp6", false, true },
-		{ "/proc/net/tcp", false, false }, { "/proc/net/tcp6", false, false },
-		{ "/proc/net/udp", true, false }, { "/proc/net/udp6", true, false },
+		{ "/proc/net/tcp", false }, { "/proc/net/tcp6", false },
+		{ "/proc/net/udp", true }, { "/proc/net/udp6", true },
 	};
+	size_t kept = 0;
 
 	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
 		t->udp = reads[i].udp;
-		t->listening = reads[i].listening;
 		table_read(t, reads[i].path);
 	}
+	for (size_t i = 0; i < t->n; i++) {
+		const uint16_t port = t->all[i].local_port;
+
+		if (t->all[i].udp || (t->listens[port / 8] & (1u << (port % 8))) == 0)
+			t->all[kept++] = t->all[i];
+	}
+	t->n = kept;
 	qsort(t->all, t->n, sizeof(*t->all), inode_compare);
 }
 
@@ -455,12 +463,21 @@ owners_tell(struct holders *s, const struct tables *t, uint64_t now)
 	}
 }
 
+static uint64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * second + (uint64_t)t.tv_nsec / 1000;
+}
+
 static void
 own_look(struct holders *s, uint64_t now)
 {
 	struct tables t = { .holders = s };
 	const struct own_socket *was;
-	const uint64_t began = now_mono();
+	const uint64_t began = cpu_us();
 	uint64_t took;
 
 	t.listens = xcalloc(PORTS / 8, 1);
@@ -480,7 +497,7 @@ own_look(struct holders *s, uint64_t now)
 	free(t.listens);
 	s->sockets = xreallocarray(t.all, t.n + 1, sizeof(*t.all));
 	s->nsockets = t.n;
-	took = now_mono() - began;
+	took = cpu_us() - began;
 	s->own_next = now + (took * OWN_REST > own_every ? took * OWN_REST : own_every);
 }
 
@@ -491,6 +508,7 @@ holders_new(void (*fn)(const struct holder *, void *), void *arg)
 {
 	struct holders *s = xcalloc(1, sizeof(*s));
 	unsigned low = 32768, high = 60999;
+	char text[TEXT_SIZE], *caps;
 	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
 
 	s->fn = fn;
@@ -499,6 +517,13 @@ holders_new(void (*fn)(const struct holder *, void *), void *arg)
 		low = 32768, high = 60999;
 	if (f != NULL)
 		fclose(f);
+	/* The unit of before had not the capability. */
+	if (userns_is_initial() && text_read(AT_FDCWD, "/proc/self/status", text) &&
+	    (caps = strstr(text, "\nCapEff:")) != NULL &&
+	    (strtoull(caps + strlen("\nCapEff:"), NULL, 16) & 1ull << SYS_PTRACE) == 0)
+		log_warnx("guests: what files processes have open cannot be seen (CAP_SYS_PTRACE), so VMs "
+		    "that no VM manager tells of are not, nor connections of their own; \"gatehouse setup\" "
+		    "has the service allow it");
 	s->ports_low = low < PORTS ? (uint16_t)low : 0;
 	s->ports_high = high < PORTS ? (uint16_t)high : PORTS - 1;
 	link_read(AT_FDCWD, "/proc/self/ns/net", s->netns, sizeof(s->netns));

@@ -202,6 +202,9 @@ nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t no
 
 	if (s->mode == NIC_NONE && n->g.nnics > 0)
 		return;
+	/* These are no NICs, but ways beside them. */
+	if (s->mode == NIC_OWN || s->mode == NIC_PROXY || s->mode == NIC_INBOUND)
+		only = false;
 	if (only && n->g.nnics == 1) {
 		nic_say(n, &n->g.nics[0], s);
 		return;

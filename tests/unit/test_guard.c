@@ -732,6 +732,29 @@ each_nic_is_judged_by_where_it_is(void **state)
 	is_told = false;
 }
 
+/* As the holders of virtual machines are told of, behind all others. */
+static void
+a_way_beside_a_guests_only_nic_is_one_of_its_own(void **state)
+{
+	static const char *const providers[] = { "virsh", "qemu" };
+
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++) {
+		told("virsh", "web", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+		process("qemu", 900, "web", 1);
+		heard(1, "10.9.0.1", "virbr0");
+		told(providers[i], i == 0 ? "web" : "900", GUEST_RUNNING, 0)->mode = NIC_OWN;
+		merge(i);
+		assert_int_equal(only()->nnics, 2);
+		assert_true(only()->nics[0].has_mac && only()->nics[0].mode == NIC_BRIDGE);
+		assert_int_equal(only()->nics[1].mode, NIC_OWN);
+		assert_int_equal(only()->guard, NIC_UNGUARDABLE);
+	}
+	told("virsh", "web", GUEST_RUNNING, 1)->mode = NIC_BRIDGE;
+	heard(1, "10.9.0.1", "virbr0");
+	merge(3);
+	assert_int_equal(only()->guard, NIC_GUARDED);
+}
+
 static bool
 is_here(const char *name)
 {
@@ -1361,6 +1384,7 @@ main(void)
 		TEST(what_a_guest_says_of_itself_takes_no_neighbours_address),
 		TEST(a_manager_that_does_not_answer_is_told_of_its_guests),
 		TEST(a_bridge_that_is_named_but_not_covered_guards_nobody),
+		TEST(a_way_beside_a_guests_only_nic_is_one_of_its_own),
 		TEST(a_network_that_is_no_bridge_of_this_host_is_a_leak),
 		TEST(an_address_is_where_the_longest_prefix_has_it),
 		TEST(each_nic_is_judged_by_where_it_is),
