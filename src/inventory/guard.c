@@ -162,19 +162,18 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 	return is_covered(h, nic->place) ? NIC_GUARDED : NIC_LEAKING;
 }
 
-/* Where the guest's first NIC is shown to be: as the kernel says now, if it knows its end,
- * else where it was heard. */
+/* Where the guest's first NIC is shown to be: as the kernel says now of its end, which is
+ * judged by, else where it was heard. */
 static void
-shown_place(const struct guard_host *h, struct guest *g)
+shown_place(struct guest *g)
 {
-	const char *end = guest_nic_end(&g->nics[0]);
-	char bridge[GH_IFNAME_SIZE];
+	const struct guest_nic *nic = &g->nics[0];
 
-	if (g->nnics == 0 || g->state != GUEST_RUNNING || !place_of_port(h, end, bridge) ||
-	    strcmp(bridge, end) == 0)
+	if (g->nnics == 0 || g->state != GUEST_RUNNING || !nic->link_managed ||
+	    nic->place[0] == '\0' || strcmp(nic->place, nic->link) == 0)
 		return;
-	copy_string(g->port, end, sizeof(g->port));
-	copy_string(g->bridge, bridge, sizeof(g->bridge));
+	copy_string(g->port, nic->link, sizeof(g->port));
+	copy_string(g->bridge, nic->place, sizeof(g->bridge));
 }
 
 void
@@ -194,7 +193,7 @@ guard_judge(const struct guard_host *h, struct guest *g)
 		if (nic->guard > g->guard)
 			g->guard = nic->guard;
 	}
-	shown_place(h, g);
+	shown_place(g);
 }
 
 /* What to change in the VM manager's own words. */
