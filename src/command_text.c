@@ -428,6 +428,9 @@ check_text(const json_t *r)
 	add_last(&t, json_object_get(r, "last"));
 	if (json_is_false(json_object_get(r, "vm_known")))
 		add(&t, "  No guest of that name is known now.\n");
+	if (json_is_true(json_object_get(r, "vm_own_name")))
+		add(&t, "  Entries with vm= do not go by that name: only the guest itself says it, and no VM\n"
+		    "  manager that tells of its bridge's guests does.\n");
 	return t;
 }
 

@@ -433,6 +433,7 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	struct checked c = { .port = PORT_DEFAULT, .proto = IPPROTO_TCP };
 	char name[GH_NAME_SIZE], *cause;
 	struct allow_answer answer;
+	const struct guest *g;
 	struct overall all;
 	const char *detail;
 	json_t *result;
@@ -448,15 +449,16 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	allow_name_address(c.host, strlen(c.host), &c.addr);
 	answer = check_answer(e, &c, name, &detail);
 	all = check_overall(e, &c, &answer);
-	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:b, s:o}",
+	g = inventory_by_name(e->inventory, c.vm);
+	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:b, s:o, s:b}",
 	    "verdict", verdict_name(answer.verdict), "reason", reason_name(answer.reason),
 	    "advice", c.addr.family != 0 && answer.reason == REASON_IP_LITERAL ?
 	    "No entry lists this address and port; one that does opens it, past the proxy." :
 	    reason_advice(answer.reason), "detail", json_plain_or_null(detail),
 	    "name", json_plain_or_null(name), "port", c.port,
 	    "proto", c.proto == IPPROTO_UDP ? "udp" : "tcp", "pinned", answer.pinned,
-	    "vm_known", *c.vm == '\0' ? json_null() :
-	    json_boolean(inventory_by_name(e->inventory, c.vm) != NULL));
+	    "vm_known", *c.vm == '\0' ? json_null() : json_boolean(g != NULL),
+	    "vm_own_name", g != NULL && g->own_name);
 	json_object_set_new(result, "open", answer.pinned && c.addr.family == 0 ?
 	    pinned_json(e, name, c.proto, c.port, c.vm) : json_null());
 	set_entry(e, result, answer.entry, name, c.port);

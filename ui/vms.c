@@ -207,6 +207,8 @@ detail(const json_t *row, double now, struct lines *l)
 		if (strcmp(guard, guards[i].key) == 0)
 			explain = guards[i].explain;
 	lines_field(l, "name", cell_string(row, "name"));
+	if (json_is_true(json_object_get(row, "own_name")))
+		lines_add(l, INK_WARN, "%-12s %s", "", "only it says so: entries with vm= do not go by that");
 	lines_field(l, "kind", cell_string(row, "kind"));
 	snprintf(buf, sizeof(buf), "%s%s%s%s", cell_string(row, "by"),
 	    cell_string(row, "user")[0] != '\0' ? " of " : "", cell_string(row, "user"),
