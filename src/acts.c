@@ -153,23 +153,12 @@ acts_free(struct engine *e)
 	}
 }
 
-/* Connections of its process's own may be those of a migration. */
-static bool
-may_stop(const struct guest *g)
-{
-	for (uint32_t i = 0; i < g->nnics; i++) {
-		if (g->nics[i].guard >= NIC_UNGUARDABLE && g->nics[i].mode != NIC_OWN)
-			return true;
-	}
-	return g->nnics == 0;
-}
-
 void
 act_unguarded(struct engine *e, const struct guest *g, struct stopping *s)
 {
 	const uint64_t now = now_mono();
 
-	if (g->state != GUEST_RUNNING || g->guard < NIC_UNGUARDABLE || !may_stop(g) ||
+	if (g->state != GUEST_RUNNING || g->guard < NIC_UNGUARDABLE ||
 	    e->conf.on_unguarded != UNGUARDED_STOP || g->manager[0] == '\0') {
 		*s = (struct stopping){ 0 };
 		return;

@@ -67,7 +67,7 @@ static bool
 is_taken(const char *name)
 {
 	static const char *const names[] = { "neighbours", "uid", "leases", "libvirt", "dhcpd", "qemu",
-		"ps", "process", "tart", "lima", "colima", "container", "utm", "multipass", "incus", "lxd", "virsh" };
+		"ps", "tart", "lima", "colima", "container", "utm", "multipass", "incus", "lxd", "virsh" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], name) == 0)

@@ -537,9 +537,6 @@ priv_frame(enum frame type, const void *body, int fd, void *arg)
 	case FRAME_KEPT:
 		kept_take(e, body, fd);
 		break;
-	case FRAME_HOLDER:
-		inventory_holder(e->inventory, body);
-		break;
 	case FRAME_RAN:
 		asker_ran(e->asker, body);
 		break;

@@ -90,12 +90,22 @@ entry_compose(const json_t *params, char **entry)
 static char *
 nobody_warning(const struct engine *e, const struct allow_entry *entry)
 {
+	bool own = false;
+
 	if (entry->vm[0] == '\0')
 		return NULL;
 	for (size_t i = 0; i < inventory_count(e->inventory); i++) {
-		if (text_glob(entry->vm, inventory_guest(e->inventory, i)->name))
+		const struct guest *g = inventory_guest(e->inventory, i);
+
+		if (!text_glob(entry->vm, g->name))
+			continue;
+		if (!g->own_name)
 			return NULL;
+		own = true;
 	}
+	if (own)
+		return xasprintf("who is called %s is so by its own word alone, which vm= does not go by where "
+		    "VM managers tell of a bridge's guests: the entry is for nobody now", entry->vm);
 	return xasprintf("no guest that is known now is called %s; * and ? stand for other letters",
 	    entry->vm);
 }

@@ -58,7 +58,6 @@ static const struct {
 	[FRAME_RAN] = { "ran", sizeof(struct msg_ran), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_OUTPUT] = { "output", sizeof(struct msg_output), FROM(PRIV), FROM(ENGINE), true },
 	[FRAME_KEPT] = { "kept", sizeof(struct msg_kept), FROM(PRIV), FROM(ENGINE), true },
-	[FRAME_HOLDER] = { "holder", sizeof(struct holder), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_NOTIFIED] = { "notified", sizeof(struct msg_notified), FROM(PRIV), FROM(ENGINE), false },
 	[FRAME_LOG_RULES] = { "log-rules", sizeof(struct msg_log_rules), FROM(PRIV), FROM(NET), false },
 	[FRAME_READY] = { "ready", sizeof(struct msg_empty), FROM(ENGINE) | FROM(NET), FROM(PRIV), false },

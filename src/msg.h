@@ -15,7 +15,6 @@
 #include "drops/pflog.h"
 #include "firewall/firewall.h"
 #include "gatehouse.h"
-#include "inventory/holders.h"
 #include "inventory/inventory.h"
 
 struct event_base;
@@ -39,7 +38,6 @@ enum frame {
 	FRAME_RAN,		/* struct msg_ran: a command of FRAME_RUN has ended, or was not run */
 	FRAME_OUTPUT,		/* struct msg_output + fd: what it prints, from its start on */
 	FRAME_KEPT,		/* struct msg_kept + fd: at its start, what FRAME_KEEP brought last */
-	FRAME_HOLDER,		/* struct holder: a process has a virtual machine, or is another */
 	FRAME_NOTIFIED,		/* struct msg_notified: how the command of FRAME_NOTIFY went */
 
 	/* priv -> net */

@@ -85,6 +85,8 @@ opened_by(struct engine *e, const struct conf *fresh)
 	const struct guard_host *host = inventory_host(e->inventory);
 	char *text = NULL;
 
+	if (strcmp(status_firewall(e), "open") == 0)
+		return NULL;
 	for (size_t i = 0; i < host->nplaces; i++)
 		bridge_take(&o, host->places[i].name);
 	for (size_t i = 0; i < inventory_count(e->inventory); i++) {

@@ -40,7 +40,6 @@ struct priv {
 	struct roles		*roles;
 	struct priv_pins	*pins;
 	struct priv_run		*run;
-	struct priv_holders	*holders;
 	struct state		 state;
 	enum profile		 resting;	/* flushed by FW_REST, or PROFILE_NONE */
 	int			 lock, parent;	/* -1: none; parent waits for an answer */
@@ -186,7 +185,7 @@ static char *
 freeze(struct priv *p, const struct fw_guest *guest)
 {
 	struct fw_status status;
-	char *cause = p->resting != PROFILE_NONE ? wake(p) : NULL;
+	char *cause = p->resting != PROFILE_NONE ? wake(p) : NULL, *trouble = NULL, *all;
 
 	if (cause != NULL)
 		return cause;
@@ -198,9 +197,18 @@ freeze(struct priv *p, const struct fw_guest *guest)
 		send_status(p, &status);
 		log_warnx("%s: loading %s again, for the freeze", status.cause,
 		    profile_name(status.profile));
-		cause = firewall_apply(p->fw, firewall_profile(p->fw));
+		trouble = firewall_apply(p->fw, firewall_profile(p->fw));
 	}
-	return cause != NULL ? cause : firewall_freeze(p->fw, guest, true);
+	/* By what is there of the rules in any case. */
+	cause = firewall_freeze(p->fw, guest, true);
+	if (trouble == NULL)
+		return cause;
+	all = xasprintf("the rules are not those that were loaded, and cannot be loaded again, so what they "
+	    "let through goes on (mend this, then \"gatehouse apply\"): %s%s%s", trouble,
+	    cause != NULL ? "; " : "", cause != NULL ? cause : "");
+	free(trouble);
+	free(cause);
+	return all;
 }
 
 /* The verbs. What changes rules is remembered and told. */
@@ -384,7 +392,6 @@ on_role(const struct msg_role *m, void *arg)
 	if (m->up && m->role == ROLE_ENGINE) {
 		priv_pins_tell(p->pins);
 		priv_kept_tell(&p->conf, p->roles);
-		priv_holders_tell(p->holders);
 		roles_send(p->roles, ROLE_ENGINE, FRAME_PROXY_SAVED, &saved);
 		check(p);
 	}
@@ -620,7 +627,6 @@ start(struct priv *p)
 		return xstrdup("cannot make an event loop");
 	p->run = priv_run_new(p->base, &p->conf, tell_engine_fd, p);
 	p->pins = priv_pins_new(p->base, p->fw, &p->conf, tell_engine, p);
-	p->holders = priv_holders_new(p->base, tell_engine, p);
 	cause = restore(p);
 	if (cause != NULL)
 		return cause;
@@ -649,7 +655,6 @@ finish(struct priv *p)
 		event_free(p->changed);
 	priv_pins_free(p->pins);
 	priv_run_free(p->run);
-	priv_holders_free(p->holders);
 	if (p->base != NULL)
 		event_base_free(p->base);
 	firewall_close(p->fw);

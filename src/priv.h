@@ -97,14 +97,6 @@ void		 priv_run_free(struct priv_run *);
 void		 priv_run_frame(struct priv_run *, const struct msg_run *);
 void		 priv_notify_frame(struct priv_run *, const struct msg_notify *);
 
-/* ---- priv_holders.c ---- */
-struct priv_holders;
-struct priv_holders *priv_holders_new(struct event_base *, void (*send)(enum frame, const void *body,
-		    void *arg), void *arg);
-void		 priv_holders_free(struct priv_holders *);
-/* Tells a new engine of all. */
-void		 priv_holders_tell(struct priv_holders *);
-
 /* ---- priv_kept.c ---- */
 /* FRAME_KEEP, checked; the fd stays the caller's. */
 void		 priv_kept_save(const struct conf *, const struct msg_kept *, int fd);

@@ -325,10 +325,12 @@ domain_entry(struct engine *e, const void *row)
 {
 	const char *name = ((const struct domain *)row)->name;
 	struct domain *d = model_find_domain(e->model, name);
+	const struct guest *g;
 
 	if (d->entry_generation != e->policy.generation) {
+		g = inventory_by_name(e->inventory, d->last_guest);
 		d->entry = allow_lookup(e->policy.image, d->name, strlen(d->name),
-		    d->last_port != 0 ? d->last_port : 443, d->last_guest,
+		    d->last_port != 0 ? d->last_port : 443, g != NULL ? guest_scope(g) : d->last_guest,
 		    (int64_t)time(NULL)).entry;
 		d->entry_generation = e->policy.generation;
 	}

@@ -80,7 +80,7 @@ place_of_port(const struct guard_host *h, const char *port, char buf[GH_IFNAME_S
 static bool
 is_nic(const struct guest_nic *nic)
 {
-	return nic->mode != NIC_PROXY && nic->mode != NIC_INBOUND && nic->mode != NIC_OWN;
+	return nic->mode != NIC_PROXY;
 }
 
 /* Of one NIC, or none, all that is known of the guest is of that. */
@@ -146,15 +146,13 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 {
 	if (g->kind == GUEST_UID)
 		return NIC_GUARDED;
-	if (nic->mode == NIC_OWN && nic->netdisk)
-		return NIC_GUARDED;
-	if (nic->mode == NIC_USER || nic->mode == NIC_OWN || nic->mode == NIC_HIDDEN)
+	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
 	if (nic->mode == NIC_SOCKET)
 		return NIC_UNGUARDABLE;
 	if (nic->mode == NIC_PROXY)
 		return NIC_UNGUARDABLE;
-	if (nic->mode == NIC_NONE || nic->mode == NIC_INBOUND)
+	if (nic->mode == NIC_NONE)
 		return NIC_GUARDED;
 	if (nic->place[0] == '\0')
 		return nic->mode == NIC_LAN || nic->mode == NIC_ROUTED || is_nowhere(h, g, nic) ?
@@ -283,14 +281,8 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 	*why = *fix = NULL;
 	switch ((enum nic_guard)nic->guard) {
 	case NIC_GUARDED:
-		if (nic->mode == NIC_OWN && nic->netdisk)
-			*why = xasprintf("its process %u has connections of its own%s%s, as its disk over the "
-			    "network needs; a NIC that its monitor plugged in would look the same",
-			    (unsigned)g->pid, nic->source[0] != '\0' ? ", to " : "", nic->source);
-		else if (nic->mode == NIC_USER || nic->mode == NIC_OWN || nic->mode == NIC_HIDDEN)
+		if (nic->mode == NIC_USER)
 			*why = xasprintf("leaves as a process of a guarded user (%u)", (unsigned)g->uid);
-		else if (nic->mode == NIC_INBOUND)
-			*why = xasprintf("device %s leads from this host to it, and not out of it", nic->source);
 		else if (nic->mode == NIC_NONE)
 			*why = xstrdup("it has no network interface");
 		else if (place != NULL)
@@ -304,22 +296,6 @@ guard_explain(const struct guard_host *h, const struct guest *g, const struct gu
 			*why = xasprintf("device %s: its VM manager's daemon connects for it from this host, "
 			    "past our rules", nic->source);
 			*fix = device_fix(g, nic);
-			break;
-		}
-		if (nic->mode == NIC_OWN) {
-			*why = xasprintf("its process %u has connections of its own%s%s: a user-mode NIC that "
-			    "its monitor plugged in, or a disk or a migration over the network",
-			    (unsigned)g->pid, nic->source[0] != '\0' ? ", to " : "", nic->source);
-			*fix = xasprintf("see what its monitor says (\"info network\") and take it out, or run it as "
-			    "a user of its own, listed as \"uid\" in [guard] of %s", h->conf->path);
-			break;
-		}
-		if (nic->mode == NIC_HIDDEN) {
-			*why = xasprintf("no NIC of it is seen behind a bridge of this host, so it may leave as "
-			    "process %u (user %u), which rules for guests do not see", (unsigned)g->pid,
-			    (unsigned)g->uid);
-			*fix = xasprintf("give it a tap that is a port of a guarded bridge, or run it as a user of "
-			    "its own, listed as \"uid\" in [guard] of %s", h->conf->path);
 			break;
 		}
 		if (nic->mode == NIC_SOCKET) {
@@ -370,8 +346,7 @@ nic_mode_name(enum nic_mode m)
 	static const char *const names[NIC_MODE_COUNT] = {
 		[NIC_UNKNOWN] = "unknown", [NIC_BRIDGE] = "bridge", [NIC_LAN] = "lan",
 		[NIC_USER] = "user", [NIC_NONE] = "none", [NIC_SOCKET] = "socket",
-		[NIC_ROUTED] = "routed", [NIC_PROXY] = "proxy", [NIC_INBOUND] = "inbound",
-		[NIC_OWN] = "own", [NIC_HIDDEN] = "hidden",
+		[NIC_ROUTED] = "routed", [NIC_PROXY] = "proxy",
 	};
 
 	return m < NIC_MODE_COUNT ? names[m] : "unknown";

@@ -36,8 +36,7 @@ void	 guard_judge(const struct guard_host *, struct guest *);
 void	 guard_explain(const struct guard_host *, const struct guest *, const struct guest_nic *,
 	    char **why, char **fix);
 /* "guarded", "unseen", "unguardable", "leaking"; of modes "none", "bridge", "lan",
- * "user", "socket", "routed", "proxy", "inbound", "own",
- * "hidden", "unknown". */
+ * "user", "socket", "routed", "proxy", "unknown". */
 const char *nic_guard_name(enum nic_guard);
 const char *nic_mode_name(enum nic_mode);
 

@@ -72,29 +72,35 @@ ifname_take(char dst[GH_IFNAME_SIZE], const char *name)
 		guest_row_ifname(dst, name, strlen(name));
 }
 
+static bool
+is_device(const json_t *dev, const char *type)
+{
+	const char *is = guest_json_string(dev, "type");
+
+	return is != NULL && strcmp(is, type) == 0;
+}
+
 /* What listens inside ("bind=instance", of old "guest" or "container") is connected to by
- * the daemon, from this host: to any address of the internet's, or a socket of this host. */
+ * the daemon, from this host: to any address of the internet's, or a socket of this host.
+ * What listens on this host leads to the guest, and is no way out. */
 static void
 proxy_take(struct instance *in, const char *device, const json_t *dev)
 {
 	const char *bind = guest_json_string(dev, "bind");
-	struct sighting *s = row_new(in);
+	struct sighting *s;
 
-	if (s == NULL)
+	if (bind == NULL || *bind == '\0' || strcmp(bind, "host") == 0 || (s = row_new(in)) == NULL)
 		return;
-	s->mode = bind == NULL || *bind == '\0' || strcmp(bind, "host") == 0 ? NIC_INBOUND : NIC_PROXY;
+	s->mode = NIC_PROXY;
 	guest_row_ifname(s->source, device, strlen(device));
 }
 
 static void
-device_take(struct instance *in, const json_t *vm, const char *device, const json_t *dev)
+nic_take(struct instance *in, const json_t *vm, const char *device, const json_t *dev)
 {
-	const char *type = guest_json_string(dev, "type");
-	struct sighting *s;
+	struct sighting *s = row_new(in);
 
-	if (type != NULL && strcmp(type, "proxy") == 0)
-		proxy_take(in, device, dev);
-	if (type == NULL || strcmp(type, "nic") != 0 || (s = row_new(in)) == NULL)
+	if (s == NULL)
 		return;
 	s->mode = (uint8_t)mode_of(dev);
 	guest_row_mac(s, guest_json_string(dev, "hwaddr"));
@@ -161,8 +167,15 @@ instance_take(struct instance *in, const json_t *vm)
 		return;
 	in->state = status != NULL && strcmp(status, "Running") == 0 ? GUEST_RUNNING : GUEST_STOPPED;
 	in->first = *in->n;
-	json_object_foreach (json_object_get(vm, "expanded_devices"), device, dev)
-		device_take(in, vm, device, dev);
+	/* NICs first: by them the guest is known, and there is room for so many rows. */
+	json_object_foreach (json_object_get(vm, "expanded_devices"), device, dev) {
+		if (is_device(dev, "nic"))
+			nic_take(in, vm, device, dev);
+	}
+	json_object_foreach (json_object_get(vm, "expanded_devices"), device, dev) {
+		if (is_device(dev, "proxy"))
+			proxy_take(in, device, dev);
+	}
 	json_object_foreach (json_object_get(json_object_get(vm, "state"), "network"), device, net)
 		network_take(in, net);
 	if (*in->n == in->first && (s = row_new(in)) != NULL)

@@ -21,7 +21,6 @@
 #include "firewall/firewall.h"
 #include "inventory/ask.h"
 #include "inventory/guard.h"
-#include "inventory/holders.h"
 #include "inventory/join.h"
 #include "inventory/provider.h"
 #include "log.h"
@@ -54,7 +53,6 @@ struct inventory {
 	struct sighting		*sightings;
 	struct asker		*asker;
 	struct guard_host	 host;
-	struct holder_table	 holders;
 	void			(*merged)(uint32_t, uint32_t, void *);
 	void			*merged_arg;
 	size_t			 ports;			/* with a carrier */
@@ -64,7 +62,7 @@ struct inventory {
 	size_t			 news;			/* since the latest pass */
 	void			(*moved)(const struct addr *, void *);
 	void			*moved_arg;
-	uint64_t		 first_pass;		/* wall, 0: none yet */
+	uint64_t		 asked;			/* wall, 0: no pass yet */
 	uint64_t		 last_pass;		/* now_mono() at its end */
 	uint64_t		 quiet;			/* microseconds after it */
 	void			(*changed)(void *);
@@ -107,29 +105,36 @@ listen_anew(struct inventory *inv)
 static void
 guarded_humble(const struct conf *conf, struct sighting *s)
 {
-	const bool seen = strcmp(s->provider, "process") == 0;
 	const bool qemu = strcmp(s->provider, "qemu") == 0 ||
 	    (strcmp(s->provider, "ps") == 0 && s->has_mac);
-	const char *user = qemu || seen ? conf_guarded_user(conf, s->uid) : NULL;
+	const char *user = qemu ? conf_guarded_user(conf, s->uid) : NULL;
 	char name[GH_GUEST_SIZE * 2];
 
 	if (user == NULL)
 		return;
-	if (qemu) {
-		s->has_mac = false;
-		memset(s->mac, 0, sizeof(s->mac));
-		s->link[0] = '\0';
-	}
+	s->has_mac = false;
+	memset(s->mac, 0, sizeof(s->mac));
+	s->link[0] = '\0';
 	snprintf(name, sizeof(name), "%s:%s", user, s->name);
 	copy_string(s->name, name, sizeof(s->name));
 }
 
-static bool
-is_bridge_port(const char *link)
+/* Whom the managers have been asked about.  Never earlier than before: a manager that is asked
+ * anew, or does not answer, takes no guest's name away.  Whom we find at first is not who has
+ * just come: they go on while managers are asked. */
+static void
+asked_take(struct inventory *inv, uint64_t now)
 {
-	char bridge[GH_IFNAME_SIZE];
+	uint64_t asked;
 
-	return link_master(link, bridge) && strcmp(bridge, link) != 0;
+	if (inv->asker == NULL) {
+		inv->join.asked = UINT64_MAX;
+		return;
+	}
+	asked = now - (now_mono() - asker_heard(inv->asker));
+	if (inv->asked == 0 || asked > inv->asked)
+		inv->asked = inv->asked == 0 && asked < now ? now : asked;
+	inv->join.asked = inv->asked;
 }
 
 static void
@@ -145,18 +150,11 @@ pass(struct inventory *inv)
 		    n + (SIGHTINGS_MAX - n) / (PROVIDERS + 1 - i)));
 	if (inv->asker != NULL)
 		asker_sightings(inv->asker, inv->sightings, &n, SIGHTINGS_MAX);
-	holder_table_sightings(&inv->holders, is_bridge_port, inv->sightings, &n, SIGHTINGS_MAX);
 	for (size_t i = 0; i < n; i++)
 		guarded_humble(&inv->conf, &inv->sightings[i]);
 	guard_host_read(&inv->host);
 	now = now_wall();
-	inv->join.asked = inv->asker != NULL ? now - (now_mono() - asker_heard(inv->asker)) :
-	    UINT64_MAX;
-	/* Whom we find is not who has just come: they go on while managers are asked. */
-	if (inv->first_pass == 0)
-		inv->first_pass = now;
-	if (inv->join.asked < inv->first_pass)
-		inv->join.asked = inv->first_pass;
+	asked_take(inv, now);
 	inv->ports = ports_count(inv->sightings, n);
 	listen_anew(inv);
 	inventory_merge(inv, inv->sightings, n, now);
@@ -216,25 +214,20 @@ on_heard(const struct addr *a, const uint8_t mac[6], void *arg)
 		inv->moved(a, inv->moved_arg);
 }
 
-void
-inventory_holder(struct inventory *inv, const struct holder *h)
-{
-	holder_table_take(&inv->holders, h);
-	inventory_hurry(inv);
-}
-
 /* Links and neighbours are who a VM manager may have something new to say of. */
 void
 inventory_listen(struct inventory *inv)
 {
 	const size_t before = inv->news;
-	size_t links = 0;
+	size_t links = 0, n;
 
 	for (int i = 0; inv->news < NEWS_MAX && i < NEIGHBOURS_FDS; i++) {
 		if (inv->fds[i] == -1)
 			continue;
-		links = neighbours_news(inv->fds[i], &inv->conf.bridges, NEWS_AT_ONCE, on_heard, inv);
-		inv->news += links;
+		n = neighbours_news(inv->fds[i], &inv->conf.bridges, NEWS_AT_ONCE, on_heard, inv);
+		inv->news += n;
+		if (i == NEIGHBOURS_FDS - 1)
+			links = n;
 	}
 	if (inv->news == before)
 		return;
@@ -361,7 +354,6 @@ inventory_free(struct inventory *inv)
 		free(inv->causes[i]);
 	join_free(&inv->join);
 	guard_host_free(&inv->host);
-	free(inv->holders.all);
 	free(inv->sightings);
 	free(inv);
 }

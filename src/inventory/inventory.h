@@ -28,9 +28,6 @@ enum nic_mode {
 	NIC_SOCKET,	/* it is handed to another process of this host, which may do anything */
 	NIC_ROUTED,	/* it ends at an interface of this host that is no bridge's port */
 	NIC_PROXY,	/* no NIC: its manager's daemon connects for it to what source names */
-	NIC_INBOUND,	/* the same the other way: from this host to it */
-	NIC_OWN,	/* no NIC that is told of: its process has connections of its own */
-	NIC_HIDDEN,	/* none of its NICs is seen */
 	NIC_MODE_COUNT
 };
 
@@ -63,8 +60,6 @@ struct sighting {
 	char		source[GH_IFNAME_SIZE];	/* bridge (NIC_BRIDGE) or LAN interface it is said
 						 * to be on; "" not said */
 	char		link[GH_IFNAME_SIZE];	/* this host's end of it: "vnet3", or "" */
-	bool		link_seen;		/* the kernel says so, of its process */
-	bool		netdisk;		/* its process was started with a disk over the network */
 	bool		softnet;		/* tart: behind softnet */
 	char		softnet_at[GUEST_PATH_SIZE];	/* which binary, "" not known */
 	uint32_t	pid;			/* of the host's process that runs it, 0: not known */
@@ -92,8 +87,7 @@ struct guest_nic {
 	uint8_t		guard;			/* enum nic_guard */
 	char		source[GH_IFNAME_SIZE];
 	char		link[GH_IFNAME_SIZE];
-	bool		link_managed;		/* its VM manager says so, or the kernel: any process could */
-	bool		netdisk;		/* NIC_OWN: it has a disk over the network */
+	bool		link_managed;		/* its VM manager says so: any process could */
 	bool		heard;			/* there, since it last started or was changed: */
 	char		bridge[GH_IFNAME_SIZE];
 	char		port[GH_IFNAME_SIZE];
@@ -129,7 +123,6 @@ struct guest {
 
 struct asker;
 struct guard_host;
-struct holder;
 struct inventory;
 /* Without an event base nothing runs by itself: only inventory_merge() counts.
  * changed runs (at most once per refresh) after guests appeared, left or
@@ -153,8 +146,6 @@ void			 inventory_on_move(struct inventory *,
 void			 inventory_listen(struct inventory *);
 /* Looks now, if it runs by itself. */
 void			 inventory_look(struct inventory *);
-/* What priv has seen of a process. */
-void			 inventory_holder(struct inventory *, const struct holder *);
 /* Has it look soon. */
 void			 inventory_hurry(struct inventory *);
 void			 inventory_reconf(struct inventory *, const struct conf *);

@@ -44,6 +44,7 @@ struct node {
 	bool		placed[GUEST_NICS];
 	char		wanted[GH_GUEST_SIZE];	/* name claimed for it; "" none */
 	char		wanted_by[16];
+	bool		beside;		/* at a bridge of whose guests a VM manager told, once */
 	/* of this pass only */
 	bool		seen;		/* by someone who makes guests */
 	uint8_t		told;		/* enum guest_state a provider is sure of */

@@ -19,7 +19,7 @@
 static const struct {
 	const char	*provider;
 	uint8_t		 rank;
-} ranks[] = { { "uid", 9 }, { "qemu", 5 }, { "ps", 5 }, { "process", 1 }, { "leases", 2 }, { "dhcpd", 2 },
+} ranks[] = { { "uid", 9 }, { "qemu", 5 }, { "ps", 5 }, { "leases", 2 }, { "dhcpd", 2 },
 	{ "libvirt", 1 } };
 enum { RANK_BY_MAC = 2, RANK_MANAGER = 8 };
 
@@ -251,7 +251,9 @@ names_judge(struct join *j)
 	for (size_t i = 0; i < j->n; i++) {
 		struct node *n = j->nodes[i];
 
+		/* It stays so while they do not answer, or have stopped. */
+		n->beside = name_is_guests(n) && (n->beside || is_beside_others(&told, &n->g));
 		n->g.own_name = n->wanted[0] != '\0' && name_is_guests(n) && n->g.kind == GUEST_VM &&
-		    (n->g.first_seen > j->asked || is_beside_others(&told, &n->g));
+		    (n->g.first_seen > j->asked || n->beside);
 	}
 }

@@ -19,8 +19,7 @@ enum { NIC_FRESH = 60 };	/* seconds: one that was heard within is there */
 bool
 provider_is_manager(const char *provider)
 {
-	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0 &&
-	    strcmp(provider, "process") != 0;
+	return strcmp(provider, "qemu") != 0 && strcmp(provider, "ps") != 0;
 }
 
 struct guest_nic *
@@ -66,12 +65,11 @@ nic_say(struct node *n, struct guest_nic *nic, const struct sighting *s)
 	said->manager |= s->mode != NIC_UNKNOWN && manager;
 	if (s->mode != NIC_UNKNOWN)
 		nic->mode = s->mode;
-	nic->netdisk = s->netdisk && s->mode == NIC_OWN;
 	if (s->source[0] != '\0')
 		copy_string(nic->source, s->source, sizeof(nic->source));
 	if (s->link[0] != '\0') {
 		copy_string(nic->link, s->link, sizeof(nic->link));
-		nic->link_managed = manager || s->link_seen;
+		nic->link_managed = manager;
 	}
 }
 
@@ -202,10 +200,8 @@ nic_without_mac(struct node *n, const struct sighting *s, bool only, uint64_t no
 
 	if (s->mode == NIC_NONE && n->g.nnics > 0)
 		return;
-	/* These are no NICs, but ways beside them. */
-	if (s->mode == NIC_OWN || s->mode == NIC_PROXY || s->mode == NIC_INBOUND)
-		only = false;
-	if (only && n->g.nnics == 1) {
+	/* No NIC, but a way beside them. */
+	if (only && n->g.nnics == 1 && s->mode != NIC_PROXY) {
 		nic_say(n, &n->g.nics[0], s);
 		return;
 	}

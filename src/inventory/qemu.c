@@ -43,7 +43,6 @@ struct vm {
 	size_t		ndevices;
 	bool		told;			/* the command line says of NICs */
 	bool		elsewhere;		/* and a file may say more */
-	bool		netdisk;
 };
 
 /* ---- one option's value: "user,id=n0,mac=..." or an object ---- */
@@ -299,32 +298,11 @@ qemu_is_qemu(const char *const *argv, size_t argc)
 	    strcmp(program, "qemu-kvm") == 0 || strcmp(program, "kvm") == 0;
 }
 
-/* "file=nbd:host:port", "driver=iscsi", "{\"driver\":\"rbd\"...": these connect by themselves. */
-static void
-disk_take(struct vm *vm, const char *text)
-{
-	static const char *const kinds[] = { "nbd", "rbd", "iscsi", "http", "https", "ftp", "ftps",
-		"ssh", "nfs", "gluster", "sheepdog" };
-
-	for (const char *p = text; *p != '\0' && !vm->netdisk; p += strcspn(p, "=:\",{} ")) {
-		p += strspn(p, "=:\",{} ");
-		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-			const size_t len = strlen(kinds[i]);
-
-			/* A whole word; "gluster+tcp" and "nbd+unix" too. */
-			if (strncmp(p, kinds[i], len) == 0 && strchr("=:+\",}", p[len]) != NULL)
-				vm->netdisk = true;
-		}
-	}
-}
-
 static bool
 vm_put(const struct vm *vm, struct sighting *list, size_t *n, size_t max)
 {
 	struct sighting *guest = guest_row_add(list, n, max, vm->name, strlen(vm->name)), *s = guest;
 
-	if (guest != NULL)
-		guest->netdisk = vm->netdisk;
 	if (guest != NULL && vm->n == 0 && !vm->elsewhere)
 		guest->mode = NIC_NONE;
 	for (size_t i = 0; guest != NULL && i < vm->n; i++) {
@@ -369,9 +347,6 @@ qemu_args_parse(const char *const *argv, size_t argc, bool (*is_card)(const char
 			backend_take(&vm, argv[++i], false);
 		else if (strcmp(word, "-net") == 0)
 			net_take(&vm, argv[++i]);
-		else if (strcmp(word, "-drive") == 0 || strcmp(word, "-blockdev") == 0 ||
-		    strcmp(word, "-cdrom") == 0 || strcmp(word, "-hda") == 0)
-			disk_take(&vm, argv[++i]);
 		else if (strcmp(word, "-device") == 0) {
 			device_take(&vm, argv[++i]);
 			if (is_card != NULL)
