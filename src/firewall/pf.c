@@ -324,14 +324,16 @@ kill_cut(struct firewall *pf)
 
 enum { OURS = 1 << PF_NAT | 1 << PF_RULES | 1 << PF_TABLES };
 
-/* NULL, or what cannot be read. */
+/* With the rules of the same listing. NULL, or what cannot be read. */
 static char *
 take_tables(struct pf_tables *tables, const char *list, enum pf_section section)
 {
 	size_t n;
 	const char *text = pf_list_section(list, strlen(list), section, &n);
+	char *cause = pf_tables_parse(text, n, tables);
 
-	return pf_tables_parse(text, n, tables);
+	pf_tables_name(tables, list);
+	return cause;
 }
 
 /* Remembers what the kernel shows of these sections. */

@@ -154,6 +154,7 @@ struct pf_table {
 	char		name[PF_TABLE_NAME_SIZE];
 	bool		is_const, persists;
 	bool		counted;	/* addresses is how many it has */
+	bool		lingers;	/* no rule names it, so it goes with rules of before */
 	uint64_t	addresses;
 };
 struct pf_tables {
@@ -162,7 +163,9 @@ struct pf_tables {
 };
 /* "pfctl -vvs Tables", as many as there is room for. NULL, or what cannot be read. */
 char	*pf_tables_parse(const char *text, size_t len, struct pf_tables *);
-bool	 pf_tables_have(const struct pf_tables *, const char *name);
+/* By a listing of the rules they were loaded with: which of them linger. */
+void	 pf_tables_name(struct pf_tables *, const char *rules);
+bool	 pf_tables_use(const struct pf_tables *, const char *name);
 /* NULL, or how the tables that were loaded are not those that there are now, but for how many
  * addresses are frozen. */
 char	*pf_tables_differ(const struct pf_tables *loaded, const struct pf_tables *now);

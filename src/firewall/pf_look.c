@@ -185,7 +185,7 @@ tables_difference(const struct pf_tables *loaded, const char *list, enum pf_sect
 static bool
 private_match(const struct firewall *pf, const char *list)
 {
-	return !pf_tables_have(&pf->tables, "gh_private") ||
+	return !pf_tables_use(&pf->tables, "gh_private") ||
 	    pf_addresses_shown(list, strlen(list), PF_PRIVATE, pf_private_text);
 }
 

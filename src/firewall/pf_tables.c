@@ -15,6 +15,9 @@
  * FreeBSD 15's pfctl prints how many rules use a table as the number of its addresses, and 0 as
  * the number of those (lib/libpfctl, ap_tstats).  That is seen by the flag "r", of a table
  * that is used; what ours holds is looked at itself (PF_PRIVATE).
+ *
+ * FreeBSD forgets the rules of before only some ten seconds after a load, and tables that they
+ * alone used stay listed until then.
  */
 #include "config.h"
 
@@ -154,10 +157,35 @@ find(const struct pf_tables *tables, const char *name)
 	return NULL;
 }
 
-bool
-pf_tables_have(const struct pf_tables *tables, const char *name)
+/* "... to <gh_private:10>", "<gh_private>" */
+static bool
+names(const char *at, const char *name)
 {
-	return find(tables, name) != NULL;
+	const size_t len = strlen(name);
+
+	return strncmp(at, name, len) == 0 && (at[len] == ':' || at[len] == '>');
+}
+
+void
+pf_tables_name(struct pf_tables *tables, const char *rules)
+{
+	for (size_t i = 0; i < tables->n; i++)
+		tables->table[i].lingers = !tables->table[i].persists;
+	while ((rules = strchr(rules, '<')) != NULL) {
+		rules++;
+		for (size_t i = 0; i < tables->n; i++) {
+			if (names(rules, tables->table[i].name))
+				tables->table[i].lingers = false;
+		}
+	}
+}
+
+bool
+pf_tables_use(const struct pf_tables *tables, const char *name)
+{
+	const struct pf_table *t = find(tables, name);
+
+	return t != NULL && !t->lingers;
 }
 
 /* Who is frozen changes without a load, and is compared address by address. */
@@ -173,6 +201,8 @@ pf_tables_differ(const struct pf_tables *loaded, const struct pf_tables *now)
 	for (size_t i = 0; i < loaded->n; i++) {
 		const struct pf_table *a = &loaded->table[i], *b = find(now, a->name);
 
+		if (a->lingers)
+			continue;
 		if (b == NULL)
 			return xasprintf("someone took the table %s out of our anchor", a->name);
 		if (is_compared(a) && a->counted && b->counted && a->addresses != b->addresses)

@@ -1173,6 +1173,23 @@ changes_in_the_kernel_are_seen(void **state)
 	assert_well();
 }
 
+/* FreeBSD lists tables of the rules of before for some seconds. */
+static void
+a_table_that_goes_with_rules_of_before_is_no_drift(void **state)
+{
+	opened();
+	applied(PROFILE_FILTERED);
+	put("tables/gatehouse.__automatic_ee631c95_0", "192.0.2.1\n");
+	applied(PROFILE_LOCKDOWN);
+	assert_well();
+	gone("tables/gatehouse.gh_private");
+	assert_well();
+	gone("tables/gatehouse.__automatic_ee631c95_0");
+	assert_well();
+	gone("tables/gatehouse.gh_frozen");
+	assert_drift("someone took the table gh_frozen out");
+}
+
 static void
 rules_after_a_flush_are_drift(void **state)
 {
@@ -1615,6 +1632,7 @@ main(void)
 		pf_test(a_program_that_is_not_there_is_named),
 		pf_test(where_pf_logs_to_one_interface_alone_that_is_used),
 		pf_test(changes_in_the_kernel_are_seen),
+		pf_test(a_table_that_goes_with_rules_of_before_is_no_drift),
 		pf_test(rules_after_a_flush_are_drift),
 		pf_test(freezing_replaces_a_table_and_cuts),
 		pf_test(freezing_one_cuts_nobody_else_at_the_next_load),

@@ -940,6 +940,23 @@ tables_differ_by_name_number_and_kind(void **state)
 	assert_null(tables_parsed(base, b));
 	a->n = 1;
 	assert_cause(pf_tables_differ(a, b), "put a table gh_private into our anchor");
+	/* Those of rules of before go some seconds after a load: names that none has now. */
+	assert_null(tables_parsed("c-a-r--\t__automatic_ee63_0\tg\n\tAddresses: 1\n"
+	    "c-a-r--\t__automatic_ee63_01\tg\n\tAddresses: 1\n"
+	    "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n"
+	    "c-a-r--\tgh_private\tg\n\tAddresses: 10\n", a));
+	pf_tables_name(a, "@0 block in from any to ! <gh_private:10>\n@1 pass to <__automatic_ee63_01>\n<");
+	assert_true(pf_tables_use(a, "gh_private") && pf_tables_use(a, "__automatic_ee63_01"));
+	assert_false(pf_tables_use(a, "__automatic_ee63_0") || pf_tables_use(a, "gh"));
+	assert_null(tables_parsed("c-a-r--\t__automatic_ee63_01\tg\n\tAddresses: 1\n"
+	    "-pa-r--\tgh_frozen\tg\n\tAddresses: 1\nc-a-r--\tgh_private\tg\n\tAddresses: 10\n", b));
+	assert_null(pf_tables_differ(a, b));
+	assert_null(pf_tables_differ(a, a));
+	assert_null(tables_parsed("c-a-r--\t__automatic_ee63_01\tg\n\tAddresses: 1\n", b));
+	assert_cause(pf_tables_differ(a, b), "took the table gh_frozen out");
+	assert_null(tables_parsed("-pa-r--\tgh_frozen\tg\n\tAddresses: 1\n"
+	    "c-a-r--\tgh_private\tg\n\tAddresses: 10\n", b));
+	assert_cause(pf_tables_differ(a, b), "took the table __automatic_ee63_01 out");
 	free(a);
 	free(b);
 }
