@@ -813,10 +813,16 @@ a_bridge_that_asks_pf_at_its_members_is_told(void **state)
 static void
 where_self_follows_nothing_this_hosts_addresses_are_listed(void **state)
 {
+	const char *line, *at;
+
 	host.self_follows = false;
 	opened();
 	applied(PROFILE_FILTERED);
-	assert_non_null(strstr(get("anchors/gatehouse"), "\nthis_host = \"127.0.0.1"));
+	/* This host may have others that go before it. */
+	line = strstr(get("anchors/gatehouse"), "\nthis_host = \"");
+	assert_non_null(line);
+	at = strstr(line, "127.0.0.1");
+	assert_true(at != NULL && at < strchr(line + 1, '\n'));
 	host.self_follows = true;
 	applied(PROFILE_FILTERED);
 	assert_non_null(strstr(get("anchors/gatehouse"), "\nthis_host = \"(self)\"\n"));
