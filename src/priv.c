@@ -89,7 +89,7 @@ send_status(struct priv *p, struct fw_status *status)
 
 /* Looks, tells, and on drift repairs if that is wanted. */
 static void
-check(struct priv *p)
+look(struct priv *p)
 {
 	struct fw_status status;
 	char *cause;
@@ -111,6 +111,18 @@ check(struct priv *p)
 	status.repaired = cause == NULL;
 	free(cause);
 	send_status(p, &status);
+}
+
+/* The next one is as far from the end of this, however long that took: one that is due by now
+ * would keep back what was just answered. */
+static void
+check(struct priv *p)
+{
+	const struct timeval next = { .tv_sec = p->conf.check_seconds };
+
+	look(p);
+	event_base_update_cache_time(p->base);
+	event_add(p->tick, &next);
 }
 
 /* Sends a text in pieces; the last says so. */
@@ -460,11 +472,7 @@ on_frame(enum role from, enum frame type, const void *body, int fd, void *arg)
 static void
 on_tick(int fd, short what, void *arg)
 {
-	struct priv *p = arg;
-	const struct timeval next = { .tv_sec = p->conf.check_seconds };
-
-	check(p);
-	event_add(p->tick, &next);
+	check(arg);
 }
 
 static void
