@@ -81,7 +81,8 @@ status_firewall_text(char **t, const json_t *fw, double now)
 	if (json_is_true(json_object_get(fw, "frozen_all")))
 		add(t, "           every guest is frozen\n");
 	else if (num(fw, "frozen") > 0)
-		add(t, "           %u frozen\n", (unsigned)num(fw, "frozen"));
+		add(t, "           %u frozen%s\n", (unsigned)num(fw, "frozen"),
+		    strcmp(str(fw, "state"), "open") == 0 ? ", but open until rules are in force" : "");
 	if (str(fw, "cause")[0] != '\0')
 		add(t, "           %s\n", str(fw, "cause"));
 }
@@ -484,5 +485,7 @@ reload_text(const json_t *r)
 char *
 shutdown_text(const json_t *r)
 {
-	return xstrdup("the daemon ends; its rules stay in force\n");
+	return xstrdup(json_is_false(json_object_get(r, "rules")) ?
+	    "the daemon ends; no rules are in force, and guests stay open\n" :
+	    "the daemon ends; its rules stay in force\n");
 }

@@ -99,7 +99,7 @@ struct file_stamp {
 	dev_t		dev;
 	ino_t		ino;
 	off_t		size;
-	struct timespec	mtime;
+	struct timespec	mtime, ctime;	/* ctime: of its mode, too */
 };
 
 /* A list in net's form. */

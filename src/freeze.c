@@ -167,9 +167,10 @@ way_out(const struct engine *e, const struct freeze *f)
 		if ((!f->all && g->id != f->guest) || g->state != GUEST_RUNNING ||
 		    g->guard < NIC_UNGUARDABLE)
 			continue;
-		return xasprintf("%s is %s: what goes past the rules goes on; \"gatehouse vms\" says "
-		    "by which NIC, and \"gatehouse stop\" ends it", g->name,
-		    nic_guard_name((enum nic_guard)g->guard));
+		return xasprintf("%s is %s: what goes past the rules goes on; \"gatehouse vms --json\" "
+		    "says by which NIC, and %s ends it", g->name,
+		    nic_guard_name((enum nic_guard)g->guard), g->manager[0] != '\0' ?
+		    "\"gatehouse stop\"" : "stopping its process");
 	}
 	return NULL;
 }
@@ -183,7 +184,10 @@ freeze_end(struct engine *e, struct freeze *f)
 	if (f->call == NULL) {
 		if (f->cause != NULL)
 			log_warnx("cannot freeze what %s has now: %s", f->name, f->cause);
-	} else if (f->cause != NULL)
+	} else if (f->cause != NULL && f->on && strcmp(status_firewall(e), "open") == 0)
+		control_fail(f->call, CONTROL_FAILED, xasprintf("no rules are in force, so the proxy alone "
+		    "refuses %s; \"gatehouse apply\" loads rules, and freezes it whole", f->name));
+	else if (f->cause != NULL)
 		control_fail(f->call, CONTROL_FAILED, xasprintf("%s%s%s: %s",
 		    f->on ? "the proxy refuses, but the firewall did not freeze " :
 		    "still frozen: ", f->name, f->on ? "; try again" : "", f->cause));
@@ -379,6 +383,14 @@ freeze_guests(struct engine *e, const struct guest *g, bool on, struct control_c
 		thaw_guest(e, g, call);
 }
 
+/* Of nobody who is known: what the kernel had before, or of a guest that has gone. */
+static bool
+is_loose(const struct engine *e, const struct frozen *f)
+{
+	return f->guest == 0 ||
+	    (f->guest != UINT32_MAX && inventory_by_id(e->inventory, f->guest) == NULL);
+}
+
 /* Elements that fit a guest become part of that guest's record. */
 static void
 frozen_match(struct engine *e, const struct guest *g)
@@ -387,13 +399,13 @@ frozen_match(struct engine *e, const struct guest *g)
 	bool found = false;
 
 	for (f = e->frozen; f != NULL; f = f->next)
-		found = found || (f->guest == 0 && frozen_fits(&f->by, g));
+		found = found || (is_loose(e, f) && frozen_fits(&f->by, g));
 	if (!found)
 		return;
 	if ((record = frozen_find(e, g->id)) == NULL)
 		record = frozen_new(e, g->id);
 	for (f = e->frozen; f != NULL; f = f->next) {
-		if (f->guest != 0 || !frozen_fits(&f->by, g))
+		if (!is_loose(e, f) || !frozen_fits(&f->by, g))
 			continue;
 		if (f->by.has_mac) {
 			record->by.has_mac = true;

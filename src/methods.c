@@ -407,7 +407,7 @@ method_shutdown(struct engine *e, struct control_call *call, const json_t *param
 	if (e->priv == NULL || !msg_send(e->priv, FRAME_SHUTDOWN, &nothing, -1))
 		fw_busy(call);
 	else
-		control_reply(call, json_object());
+		control_reply(call, json_pack("{s:b}", "rules", strcmp(status_firewall(e), "open") != 0));
 }
 
 static const struct method method_table[] = {

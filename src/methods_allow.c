@@ -416,8 +416,8 @@ check_overall(const struct engine *e, const struct checked *c, const struct allo
 		    "were loaded, so that guests may reach anything: gatehouse apply loads them." };
 	if (g != NULL && g->state == GUEST_RUNNING && g->guard >= NIC_UNGUARDABLE)
 		return (struct overall){ VERDICT_ALLOW, nic_guard_name((enum nic_guard)g->guard),
-		    "It has a way out past the rules, whatever is listed: gatehouse vms and the alert "
-		    "say which, and what would help." };
+		    "It has a way out past the rules, whatever is listed: gatehouse vms --json says "
+		    "which, and what would help." };
 	if (answer->reason == REASON_FROZEN)
 		return (struct overall){ .reason = NULL };
 	if (strcmp(state, "observing") == 0)

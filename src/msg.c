@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,5 +438,10 @@ msg_queued(const struct msg_channel *c)
 uint64_t
 msg_stuck(const struct msg_channel *c)
 {
-	return c->stuck != 0 ? now_mono() - c->stuck : 0;
+	struct pollfd room = { .fd = c->fd, .events = POLLOUT };
+
+	/* Room that we had no time to use yet is not the peer's fault. */
+	if (c->stuck == 0 || (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0))
+		return 0;
+	return now_mono() - c->stuck;
 }

@@ -37,6 +37,7 @@ stamp_of(const char *path)
 		s.ino = st.st_ino;
 		s.size = st.st_size;
 		s.mtime = st.st_mtim;
+		s.ctime = st.st_ctim;
 	}
 	return s;
 }
@@ -46,7 +47,8 @@ stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
 	return a->there == b->there && a->dev == b->dev && a->ino == b->ino &&
 	    a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
-	    a->mtime.tv_nsec == b->mtime.tv_nsec;
+	    a->mtime.tv_nsec == b->mtime.tv_nsec && a->ctime.tv_sec == b->ctime.tv_sec &&
+	    a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
 static bool

@@ -223,6 +223,13 @@ freeze(struct priv *p, const struct fw_guest *guest)
 	return all;
 }
 
+static const char *
+what_stays(const struct priv *p)
+{
+	return firewall_profile(p->fw) == PROFILE_NONE && p->resting == PROFILE_NONE ?
+	    "no rules are in force" : "the rules stay in force";
+}
+
 /* The verbs. What changes rules is remembered and told. */
 static void
 verb_run(struct priv *p, const struct msg_fw_request *r)
@@ -457,7 +464,7 @@ on_frame(enum role from, enum frame type, const void *body, int fd, void *arg)
 		reload_and_tell(p);
 		break;
 	case FRAME_SHUTDOWN:
-		log_info("asked to end; the rules stay in force");
+		log_info("asked to end; %s", what_stays(p));
 		stop(p, 0);
 		break;
 	case FRAME_PROXY_SAVE:
@@ -518,7 +525,7 @@ on_signal(int signo, short what, void *arg)
 		reload_and_tell(p);
 		return;
 	}
-	log_info("ending on signal %d; the rules stay in force", signo);
+	log_info("ending on signal %d; %s", signo, what_stays(p));
 	stop(p, 0);
 }
 

@@ -98,6 +98,9 @@ add_firewall(struct pieces *ps, const json_t *status)
 		add(ps, 3, INK_BAD, "never verified");
 	if (cause[0] != '\0')
 		add(ps, 9, INK_BAD, "%s", cause);
+	/* Who was frozen is so again once there are rules. */
+	if (strcmp(state, "open") == 0)
+		return;
 	if (json_is_true(json_object_get(firewall, "frozen_all")))
 		add(ps, 1, INK_BADGE_WARN, " ALL FROZEN ");
 	else if (cell_number(firewall, "frozen") > 0)

@@ -102,7 +102,7 @@ setup_darwin(struct setup_plan *p, const struct setup_site *site)
 	}
 	if (site->undo) {
 		back = setup_plan_give_back(site);
-		p->next = xasprintf("The rules stay in force until the next boot. To open the guests' way "
+		p->next = xasprintf("Rules that are in force stay so until the next boot. To open the guests' way "
 		    "now:\n    pfctl -a com.apple/gatehouse -F rules; "
 		    "pfctl -a com.apple/gatehouse -F nat%s\n", back);
 		free(back);

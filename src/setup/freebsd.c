@@ -137,7 +137,7 @@ setup_freebsd(struct setup_plan *p, const struct setup_site *site)
 		    (const char *const[]){ service, "gatehouse", "start", NULL });
 	if (site->undo) {
 		back = setup_plan_give_back(site);
-		p->next = xasprintf("The rules stay in force until the next boot. To open the guests' way "
+		p->next = xasprintf("Rules that are in force stay so until the next boot. To open the guests' way "
 		    "now:\n    pfctl -a gatehouse -F rules; pfctl -a gatehouse -F nat%s\n", back);
 		free(back);
 	} else if (!site->now)

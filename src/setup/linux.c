@@ -97,7 +97,7 @@ setup_linux(struct setup_plan *p, const struct setup_site *site)
 	if ((cause = setup_plan_files(p, site, "root")) != NULL)
 		return cause;
 	if (site->undo)
-		p->next = xstrdup("The rules stay in force until the next boot. To open the guests' way "
+		p->next = xstrdup("Rules that are in force stay so until the next boot. To open the guests' way "
 		    "now:\n    nft delete table inet gatehouse; nft delete table bridge gatehouse\n");
 	else if (!site->systemd)
 		p->next = xasprintf("systemd does not start this system: have what does run this before "
