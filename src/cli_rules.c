@@ -31,24 +31,14 @@ struct notes {
 	size_t	 n;
 };
 
-/* One that opens another port than the web's. */
-static bool
-opens_port(const struct allow_entry *entry)
-{
-	return entry->state == ALLOW_ON && !entry->deny && entry->port != 0 &&
-	    (entry->proto != IPPROTO_TCP || (entry->port != 80 && entry->port != 443));
-}
-
 static void
 note(struct notes *notes, const struct allow_entry *entry)
 {
 	const bool range = entry->kind == ALLOW_PREFIX;
 	char *text;
 
-	if (entry->state != ALLOW_ON || entry->deny || (range ? entry->vm[0] == '\0' :
-	    !opens_port(entry)))
-		return;
-	if (notes->n++ >= NOTES_MAX)
+	if (entry->state != ALLOW_ON || entry->deny || !allow_entry_pinned(entry) ||
+	    (range && entry->vm[0] == '\0') || notes->n++ >= NOTES_MAX)
 		return;
 	text = allow_entry_text(entry);
 	fprintf(notes->f, "# %s: %s\n", text, range ? "to the addresses of those guests" :

@@ -312,6 +312,7 @@ set_command(struct engine *e, json_t *j, enum verdict verdict, enum reason reaso
 /* What is asked about. */
 struct checked {
 	const char	*host, *vm;
+	const struct guest *guest;	/* that vm is, NULL: none */
 	uint16_t	 port;
 	uint8_t		 proto;
 	struct addr	 addr;		/* that host is, family 0: none */
@@ -323,7 +324,7 @@ check_answer(struct engine *e, const struct checked *c, char name[GH_NAME_SIZE],
     const char **detail)
 {
 	struct allow_answer answer = { .verdict = VERDICT_DENY };
-	const struct guest *g = inventory_by_name(e->inventory, c->vm);
+	const struct guest *g = c->guest;
 	const char *vm = g != NULL ? guest_scope(g) : c->vm;
 	const int64_t now = (int64_t)time(NULL);
 
@@ -404,7 +405,7 @@ struct overall {
 static struct overall
 check_overall(const struct engine *e, const struct checked *c, const struct allow_answer *answer)
 {
-	const struct guest *g = *c->vm != '\0' ? inventory_by_name(e->inventory, c->vm) : NULL;
+	const struct guest *g = c->guest;
 	const char *state = status_firewall(e);
 
 	if (strcmp(state, "open") == 0)
@@ -443,7 +444,6 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	struct checked c = { .port = PORT_DEFAULT, .proto = IPPROTO_TCP };
 	char name[GH_NAME_SIZE], *cause;
 	struct allow_answer answer;
-	const struct guest *g;
 	struct overall all;
 	const char *detail;
 	json_t *result;
@@ -456,10 +456,10 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	}
 	if (c.vm == NULL)
 		c.vm = "";
+	c.guest = inventory_by_name(e->inventory, c.vm);
 	allow_name_address(c.host, strlen(c.host), &c.addr);
 	answer = check_answer(e, &c, name, &detail);
 	all = check_overall(e, &c, &answer);
-	g = inventory_by_name(e->inventory, c.vm);
 	result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:b, s:o, s:b}",
 	    "verdict", verdict_name(answer.verdict), "reason", reason_name(answer.reason),
 	    "advice", c.addr.family != 0 && answer.reason == REASON_IP_LITERAL ?
@@ -467,8 +467,8 @@ method_check(struct engine *e, struct control_call *call, const json_t *params)
 	    reason_advice(answer.reason), "detail", json_plain_or_null(detail),
 	    "name", json_plain_or_null(name), "port", c.port,
 	    "proto", c.proto == IPPROTO_UDP ? "udp" : "tcp", "pinned", answer.pinned,
-	    "vm_known", *c.vm == '\0' ? json_null() : json_boolean(g != NULL),
-	    "vm_own_name", g != NULL && g->own_name);
+	    "vm_known", *c.vm == '\0' ? json_null() : json_boolean(c.guest != NULL),
+	    "vm_own_name", c.guest != NULL && c.guest->own_name);
 	json_object_set_new(result, "open", answer.pinned && c.addr.family == 0 ?
 	    pinned_json(e, name, c.proto, c.port, c.vm) : json_null());
 	set_entry(e, result, answer.entry, name, c.port);

@@ -37,9 +37,7 @@ static bool
 is_behind(const struct guest *g, const char *bridge)
 {
 	for (uint32_t i = 0; g->kind == GUEST_VM && g->state == GUEST_RUNNING && i < g->nnics; i++) {
-		const struct guest_nic *nic = &g->nics[i];
-
-		if (strcmp(nic->place[0] != '\0' ? nic->place : nic->bridge, bridge) == 0)
+		if (strcmp(guest_nic_bridge(&g->nics[i]), bridge) == 0)
 			return true;
 	}
 	return false;

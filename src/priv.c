@@ -192,26 +192,27 @@ wake_if_resting(struct priv *p)
 }
 
 /* Remembered without effect would be a promise not kept: what somebody else made of the
- * rules is put right first, also where that is not repaired by itself. */
+ * rules is put right too, also where that is not repaired by itself. */
 static char *
 freeze(struct priv *p, const struct fw_guest *guest)
 {
 	struct fw_status status;
-	char *cause = p->resting != PROFILE_NONE ? wake(p) : NULL, *trouble = NULL, *all;
+	char *cause = p->resting != PROFILE_NONE ? wake(p) : NULL, *trouble, *all;
 
 	if (cause != NULL)
 		return cause;
 	if (firewall_profile(p->fw) == PROFILE_NONE)
 		return xstrdup("the rules are flushed, so no guest can be frozen; apply a profile "
 		    "first (gatehouse apply)");
+	/* At once, by what is there of the rules; a look takes long with pf. */
+	cause = firewall_freeze(p->fw, guest, true);
 	firewall_check(p->fw, &status);
-	if (status.drift) {
-		send_status(p, &status);
-		log_warnx("%s: loading %s again, for the freeze", status.cause,
-		    profile_name(status.profile));
-		trouble = firewall_apply(p->fw, firewall_profile(p->fw));
-	}
-	/* By what is there of the rules in any case. */
+	if (!status.drift)
+		return cause;
+	free(cause);
+	send_status(p, &status);
+	log_warnx("%s: loading %s again, for the freeze", status.cause, profile_name(status.profile));
+	trouble = firewall_apply(p->fw, firewall_profile(p->fw));
 	cause = firewall_freeze(p->fw, guest, true);
 	if (trouble == NULL)
 		return cause;

@@ -328,7 +328,9 @@ domain_entry(struct engine *e, const void *row)
 	const struct guest *g;
 
 	if (d->entry_generation != e->policy.generation) {
-		g = inventory_by_name(e->inventory, d->last_guest);
+		/* Of a hundred thousand names: only where entries tell guests apart. */
+		g = allow_image_scopes(e->policy.image) ?
+		    inventory_by_name(e->inventory, d->last_guest) : NULL;
 		d->entry = allow_lookup(e->policy.image, d->name, strlen(d->name),
 		    d->last_port != 0 ? d->last_port : 443, g != NULL ? guest_scope(g) : d->last_guest,
 		    (int64_t)time(NULL)).entry;

@@ -115,7 +115,7 @@ static bool
 covers_port(const struct allow_entry *e, const struct allow_entry *of)
 {
 	if (e->port == 0)
-		return e->deny || !entry_pinned(of);
+		return e->deny || !allow_entry_pinned(of);
 	return e->port == of->port && e->proto == of->proto;
 }
 

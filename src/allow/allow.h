@@ -110,6 +110,9 @@ char			*allowlist_named(const struct allowlist *, const char *,
 char			*allow_entry_text(const struct allow_entry *);
 /* "github.com and every name below it, ports 80 and 443"; caller frees. */
 char			*allow_entry_explain(const struct allow_entry *);
+/* For the packet filter to open: a port other than those of the web, or
+ * addresses. */
+bool			 allow_entry_pinned(const struct allow_entry *);
 /* A warning for an operator, or NULL: double, without effect, covers a public
  * suffix (where libpsl is there) or a name that answers DNS over HTTPS, goes
  * past the proxy, not in force; caller frees. */

@@ -328,7 +328,7 @@ entry_in_force(const struct allow_entry *e)
 }
 
 bool
-entry_pinned(const struct allow_entry *e)
+allow_entry_pinned(const struct allow_entry *e)
 {
 	return e->kind == ALLOW_PREFIX ||
 	    (e->port != 0 && !(e->proto == IPPROTO_TCP && (e->port == 80 || e->port == 443)));

@@ -91,9 +91,6 @@ bool	 entry_parse(struct allow_entry *, const char *core, size_t len,
 void	 entry_plain(struct allow_entry *, const struct item *, const char *line);
 /* False for port 53: what guests send there goes to the DNS filter. */
 bool	 entry_in_force(const struct allow_entry *);
-/* For the packet filter to open: a port other than those of the web, or
- * addresses. */
-bool	 entry_pinned(const struct allow_entry *);
 /* Its until= has passed. */
 bool	 entry_ended(const struct allow_entry *);
 /* Fills in name_len and flags. */

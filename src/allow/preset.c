@@ -153,7 +153,7 @@ out_of_place(const struct allow_entry *e)
 {
 	if (e->kind == ALLOW_PRESET)
 		return "a preset cannot hold another; write out its names";
-	if (entry_pinned(e))
+	if (allow_entry_pinned(e))
 		return "a preset holds names for the web; addresses and other ports stand "
 		    "in the allowlist";
 	if (e->vm[0] != '\0' || e->until != 0)

@@ -47,21 +47,11 @@ ask_daemon(const struct conf *conf, enum exit_code *code, char **cause)
 	return result;
 }
 
-/* The name of who asks, if the rules guard him; NULL. */
-static const char *
-guarded_user(const struct conf *conf)
-{
-	for (uint32_t i = 0; i < conf->nuids; i++)
-		if (conf->uids[i].uid == (uint32_t)geteuid())
-			return conf->uids[i].user;
-	return NULL;
-}
-
 /* What the roles say, and what shows only where they run. */
 static void
 daemon_rows(json_t *rows, const struct conf *conf, const json_t *result)
 {
-	const char *guarded = guarded_user(conf);
+	const char *guarded = conf_guarded_user(conf, (uint32_t)geteuid());
 
 	json_array_extend(rows, json_object_get(result, "checks"));
 	if (guarded != NULL) {

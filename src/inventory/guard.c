@@ -122,10 +122,12 @@ place_of(const struct guard_host *h, const struct guest *g, const struct guest_n
 	const bool one = has_one_nic(g);
 	const char *other;
 
-	if (!is_nic(nic) || is_nowhere(h, g, nic))
+	if (!is_nic(nic))
 		return "";
 	if (nic->link_managed && place_of_port(h, nic->link, buf))
 		return buf;
+	if (is_nowhere(h, g, nic))
+		return "";
 	if (one && *(other = place_of_addrs(h, g, false, true)) != '\0')
 		return other;
 	if (place_of_port(h, nic->link, buf))
@@ -148,9 +150,7 @@ nic_judge(const struct guard_host *h, const struct guest *g, const struct guest_
 		return NIC_GUARDED;
 	if (nic->mode == NIC_USER)
 		return uid_is_guarded(h, g) ? NIC_GUARDED : NIC_UNGUARDABLE;
-	if (nic->mode == NIC_SOCKET)
-		return NIC_UNGUARDABLE;
-	if (nic->mode == NIC_PROXY)
+	if (nic->mode == NIC_SOCKET || nic->mode == NIC_PROXY)
 		return NIC_UNGUARDABLE;
 	if (nic->mode == NIC_NONE)
 		return NIC_GUARDED;

@@ -62,7 +62,6 @@ struct inventory {
 	size_t			 news;			/* since the latest pass */
 	void			(*moved)(const struct addr *, void *);
 	void			*moved_arg;
-	uint64_t		 asked;			/* wall, 0: no pass yet */
 	uint64_t		 last_pass;		/* now_mono() at its end */
 	uint64_t		 quiet;			/* microseconds after it */
 	void			(*changed)(void *);
@@ -127,14 +126,13 @@ asked_take(struct inventory *inv, uint64_t now)
 {
 	uint64_t asked;
 
-	if (inv->asker == NULL) {
-		inv->join.asked = UINT64_MAX;
+	if (inv->asker == NULL)
 		return;
-	}
 	asked = now - (now_mono() - asker_heard(inv->asker));
-	if (inv->asked == 0 || asked > inv->asked)
-		inv->asked = inv->asked == 0 && asked < now ? now : asked;
-	inv->join.asked = inv->asked;
+	if (inv->join.asked == UINT64_MAX)
+		inv->join.asked = now;
+	else if (asked > inv->join.asked)
+		inv->join.asked = asked;
 }
 
 static void
@@ -536,6 +534,12 @@ const char *
 guest_scope(const struct guest *g)
 {
 	return g->own_name ? "" : g->name;
+}
+
+const char *
+guest_nic_bridge(const struct guest_nic *nic)
+{
+	return nic->place[0] != '\0' ? nic->place : nic->bridge;
 }
 
 const char *

@@ -178,6 +178,8 @@ const char		*guest_scope(const struct guest *);
 /* This host's end of it, which stays the guest's whatever it sends: as its VM manager says,
  * else where it was heard, as long as it runs; "" not known. */
 const char		*guest_nic_end(const struct guest_nic *);
+/* The bridge it is judged by, else where it was heard; "" not known. */
+const char		*guest_nic_bridge(const struct guest_nic *);
 const char		*guest_state_name(enum guest_state);
 const char		*guest_kind_name(enum guest_kind);
 

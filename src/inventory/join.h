@@ -92,7 +92,7 @@ struct join {
 	size_t		 naddr;
 	bool		 heard;		/* an address moved since the latest pass */
 	uint64_t	 asked;		/* wall: whom was there then every VM manager has told of, that
-					 * tells of it */
+					 * tells of it; UINT64_MAX: none was asked yet */
 };
 
 /* Says only that a bridge or a port is there. */

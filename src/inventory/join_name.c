@@ -190,12 +190,6 @@ struct bridges {
 	bool		 more;		/* than there is room for */
 };
 
-static const char *
-nic_bridge(const struct guest_nic *nic)
-{
-	return nic->place[0] != '\0' ? nic->place : nic->bridge;
-}
-
 static bool
 bridges_have(const struct bridges *b, const char *name)
 {
@@ -210,7 +204,7 @@ static void
 bridges_add(struct bridges *b, const struct guest *g)
 {
 	for (uint32_t i = 0; i < g->nnics; i++) {
-		const char *name = nic_bridge(&g->nics[i]);
+		const char *name = guest_nic_bridge(&g->nics[i]);
 
 		if (*name == '\0' || bridges_have(b, name))
 			continue;
@@ -226,7 +220,7 @@ static bool
 is_beside_others(const struct bridges *b, const struct guest *g)
 {
 	for (uint32_t i = 0; i < g->nnics; i++) {
-		if (b->more || bridges_have(b, nic_bridge(&g->nics[i])))
+		if (b->more || bridges_have(b, guest_nic_bridge(&g->nics[i])))
 			return true;
 	}
 	return false;
@@ -250,10 +244,11 @@ names_judge(struct join *j)
 	}
 	for (size_t i = 0; i < j->n; i++) {
 		struct node *n = j->nodes[i];
+		const bool own = name_is_guests(n);
 
 		/* It stays so while they do not answer, or have stopped. */
-		n->beside = name_is_guests(n) && (n->beside || is_beside_others(&told, &n->g));
-		n->g.own_name = n->wanted[0] != '\0' && name_is_guests(n) && n->g.kind == GUEST_VM &&
+		n->beside = own && (n->beside || is_beside_others(&told, &n->g));
+		n->g.own_name = own && n->wanted[0] != '\0' && n->g.kind == GUEST_VM &&
 		    (n->g.first_seen > j->asked || n->beside);
 	}
 }
